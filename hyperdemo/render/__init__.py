@@ -1,0 +1,1 @@
+"""Cameras and renderers: they take any callable field and know no model."""
