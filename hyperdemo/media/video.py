@@ -1,0 +1,182 @@
+"""Frames to H.264, in this process, without a temporary file per frame or an ffmpeg command.
+
+`encode_mp4` writes the file that a visitor downloads. `encode_ts` makes one chunk of a stream:
+MPEG-TS that starts with a keyframe (parameter sets included) on a 90 kHz clock derived from
+the number of the chunk's first frame, so that chunks made independently join without a gap.
+There are no B-frames, hence decoding and presentation times agree and no chunk leans on
+its neighbour.
+"""
+
+import io
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import Colorspace
+from jaxtyping import UInt8
+
+DEFAULT_CRF = 18  # x264's constant rate factor: 0 lossless, 23 its default, 51 worst
+MAX_SIDE = 4096  # H.264 level 5.1, the most that browsers decode everywhere
+# x264 follows the order of the frames, so one thread makes the bytes the same everywhere; at
+# these sizes it is far faster than the rendering.
+_THREADS = 1
+# Players tell MPEG-TS by a run of its 188-byte packets; a chunk of a few still frames is too
+# short a run, so it is filled up with null packets, which every player skips.
+_TS_NULL_PACKET = b"\x47\x1f\xff\x10" + b"\xff" * 184
+_TS_MIN_PACKETS = 32
+# BT.601 limited range, written out: it is also what players assume of small untagged video.
+_SMPTE170M = 6
+_LIMITED_RANGE = 1
+
+Frame = UInt8[np.ndarray, "h w 3"]
+
+
+def encode_mp4(
+    frames: Iterable[Frame], path: str | Path, *, fps: int | Fraction, crf: int = DEFAULT_CRF
+) -> Path:
+    """Write an MP4 (H.264, yuv420p, index in front) that browsers play while it loads.
+
+    Args:
+        frames: uint8 RGB [h, w, 3], all of one even height and width; consumed once.
+        path: where to write; an unfinished file is removed when anything goes wrong.
+        fps: frames a second.
+        crf: 0 (lossless) to 51; 18 looks lossless.
+
+    Raises:
+        ValueError: no frames, frames that are not uint8 RGB of one even size, or `fps` or
+            `crf` out of range.
+    """
+    path = Path(path)
+    checked = _checked(frames, fps, crf)
+    try:
+        with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file:
+            _encode(file, checked, fps=fps, crf=crf, start_frame=0, chunk=False)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def encode_ts(
+    frames: Iterable[Frame], *, fps: int | Fraction, start_frame: int, crf: int = DEFAULT_CRF
+) -> bytes:
+    """One chunk of a stream as MPEG-TS (H.264, yuv420p).
+
+    Frame i of the chunk is shown at (start_frame + i) / fps seconds. Chunks of one stream
+    must share size, `fps` and `crf`.
+
+    Args:
+        frames: uint8 RGB [h, w, 3], all of one even height and width; consumed once.
+        fps: frames a second.
+        start_frame: how many frames of the stream came before this chunk.
+        crf: 0 (lossless) to 51; 18 looks lossless.
+
+    Raises:
+        ValueError: as for `encode_mp4`, or a negative `start_frame`.
+    """
+    if start_frame < 0:
+        raise ValueError(f"expected start_frame of 0 or more, got {start_frame}")
+    checked = _checked(frames, fps, crf)
+    buffer = io.BytesIO()
+    # Without copyts and a zero delay the muxer would shift every chunk by its buffer delay.
+    options = {"mpegts_copyts": "1", "max_delay": "0"}
+    with av.open(buffer, "w", format="mpegts", options=options) as file:
+        _encode(file, checked, fps=fps, crf=crf, start_frame=start_frame, chunk=True)
+    data = buffer.getvalue()
+    n_missing = _TS_MIN_PACKETS - len(data) // len(_TS_NULL_PACKET)
+    return data + _TS_NULL_PACKET * max(0, n_missing)
+
+
+def save_ts(
+    frames: Iterable[Frame],
+    path: str | Path,
+    *,
+    fps: int | Fraction,
+    start_frame: int,
+    crf: int = DEFAULT_CRF,
+) -> Path:
+    """Write `encode_ts(...)` to `path` (its name must end in .ts) and return the path."""
+    path = Path(path)
+    if path.suffix != ".ts":
+        raise ValueError(f"expected a file name that ends in .ts, got {path.name!r}")
+    path.write_bytes(encode_ts(frames, fps=fps, start_frame=start_frame, crf=crf))
+    return path
+
+
+def _encode(
+    file: av.container.OutputContainer,
+    frames: Iterator[Frame],
+    *,
+    fps: int | Fraction,
+    crf: int,
+    start_frame: int,
+    chunk: bool,
+) -> None:
+    rate = Fraction(fps)
+    first = next(frames)
+    # A chunk is one group of pictures; a whole file gets a keyframe a second, for seeking.
+    keyframe_interval = 2**20 if chunk else max(1, round(rate))
+    stream = file.add_stream("libx264", rate=rate)
+    stream.height, stream.width = first.shape[:2]
+    stream.pix_fmt = "yuv420p"
+    stream.time_base = 1 / rate
+    stream.options = {
+        "crf": str(crf),
+        "preset": "veryfast",
+        "x264-params": f"bframes=0:scenecut=0:keyint={keyframe_interval}",
+    }
+    context = stream.codec_context
+    context.thread_count = _THREADS
+    context.color_range = _LIMITED_RANGE
+    context.colorspace = context.color_primaries = context.color_trc = _SMPTE170M
+    for index, pixels in enumerate(chain([first], frames)):
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.SMPTE170M, threads=1)
+        frame.pts = start_frame + index
+        frame.time_base = 1 / rate
+        file.mux(stream.encode(frame))
+    file.mux(stream.encode(None))
+
+
+def _checked(frames: Iterable[Frame], fps: int | Fraction, crf: int) -> Iterator[Frame]:
+    """The frames, each checked before it reaches the encoder.
+
+    The first is checked at once (this is no generator), before any file is opened.
+    """
+    if not 0 < fps <= 240:
+        raise ValueError(f"expected 0 < fps <= 240, got {fps}")
+    if not 0 <= crf <= 51:
+        raise ValueError(f"expected crf from 0 (lossless) to 51, got {crf}")
+    iterator = iter(frames)
+    first = next(iterator, None)
+    if first is None:
+        raise ValueError("expected at least one frame to encode, got none")
+    _check_first(first)
+    return chain([first], _same_shape(iterator, first.shape))
+
+
+def _check_first(frame: Frame) -> None:
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        raise ValueError(
+            "expected frames of uint8 RGB, shape [h, w, 3], "
+            f"got {frame.dtype} of shape {list(frame.shape)}"
+        )
+    height, width = frame.shape[:2]
+    if height % 2 or width % 2 or not 16 <= min(height, width) <= max(height, width) <= MAX_SIDE:
+        raise ValueError(
+            "expected frames of even height and width (H.264 halves the colour), 16 to "
+            f"{MAX_SIDE} pixels a side, got {height} x {width}; render at another size"
+        )
+
+
+def _same_shape(frames: Iterator[Frame], shape: tuple[int, ...]) -> Iterator[Frame]:
+    for frame in frames:
+        if frame.shape != shape or frame.dtype != np.uint8:
+            raise ValueError(
+                f"expected every frame like the first (uint8 {list(shape)}), "
+                f"got {frame.dtype} {list(frame.shape)}"
+            )
+        yield frame
