@@ -94,14 +94,17 @@ class ModelConfig:
     Attributes:
         n_groups: weight tokens a layer; outputs of a layer share a token in equal groups.
         init: where the encoder's weights come from before training.
-        adapt: which of the encoder's weights train.
+        adapt: "full" trains all of the encoder, "frozen" none of it (tokens, heads and base
+            weights only), "prompt" none of it, but learned prompts in every block.
+        n_prompts: prompts a block where adapt is "prompt".
     """
 
     backbone: BackboneConfig = BackboneConfig()
     field: FieldConfig = FieldConfig()
-    n_groups: int = 16
+    n_groups: int = 8
     init: Init = "foundation"
     adapt: Adapt = "full"
+    n_prompts: int = 16
 
     def __post_init__(self) -> None:
         _require(self.init in INITS, f"init must be one of {INITS}, got {self.init!r}")
@@ -112,6 +115,7 @@ class ModelConfig:
                 groups >= 1 and outputs % groups == 0,
                 f"n_groups={self.n_groups} does not divide a layer of {outputs} outputs",
             )
+        _require(self.n_prompts >= 1, f"n_prompts must be at least 1, got {self.n_prompts}")
         _require(
             not (self.init == "scratch" and self.adapt != "full"),
             "a scratch encoder must train in full: random frozen weights compare with nothing",

@@ -43,10 +43,11 @@ def apply(
     if shapes != config.layer_shapes:
         raise ValueError(f"an INR of layers {config.layer_shapes} expected, got {shapes}")
     freqs = frequencies(config.n_freqs, config.max_log2_freq).to(points)
-    x = fourier_features(points, freqs)
-    for w, bias in zip(params.weights[:-1], params.biases[:-1], strict=True):
-        x = torch.baddbmm(bias[:, None], x, w).relu_() * _RELU_GAIN
-    out = torch.baddbmm(params.biases[-1][:, None], x, params.weights[-1])
+    out = fourier_features(points, freqs)
+    for layer, (w, bias) in enumerate(zip(params.weights, params.biases, strict=True)):
+        # The gain of the ReLU before is applied to the weights: they are far fewer than points.
+        x, w = (out.relu_(), w * _RELU_GAIN) if layer else (out, w)
+        out = torch.baddbmm(bias[:, None], x, w)
     density = config.density_scale * F.softplus(out[..., 0])
     return density, torch.sigmoid(out[..., 1:])
 

@@ -1,0 +1,140 @@
+"""Vision Transformers of timm as encoders of picture and weight tokens together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import timm
+import torch
+from jaxtyping import Float
+from safetensors.torch import load_file
+from timm.layers import resample_abs_pos_embed
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from hyperdemo.config import BackboneConfig
+
+
+class VitEncoder(nn.Module):
+    """A ViT that reads a picture's patches and extra tokens in one sequence.
+
+    The extra tokens have no position embedding of their own: they are learned, and may learn it.
+
+    Attributes:
+        dim: width of the tokens.
+        n_patches: data tokens a picture, without the class token.
+    """
+
+    def __init__(self, vit: VisionTransformer, *, mean: Tensor, std: Tensor):
+        super().__init__()
+        self.vit = vit
+        self.dim: int = vit.embed_dim
+        self.n_patches: int = vit.patch_embed.num_patches
+        self.register_buffer("mean", mean.view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", std.view(1, 3, 1, 1), persistent=False)
+
+    def embed(self, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """Class and patch tokens with their position embedding; pixels are RGB in [0, 1]."""
+        tokens = self.vit.patch_embed((pixels - self.mean) / self.std)
+        return self.vit.norm_pre(self.vit.patch_drop(self.vit._pos_embed(tokens)))
+
+    def forward(
+        self,
+        pixels: Float[Tensor, "b 3 h w"],
+        extra: Float[Tensor, "b m d"],
+        *,
+        prompts: Float[Tensor, "l p d"] | None = None,
+    ) -> Float[Tensor, "b m d"]:
+        """Encoder outputs at the extra tokens.
+
+        Args:
+            pixels: RGB in [0, 1] at the encoder's own size.
+            extra: tokens appended to the picture's.
+            prompts: learned tokens that stand in the sequence of each of the l blocks and are
+                replaced at the next (deep visual prompt tuning, Jia et al. 2022).
+
+        Raises:
+            ValueError: pixels of another size than the encoder was built for.
+        """
+        expected = tuple(self.vit.patch_embed.img_size)
+        if tuple(pixels.shape[-2:]) != expected:
+            raise ValueError(f"pictures of {expected} pixels expected, got {pixels.shape[-2:]}")
+        x = torch.cat([self.embed(pixels), extra], dim=1)
+        length = x.shape[1]
+        for index, block in enumerate(self.vit.blocks):
+            if prompts is not None:
+                prompt = prompts[index].expand(len(x), -1, -1)
+                x = torch.cat([x[:, :length], prompt], dim=1)
+            x = block(x)
+        return self.vit.norm(x[:, length - extra.shape[1] : length])
+
+
+def build_vit(
+    config: BackboneConfig, *, pretrained: str | Path | bool = False
+) -> VitEncoder:
+    """A ViT by timm's name, with random or pretrained weights.
+
+    Args:
+        config: which ViT, at which input size, with how many blocks.
+        pretrained: False for random weights; True for timm's own from the hub (or its cache); a
+            safetensors file in timm's naming otherwise. The position table is resampled to the
+            input size (antialiased bicubic), everything else must match exactly.
+
+    Raises:
+        ValueError: no such timm model, no plain ViT, a size that is no multiple of the patch,
+            weights that do not fit, or a hub that cannot be reached.
+    """
+    vit = _create(config, hub=pretrained is True)
+    if isinstance(pretrained, str | Path):
+        _load_strict(vit, Path(pretrained))
+    cfg = vit.pretrained_cfg
+    if config.depth is not None:
+        if config.depth > len(vit.blocks):
+            raise ValueError(f"{config.name} has {len(vit.blocks)} blocks, not {config.depth}")
+        vit.blocks = vit.blocks[: config.depth]
+    return VitEncoder(vit, mean=torch.tensor(cfg["mean"]), std=torch.tensor(cfg["std"]))
+
+
+def _create(config: BackboneConfig, *, hub: bool) -> VisionTransformer:
+    if config.name not in timm.list_models(pretrained=False) and "." not in config.name:
+        raise ValueError(f"timm {timm.__version__} has no model named {config.name!r}")
+    try:
+        vit = timm.create_model(
+            config.name,
+            pretrained=hub,
+            img_size=config.image_size,
+            num_classes=0,
+            **config.overrides,
+        )
+    except Exception as error:
+        if hub:
+            raise ValueError(
+                f"the pretrained weights of {config.name!r} could not be had from the hub "
+                f"({type(error).__name__}). Connect to the internet once, so that they are "
+                "cached, or give a safetensors file in timm's naming instead"
+            ) from error
+        raise ValueError(f"timm cannot build {config.name!r}: {error}") from error
+    if not isinstance(vit, VisionTransformer):
+        raise ValueError(f"{config.name!r} is a {type(vit).__name__}; a plain ViT is expected")
+    patch = vit.patch_embed.patch_size[0]
+    if config.image_size % patch:
+        raise ValueError(f"image_size {config.image_size} is no multiple of the patch, {patch}")
+    return vit
+
+
+def _load_strict(vit: VisionTransformer, path: Path) -> None:
+    if not path.is_file():
+        raise ValueError(
+            f"there is no backbone file {path}; `python -m train.fetch` makes it, and "
+            "`pretrained=True` takes timm's own from the hub"
+        )
+    state = load_file(path)
+    table = state.get("pos_embed")
+    if table is not None and table.shape != vit.pos_embed.shape:
+        state["pos_embed"] = resample_abs_pos_embed(
+            table, new_size=list(vit.patch_embed.grid_size), num_prefix_tokens=vit.num_prefix_tokens
+        )
+    try:
+        vit.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not hold the weights of this ViT: {error}") from error

@@ -1,0 +1,119 @@
+"""What one training run is made of, read from short TOML files that name only what differs."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hyperdemo.config import ModelConfig
+
+CONFIG_DIR = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One run: model, data, objective, optimiser and budget.
+
+    Attributes:
+        model: the hypernetwork to train.
+        views_dir: rendered data set, see `train.render_views`.
+        splits_file: which object belongs to which split.
+        backbone_file: pretrained weights of the backbone, in timm's naming.
+        train_share: share of the training objects that is used, in (0, 1].
+        steps: optimiser steps.
+        objects: objects a step, each encoded from one random view.
+        target_views: views of each object that rays are drawn from.
+        rays: rays a target view.
+        samples: stratified samples a ray.
+        near_share: share of the rays drawn on or close to the object; the rest fall anywhere.
+        alpha_weight: weight of the squared error of the opacity beside that of the colour.
+        lr: peak learning rate of weight tokens, heads and base weights.
+        lr_backbone: peak learning rate of the encoder.
+        warmup: steps of linear warm-up; a cosine to a hundredth of the peak follows.
+        weight_decay: of AdamW, on matrices only.
+        clip: largest norm of the gradient.
+        ema: decay of the exponential average of the weights that is evaluated and shipped.
+        precision: "fp32", or "bf16" for automatic mixed precision on a GPU.
+        compile: compile the training step with torch.compile (worth its minutes on a GPU).
+        seed: of the weights and of every draw.
+        threads: CPU threads; 0 leaves torch's choice.
+        eval_every: steps between evaluations on the validation objects.
+        save_minutes: minutes between checkpoints.
+    """
+
+    model: ModelConfig = ModelConfig()
+    views_dir: str = "data/views"
+    splits_file: str = "train/splits.json"
+    backbone_file: str = "data/backbones/vit_small_patch14_dinov2.safetensors"
+    train_share: float = 1.0
+    steps: int = 2000
+    objects: int = 8
+    target_views: int = 4
+    rays: int = 64
+    samples: int = 32
+    near_share: float = 0.5
+    alpha_weight: float = 0.5
+    lr: float = 2e-4
+    lr_backbone: float = 5e-5
+    warmup: int = 100
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    ema: float = 0.99
+    precision: str = "fp32"
+    compile: bool = False
+    seed: int = 0
+    threads: int = 0
+    eval_every: int = 100
+    save_minutes: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision must be 'fp32' or 'bf16', got {self.precision!r}")
+        for name in ("steps", "objects", "target_views", "rays", "samples", "eval_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 < self.train_share <= 1:
+            raise ValueError(f"train_share must lie in (0, 1], got {self.train_share}")
+        if not 0 <= self.near_share <= 1:
+            raise ValueError(f"near_share must lie in [0, 1], got {self.near_share}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> TrainConfig:
+        """Rebuild from `to_dict` or a TOML file; an unknown key is a ValueError that names it."""
+        parts = dict(data)
+        parts["model"] = ModelConfig.from_dict(parts.get("model", {}))
+        known = {f.name for f in dataclasses.fields(cls)}
+        unknown = sorted(set(parts) - known)
+        if unknown:
+            raise ValueError(f"a training config has no {', '.join(unknown)}; it has {sorted(known)}")
+        return cls(**parts)
+
+
+def load_config(name: str, *, overrides: dict[str, Any] | None = None) -> TrainConfig:
+    """A config by its name in `train/configs` or by the path of a TOML file.
+
+    Args:
+        name: "view-cpu", or "my/config.toml".
+        overrides: values that win over the file's; keys of the model as "model.init".
+
+    Raises:
+        ValueError: there is no such file, or it holds an unknown key.
+    """
+    path = Path(name) if name.endswith(".toml") else CONFIG_DIR / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in CONFIG_DIR.glob("*.toml")))
+        raise ValueError(f"no training config {name!r}; there are {known}, or give a .toml file")
+    data = tomllib.loads(path.read_text())
+    for key, value in (overrides or {}).items():
+        target = data
+        *parents, leaf = key.split(".")
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[leaf] = value
+    return TrainConfig.from_dict(data)

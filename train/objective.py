@@ -1,0 +1,69 @@
+"""The training objective of the view task: rendered rays against the pictures' own."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hyperdemo.config import FieldConfig
+from hyperdemo.inr import InrParams, apply
+from hyperdemo.render.quadrature import Rendering, composite, sample_distances, sphere_span
+from train.data import RayBatch
+
+
+def render_rays(
+    config: FieldConfig,
+    params: InrParams,
+    origins: Float[Tensor, "b n 3"],
+    *,
+    directions: Float[Tensor, "b n 3"],
+    samples: int,
+    generator: torch.Generator | None,
+) -> Rendering:
+    """Differentiable quadrature of b fields along n rays each, stratified if given a generator."""
+    near, far = sphere_span(origins, directions)
+    distances, delta = sample_distances(near, far, n_samples=samples, generator=generator)
+    points = origins[..., None, :] + directions[..., None, :] * distances[..., None]
+    density, rgb = apply(config, params, points.flatten(1, 2))
+    return composite(
+        density.reshape(distances.shape),
+        rgb.reshape(*distances.shape, 3),
+        distances=distances,
+        delta=delta,
+    )
+
+
+def ray_loss(
+    rendering: Rendering, rgba: Float[Tensor, "b n 4"], *, alpha_weight: float
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Weighted objective and the plain squared error of the colour over white.
+
+    The opacity's error tells a white surface from no surface, which the colour alone cannot.
+    """
+    opacity = rgba[..., 3:]
+    target = rgba[..., :3] * opacity + (1 - opacity)
+    colour_mse = (rendering.rgb - target).square().mean()
+    opacity_mse = (rendering.alpha - opacity[..., 0]).square().mean()
+    return colour_mse + alpha_weight * opacity_mse, colour_mse
+
+
+def batch_loss(
+    config: FieldConfig,
+    params: InrParams,
+    batch: RayBatch,
+    *,
+    samples: int,
+    alpha_weight: float,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """`ray_loss` of a training batch."""
+    rendering = render_rays(
+        config,
+        params,
+        batch.origins,
+        directions=batch.directions,
+        samples=samples,
+        generator=generator,
+    )
+    return ray_loss(rendering, batch.rgba, alpha_weight=alpha_weight)

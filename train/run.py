@@ -1,0 +1,200 @@
+"""Train one hypernetwork: `python -m train.run --config view-cpu --init foundation`.
+
+A run lives in `runs/<name>`: `state.pt` (to resume exactly), `metrics.jsonl`, `run.json`
+(configuration, seed, git hash, hardware). The same command continues a run that was killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from hyperdemo.model import HyperModel, to_pixels
+from train.config import TrainConfig, load_config
+from train.data import ViewSet, draw_batch, load_views, read_split
+from train.objective import batch_loss
+from train.state import TrainState
+from train.validate import quick_psnr
+
+
+def train(
+    config: TrainConfig,
+    train_views: ViewSet,
+    val_views: ViewSet,
+    *,
+    out: Path,
+    device: torch.device,
+    stop_at: int | None = None,
+) -> TrainState:
+    """Run or continue a training until its budget is spent.
+
+    Args:
+        stop_at: end early after this step, as a kill would; the schedule is not shortened.
+
+    Raises:
+        ValueError: `out` holds a run with another configuration.
+        FloatingPointError: the loss is no longer finite.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(config.seed)
+    model = HyperModel(config.model, pretrained=config.backbone_file)
+    state = TrainState(config, model, device=device)
+    if (out / "state.pt").is_file():
+        state.load(out / "state.pt")
+    log = MetricsLog(out / "metrics.jsonl", since=state.step)
+    train_views = train_views.to(device)
+    saved = time.monotonic()
+    last = min(config.steps, stop_at or config.steps)
+    bar = tqdm(total=config.steps, initial=state.step, unit="step", disable=not sys.stderr.isatty())
+    while state.step < last:
+        started = time.monotonic()
+        row = _one_step(state, train_views)
+        state.seconds += time.monotonic() - started
+        bar.update()
+        if state.step % config.eval_every == 0 or state.step == config.steps:
+            row["val_psnr"] = quick_psnr(state.average, val_views, device=device)
+        if state.step % 10 == 0 or "val_psnr" in row:
+            log.write(row)
+            bar.set_postfix({k: f"{row[k]:.3f}" for k in ("psnr", "val_psnr") if k in row})
+        if time.monotonic() - saved > 60 * config.save_minutes:
+            state.save(out / "state.pt")
+            saved = time.monotonic()
+    state.save(out / "state.pt")
+    return state
+
+
+def _one_step(state: TrainState, views: ViewSet) -> dict[str, float]:
+    config, model = state.config, state.model
+    model.train()
+    scale = state.set_learning_rate()
+    batch = draw_batch(
+        views,
+        objects=config.objects,
+        target_views=config.target_views,
+        rays=config.rays,
+        near_share=config.near_share,
+        generator=state.generator,
+    )
+    device = batch.origins.device
+    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+        params = model.encode(to_pixels(batch.framed, device=device))
+        loss, colour_mse = batch_loss(
+            config.model.field,
+            params,
+            batch,
+            samples=config.samples,
+            alpha_weight=config.alpha_weight,
+            generator=state.generator,
+        )
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+    if not torch.isfinite(norm):
+        raise FloatingPointError(
+            f"the gradient is not finite at step {state.step}; lower the learning rate"
+        )
+    state.optimizer.step()
+    state.step += 1
+    state.update_average()
+    return {
+        "step": state.step,
+        "seconds": round(state.seconds, 2),
+        "loss": loss.item(),
+        "psnr": -10 * torch.log10(colour_mse).item(),
+        "grad_norm": norm.item(),
+        "lr_scale": scale,
+    }
+
+
+class MetricsLog:
+    """JSON lines; lines of steps that a resumed run takes again are dropped first."""
+
+    def __init__(self, path: Path, *, since: int):
+        self.path = path
+        if path.is_file():
+            rows = [json.loads(line) for line in path.read_text().splitlines()]
+            kept = [json.dumps(row) + "\n" for row in rows if row["step"] <= since]
+            path.write_text("".join(kept))
+
+    def write(self, row: dict[str, float]) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def provenance(config: TrainConfig, device: torch.device) -> dict:
+    """What a result must carry to be repeated: configuration, command, code and hardware."""
+    try:
+        git = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        git = "unknown"
+    if device.type == "cuda":
+        hardware = torch.cuda.get_device_name(device)
+    else:
+        hardware = f"{os.cpu_count()} CPU cores ({platform.machine()})"
+    return {
+        "config": config.to_dict(),
+        "command": "python -m train.run " + " ".join(sys.argv[1:]),
+        "git": git,
+        "hardware": hardware,
+        "torch": torch.__version__,
+    }
+
+
+def parse_arguments(argv: list[str] | None = None) -> tuple[TrainConfig, Path, torch.device]:
+    parser = argparse.ArgumentParser(prog="python -m train.run", description=__doc__)
+    parser.add_argument("--config", required=True, help="name in train/configs, or a .toml file")
+    parser.add_argument("--init", choices=["foundation", "scratch"])
+    parser.add_argument("--adapt", choices=["full", "frozen", "prompt"])
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. lr=1e-4, model.n_groups=8"
+    )
+    parser.add_argument("--out", type=Path, help="folder of the run (runs/<config>-<init>-<adapt>)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args(argv)
+    overrides = dict(_assignment(text) for text in args.set)
+    for name in ("init", "adapt"):
+        if getattr(args, name):
+            overrides[f"model.{name}"] = getattr(args, name)
+    config = load_config(args.config, overrides=overrides)
+    name = f"{Path(args.config).stem}-{config.model.init}-{config.model.adapt}"
+    return config, args.out or Path("runs") / name, torch.device(args.device)
+
+
+def _assignment(text: str) -> tuple[str, object]:
+    key, _, value = text.partition("=")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+def main() -> None:
+    config, out, device = parse_arguments()
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    train_ids, classes = read_split(config.splits_file, "train")
+    val_ids, _ = read_split(config.splits_file, "val")
+    kept = train_ids[: max(1, round(len(train_ids) * config.train_share))]
+    size = config.model.backbone.image_size
+    train_views = load_views(config.views_dir, kept, classes=classes, input_size=size)
+    val_views = load_views(config.views_dir, val_ids, classes=classes, input_size=size)
+    out.mkdir(parents=True, exist_ok=True)
+    facts = provenance(config, device) | {"train_objects": len(kept)}
+    (out / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
+    state = train(config, train_views, val_views, out=out, device=device)
+    print(f"{out}: {state.step} steps in {state.seconds / 60:.1f} minutes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""All that a run is between two steps, so that a killed run continues as if it never stopped."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hyperdemo.model import HyperModel
+from train.config import TrainConfig
+
+
+def learning_rate_scale(step: int, *, warmup: int, steps: int) -> float:
+    """Linear warm-up to 1, then a cosine down to 0.01 at the last step."""
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = (step - warmup) / max(1, steps - warmup)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def build_optimizer(model: HyperModel, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW with the encoder at its own rate, and decay on matrices only."""
+    groups: list[dict[str, Any]] = []
+    encoder, own = model.parameter_groups()
+    for params, lr in ((encoder, config.lr_backbone), (own, config.lr)):
+        matrices = [p for p in params if p.ndim >= 2]
+        vectors = [p for p in params if p.ndim < 2]
+        for members, decay in ((matrices, config.weight_decay), (vectors, 0.0)):
+            if members:
+                groups.append({"params": members, "peak_lr": lr, "weight_decay": decay})
+    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)
+
+
+class TrainState:
+    """Model, its exponential average, optimiser, random streams and the step count."""
+
+    def __init__(self, config: TrainConfig, model: HyperModel, *, device: torch.device):
+        self.config = config
+        self.model = model.to(device)
+        self.average = copy.deepcopy(self.model).requires_grad_(False).eval()
+        self.optimizer = build_optimizer(self.model, config)
+        self.generator = torch.Generator(device).manual_seed(config.seed)
+        self.step = 0
+        self.seconds = 0.0
+
+    def set_learning_rate(self) -> float:
+        """Apply the schedule to every group; returns its scale."""
+        scale = learning_rate_scale(
+            self.step, warmup=self.config.warmup, steps=self.config.steps
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak_lr"] * scale
+        return scale
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        """Move the average towards the weights; early on faster, so it forgets the start."""
+        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        averaged = [a for a, p in self._pairs() if p.requires_grad]
+        current = [p for _, p in self._pairs() if p.requires_grad]
+        torch._foreach_lerp_(averaged, current, 1 - decay)
+
+    def _pairs(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
+        return list(zip(self.average.parameters(), self.model.parameters(), strict=True))
+
+    def save(self, path: Path) -> None:
+        """Write atomically: a kill while saving leaves the previous state."""
+        state = {
+            "config": self.config.to_dict(),
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, path)
+
+    def load(self, path: Path) -> None:
+        """Continue from a saved state.
+
+        Raises:
+            ValueError: it belongs to a run with another configuration.
+        """
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        ours, theirs = self.config.to_dict(), state["config"]
+        changed = sorted(key for key in ours if ours[key] != theirs.get(key))
+        if changed:
+            raise ValueError(
+                f"{path} belongs to a run with other values of {', '.join(changed)}; "
+                "choose another --out or remove it"
+            )
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.step = state["step"]
+        self.seconds = state["seconds"]
