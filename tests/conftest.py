@@ -1,0 +1,115 @@
+"""What all tests share: few threads, no network, fixed seeds, and what a machine may lack.
+
+The shapes and types written in hyperdemo's signatures are checked on every call that a test makes,
+so nothing here may import hyperdemo at the top, before the check is in place.
+"""
+
+import os
+
+# Before NumPy, torch and Numba read them. One thread: the tensors are tiny, and starting threads
+# costs more than they save. Numba gets two, or a race in a parallel loop could not show.
+for _name, _value in {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "2",
+    "HF_HUB_OFFLINE": "1",
+    "GRADIO_ANALYTICS_ENABLED": "0",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+import random  # noqa: E402
+import shutil  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import TYPE_CHECKING  # noqa: E402
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+from tests import shapes  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = 20250300
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+shapes.install()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for the ``gpu`` or ``browser`` fixture, so that ``-m "not gpu"`` finds it."""
+    for item in items:
+        for name in {"gpu", "browser"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(name)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Start every test from the same random state, on one thread."""
+    torch.set_num_threads(1)
+    random.seed(SEED)
+    np.random.seed(SEED)
+    torch.manual_seed(SEED)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A seeded generator on the CPU, for code that takes one."""
+    return torch.Generator().manual_seed(SEED)
+
+
+@pytest.fixture(scope="session")
+def gpu() -> torch.device:
+    """The CUDA device; the one place that decides whether a test that needs one is skipped."""
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device; torch sees none")
+    return torch.device("cuda")
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> tuple[str, str]:
+    """Paths of ffmpeg and ffprobe, which Gradio runs for every chunk of streamed video."""
+    found = tuple(shutil.which(name) for name in ("ffmpeg", "ffprobe"))
+    if None in found:
+        pytest.skip("needs ffmpeg and ffprobe on PATH: apt-get install ffmpeg")
+    return found
+
+
+@pytest.fixture(scope="session")
+def egl() -> None:
+    """OpenGL without a display, which draws the training views; skipped where it cannot start."""
+    moderngl = pytest.importorskip("moderngl")
+    try:
+        moderngl.create_standalone_context(backend="egl").release()
+    except Exception as error:
+        # moderngl raises a bare Exception for a missing library and for a missing driver.
+        pytest.skip(f"needs EGL ({error}): apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri")
+
+
+@pytest.fixture(scope="session")
+def artefacts() -> Path:
+    """Folder for what a person may want to look at after a run, such as screenshots."""
+    folder = ROOT / "artefacts"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A headless Chromium, with WebGL drawn by the CPU."""
+    program = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if program is None:
+        pytest.skip("needs one of " + ", ".join(CHROMIUM_NAMES) + ": apt-get install chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            # Chromium refuses its sandbox to root; shared memory is 64 MiB in most containers.
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--enable-unsafe-swiftshader"],
+        )
+        yield browser
+        browser.close()
