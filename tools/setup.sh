@@ -115,7 +115,7 @@ find_python() {
 }
 
 python_or_die() {
-    local wanted="Python 3.$oldest to 3.$newest" version
+    local wanted="Python 3.$oldest to 3.$newest"
     if [ -n "${PYTHON:-}" ]; then
         python=$(find_python) || die "PYTHON=$PYTHON is not $wanted, or does not run."
     elif ! python=$(find_python); then
@@ -125,12 +125,15 @@ python_or_die() {
             "sudo apt-get install -y python3 python3-venv), or name one: PYTHON=/path/to/python3.12."
     fi
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    if ! has_venv "$python"; then
-        if can_apt; then apt_install "python$version-venv" || apt_install python3-venv || true; fi
-        has_venv "$python" || die "$python ($version) lacks the venv module." \
-            "Install it:  sudo apt-get install -y python$version-venv"
-    fi
     key="$version-$(uname -m)-$(hash_of requirements.txt constraints.txt)"
+}
+
+require_venv() {
+    has_venv "$python" && return
+    local package=python$version-venv
+    if can_apt; then apt_install "$package" || apt_install python3-venv || true; fi
+    has_venv "$python" || die "$python ($version) lacks the venv module." \
+        "Install it:  sudo apt-get install -y $package"
 }
 
 hash_of() { cat -- "$@" | sha256sum | cut -c 1-16; }
@@ -169,6 +172,7 @@ check_disk() {
 
 # Built where it will stay, since an environment cannot be moved; finished when it is stamped.
 build_env() {
+    require_venv
     say "installing into $env with $("$python" --version) (several GB, once; a few minutes)"
     check_disk
     rm -rf "$env"
