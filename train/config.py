@@ -91,7 +91,7 @@ class TrainConfig:
         known = {f.name for f in dataclasses.fields(cls)}
         unknown = sorted(set(parts) - known)
         if unknown:
-            raise ValueError(f"a training config has no {', '.join(unknown)}; it has {sorted(known)}")
+            raise ValueError(f"a training config has no {unknown}; it has {sorted(known)}")
         return cls(**parts)
 
 

@@ -104,7 +104,7 @@ def load_views(
     for name in ids:
         folder = Path(views_dir) / name
         if not (folder / "transforms.json").is_file():
-            raise ValueError(f"{name} has no views in {views_dir}; run python -m train.render_views")
+            raise ValueError(f"no views of {name} in {views_dir}; run python -m train.render_views")
         sheet = load_sheet(folder / "sheet.webp")
         cameras, angle = load_transforms(folder / "transforms.json")
         rgba.append(torch.from_numpy(sheet))

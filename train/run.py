@@ -157,7 +157,11 @@ def parse_arguments(argv: list[str] | None = None) -> tuple[TrainConfig, Path, t
     parser.add_argument("--init", choices=["foundation", "scratch"])
     parser.add_argument("--adapt", choices=["full", "frozen", "prompt"])
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. lr=1e-4, model.n_groups=8"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any value of the configuration, such as lr=1e-4 or model.n_groups=8",
     )
     parser.add_argument("--out", type=Path, help="folder of the run (runs/<config>-<init>-<adapt>)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

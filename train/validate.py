@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from hyperdemo.inr import InrParams
 from hyperdemo.model import HyperModel, to_pixels
 from hyperdemo.render.cameras import camera_rays, pixel_grid
-from train.data import ViewSet, turn_poses
+from train.data import ViewSet
 from train.objective import render_rays
 
 
@@ -26,27 +29,46 @@ def quick_psnr(
     `stride`-th pixel. Deterministic, and the same for every run, so that runs compare.
     """
     model.eval()
-    views = views.to(device)
-    n, v = views.rgba.shape[:2]
-    params = model.encode(to_pixels(views.framed[:, 0], device=device))
-    targets = torch.linspace(1, v - 1, target_views).round().long()
-    grid = pixel_grid(views.size).to(device)
-    grid = grid.reshape(views.size, views.size, 2)[stride // 2 :: stride, stride // 2 :: stride]
-    pixels = grid.reshape(-1, 2)
-    poses = turn_poses(views.poses[:, targets], -views.azimuths[:, :1].expand(n, target_views))
+    targets = torch.linspace(1, views.rgba.shape[1] - 1, target_views).round().long()
+    grid = pixel_grid(views.size).reshape(views.size, views.size, 2)
+    pixels = grid[stride // 2 :: stride, stride // 2 :: stride].reshape(-1, 2)
+    scores = []
+    for obj in range(len(views)):
+        # One object at a time: all at once would take gigabytes for the field's activations.
+        params = model.encode(to_pixels(views.framed[obj, :1], device=device))
+        poses = views.poses_from(obj, 0)[targets]
+        mse = _squared_error(
+            model, params, views.rgba[obj, targets], poses=poses, pixels=pixels,
+            fov_deg=views.fov_deg, samples=samples, device=device,
+        )  # fmt: skip
+        scores.append(-10 * torch.log10(mse))
+    return torch.stack(scores).mean().item()
+
+
+def _squared_error(
+    model: HyperModel,
+    params: InrParams,
+    rgba: Tensor,
+    *,
+    poses: Float[Tensor, "t 4 4"],
+    pixels: Float[Tensor, "n 2"],
+    fov_deg: float,
+    samples: int,
+    device: torch.device,
+) -> Float[Tensor, ""]:
+    size = rgba.shape[1]
     origins, directions = camera_rays(
-        poses, pixels.expand(n, target_views, -1, -1), fov_deg=views.fov_deg, size=views.size
+        poses, pixels.expand(len(poses), -1, -1), fov_deg=fov_deg, size=size
     )
     rendering = render_rays(
         model.config.field,
         params,
-        origins.flatten(1, 2),
-        directions=directions.flatten(1, 2),
+        origins.reshape(1, -1, 3).to(device),
+        directions=directions.reshape(1, -1, 3).to(device),
         samples=samples,
         generator=None,
     )
     column, row = pixels[:, 0].long(), pixels[:, 1].long()
-    rgba = views.rgba[:, targets][:, :, row, column].flatten(1, 2).float() / 255
-    truth = rgba[..., :3] * rgba[..., 3:] + 1 - rgba[..., 3:]
-    mse = (rendering.rgb - truth).square().flatten(1).mean(1)
-    return -10 * torch.log10(mse).mean().item()
+    seen = rgba[:, row, column].reshape(-1, 4).to(device).float() / 255
+    truth = seen[:, :3] * seen[:, 3:] + 1 - seen[:, 3:]
+    return (rendering.rgb[0] - truth).square().mean()

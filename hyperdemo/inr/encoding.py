@@ -1,4 +1,4 @@
-"""Positional encoding of coordinates (Mildenhall et al. 2020, Eq. 4, log-spaced as in Trans-INR)."""
+"""Positional encoding (Mildenhall et al. 2020, Eq. 4), log-spaced as in Trans-INR."""
 
 from __future__ import annotations
 

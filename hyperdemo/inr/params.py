@@ -64,7 +64,7 @@ class InrParams:
     @property
     def n_parameters(self) -> int:
         """Parameters of one INR."""
-        return sum(w[0].numel() + b[0].numel() for w, b in zip(self.weights, self.biases, strict=True))
+        return sum(t[0].numel() for t in (*self.weights, *self.biases))
 
     def tensors(self) -> dict[str, Tensor]:
         """Flat names for storage: `layers.0.weight`, `layers.0.bias`, …"""

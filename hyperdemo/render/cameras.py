@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG
+from hyperdemo.config import CAMERA_DISTANCE
 
 
 def look_at_origin(
