@@ -25,7 +25,10 @@ _PILLOW_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevx", b"mif1", b"msf1")
 # What Pillow's decoders raise on broken bytes. ValueError is among them, so that its words
 # are replaced by ours.
-_BROKEN = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, KeyError)
+_BROKEN = (
+    *(OSError, EOFError, SyntaxError, ValueError, RuntimeError, struct.error),
+    *(IndexError, KeyError, TypeError, OverflowError),
+)
 
 ImageSource = str | Path | bytes | Image.Image | np.ndarray
 
@@ -69,7 +72,7 @@ def decode_image(
     return _finish(_load_upright(opened), max_side=max_side, icc_profile=icc_profile)
 
 
-def encode_png(image: UInt8[np.ndarray, "h w c"]) -> bytes:
+def encode_png(image: UInt8[np.ndarray, "h w *c"]) -> bytes:
     """A PNG file of a uint8 grey [h, w], RGB or RGBA array (straight alpha).
 
     Raises:
@@ -87,7 +90,7 @@ def encode_png(image: UInt8[np.ndarray, "h w c"]) -> bytes:
     return buffer.getvalue()
 
 
-def save_png(image: UInt8[np.ndarray, "h w c"], path: str | Path) -> Path:
+def save_png(image: UInt8[np.ndarray, "h w *c"], path: str | Path) -> Path:
     """Write `encode_png(image)` to `path` and return the path. The folder must exist."""
     path = Path(path)
     path.write_bytes(encode_png(image))

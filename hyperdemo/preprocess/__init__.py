@@ -1,5 +1,7 @@
 """Arrays to model inputs: cut the object out, crop it, scale it, put it on white."""
 
 from hyperdemo.preprocess.frame import frame_input
+from hyperdemo.preprocess.mask import apply_mask_edit, object_mask, paint
+from hyperdemo.preprocess.prepare import Prepared, prepare
 
-__all__ = ["frame_input"]
+__all__ = ["Prepared", "apply_mask_edit", "frame_input", "object_mask", "paint", "prepare"]
