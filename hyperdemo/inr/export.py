@@ -1,0 +1,111 @@
+"""The generated network as a file of its own: safetensors, with the configuration inside.
+
+The header's metadata holds all that is needed to evaluate the network without this package;
+`examples/render_inr.py` does so with nothing but NumPy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG, FieldConfig
+from hyperdemo.inr.params import InrParams
+
+FORMAT = "hyperdemo-inr-1"
+
+_RECIPE = (
+    "x = [p, sin(f·p), cos(f·p)] with f = pi·2**linspace(0, max_log2_freq, n_freqs), each "
+    "coordinate's frequencies together; hidden layers: sqrt(2)·relu(x @ weight + bias); last: "
+    "o = x @ weight + bias; density = density_scale·softplus(o[0]), rgb = sigmoid(o[1:4])"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportedInr:
+    """One generated network, ready to be saved.
+
+    Attributes:
+        safetensors: the file's content; tensors `layers.0.weight` `[inputs, outputs]`,
+            `layers.0.bias` `[outputs]`, …
+        description: what the file's metadata holds, for a readable `.json` beside it.
+    """
+
+    safetensors: bytes
+    description: dict[str, Any]
+
+
+def export_inr(
+    params: InrParams,
+    config: FieldConfig,
+    *,
+    provenance: Mapping[str, str] | None = None,
+) -> ExportedInr:
+    """Pack one INR with its configuration.
+
+    Args:
+        params: a batch of one.
+        config: shape and scales of the field.
+        provenance: what the network was made from, by which model; kept as it is.
+
+    Raises:
+        ValueError: several INRs, or weights that do not fit the configuration.
+    """
+    if len(params) != 1:
+        raise ValueError(f"a single INR expected, got a batch of {len(params)}; choose params[i]")
+    _check_shapes(params, config)
+    tensors = {
+        name: tensor[0].detach().to("cpu", torch.float32).contiguous()
+        for name, tensor in params.tensors().items()
+    }
+    description = {
+        "format": FORMAT,
+        "field": dataclasses.asdict(config),
+        "camera": {"distance": CAMERA_DISTANCE, "fov_deg": CAMERA_FOV_DEG},
+        "recipe": _RECIPE,
+        "provenance": dict(provenance or {}),
+    }
+    metadata = {"format": FORMAT, "description": json.dumps(description)}
+    return ExportedInr(safetensors.torch.save(tensors, metadata=metadata), description)
+
+
+def load_inr(data: bytes) -> tuple[InrParams, FieldConfig]:
+    """Inverse of `export_inr`, as a batch of one in float32.
+
+    Raises:
+        ValueError: not such a file, or its weights do not fit its configuration.
+    """
+    description = _read_description(data)
+    try:
+        config = FieldConfig(**description["field"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the file's field configuration is not understood: {error}") from error
+    tensors = safetensors.torch.load(data)
+    params = InrParams.from_tensors({name: t.float()[None] for name, t in tensors.items()})
+    _check_shapes(params, config)
+    return params, config
+
+
+def _read_description(data: bytes) -> dict[str, Any]:
+    """The description in a file's metadata; safetensors' own loader of bytes leaves it out."""
+    try:
+        safetensors.deserialize(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        metadata = header["__metadata__"]
+        if metadata["format"] != FORMAT:
+            raise ValueError(f"format {metadata['format']!r} instead of {FORMAT!r}")
+        return json.loads(metadata["description"])
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"a network exported by hyperdemo expected: {error!r}") from error
+
+
+def _check_shapes(params: InrParams, config: FieldConfig) -> None:
+    shapes = tuple((w.shape[1], w.shape[2]) for w in params.weights)
+    if shapes != config.layer_shapes:
+        raise ValueError(f"an INR of layers {config.layer_shapes} expected, got {shapes}")

@@ -1,0 +1,139 @@
+import io
+import math
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from hyperdemo.render.bake import bake
+from hyperdemo.render.mesh import extract_mesh, mesh_to_glb
+from tests.render.test_bake import soft_ball
+
+
+def ball(points):
+    """Radius 0.6, red where x > 0 and dark green elsewhere; half its peak density at the edge."""
+    density, _ = soft_ball(points, radius=0.6, softness=0.01, peak=40.0)
+    red, green = torch.tensor([0.9, 0.2, 0.1]), torch.tensor([0.0, 0.05, 0.02])
+    return density, torch.where(points[:, :1] > 0, red, green)
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    return extract_mesh(ball, level=20.0)
+
+
+def load(glb):
+    (geometry,) = trimesh.load_scene(io.BytesIO(glb), file_type="glb").geometry.values()
+    return geometry
+
+
+@pytest.mark.parametrize("source", [ball, bake(ball, resolution=128), bake(ball, resolution=48)])
+def test_volume_of_a_ball(source):
+    mesh = extract_mesh(source, level=20.0)
+    assert mesh.is_watertight and mesh.is_winding_consistent
+    assert mesh.volume == pytest.approx(4 / 3 * math.pi * 0.6**3, rel=0.02)
+
+
+def test_normals_point_outwards(mesh):
+    outwards = mesh.triangles_center / np.linalg.norm(mesh.triangles_center, axis=1, keepdims=True)
+    assert (np.einsum("ij,ij->i", mesh.face_normals, outwards) > 0.8).all()
+
+
+def test_colours(mesh):
+    x = mesh.vertices[:, 0]
+    colours = mesh.visual.vertex_colors[:, :3]
+    np.testing.assert_allclose(colours[x > 0.05], [[230, 51, 26]] * (x > 0.05).sum(), atol=1)
+    np.testing.assert_allclose(colours[x < -0.05], [[0, 13, 5]] * (x < -0.05).sum(), atol=1)
+
+
+def test_axes_are_the_worlds():
+    centre = torch.tensor([0.1, 0.5, -0.3])
+    mesh = extract_mesh(lambda p: soft_ball(p - centre, radius=0.2), resolution=64)
+    np.testing.assert_allclose(mesh.centroid, centre, atol=0.01)
+
+
+def test_default_level_is_where_half_of_the_light_stops():
+    # 60 · sigmoid(s) = ln 2 / 0.05 puts the surface 1.2 softnesses outside of the ball's radius.
+    radius = 0.5 - 0.02 * math.log(60 * 0.05 / math.log(2) - 1) * -1
+    mesh = extract_mesh(soft_ball, resolution=128)
+    assert np.linalg.norm(mesh.vertices, axis=1).mean() == pytest.approx(radius, abs=0.003)
+
+
+def test_a_faint_field_still_has_a_surface():
+    mesh = extract_mesh(lambda p: soft_ball(p, peak=4.0))
+    assert np.linalg.norm(mesh.vertices, axis=1).mean() == pytest.approx(0.5, abs=0.005)
+
+
+def test_density_up_to_the_border_is_closed_at_the_unit_sphere():
+    mesh = extract_mesh(lambda p: (torch.full((len(p),), 30.0), torch.zeros_like(p)))
+    assert mesh.is_watertight
+    assert np.linalg.norm(mesh.vertices, axis=1) == pytest.approx(1.0, abs=0.02)
+
+
+def test_small_parts_are_dropped():
+    far = torch.tensor([0.8, 0.0, 0.0])
+
+    def ball_and_crumb(points):
+        crumb, _ = soft_ball(points - far, radius=0.04, softness=0.005)
+        density, rgb = ball(points)
+        return density + crumb, rgb
+
+    assert extract_mesh(ball_and_crumb).body_count == 1
+    assert extract_mesh(ball_and_crumb, min_share=0.0).body_count == 2
+
+
+def test_faces_are_bounded_and_so_is_the_file():
+    def sponge(points):
+        return 40 * torch.sigmoid(30 * torch.sin(25 * points).sum(-1)), points * 0.5 + 0.5
+
+    baked = bake(sponge, resolution=96)
+    assert len(extract_mesh(baked, max_faces=10**9).faces) > 120_000
+    mesh = extract_mesh(baked)
+    assert 30_000 < len(mesh.faces) <= 120_000
+    assert len(mesh_to_glb(mesh)) < 5_000_000
+    assert len(extract_mesh(baked, max_faces=20_000).faces) <= 20_000
+
+
+def test_glb_loads_again(mesh):
+    again = load(mesh_to_glb(mesh))
+    np.testing.assert_allclose(again.vertices, mesh.vertices, atol=1e-6)
+    np.testing.assert_array_equal(again.faces, mesh.faces)
+    np.testing.assert_allclose(again.vertex_normals, mesh.vertex_normals, atol=1e-6)
+    assert again.is_watertight and again.visual.material.metallicFactor == 0.0
+
+
+def test_glb_colours_are_linear(mesh):
+    linear = load(mesh_to_glb(mesh)).visual.vertex_attributes["color"]
+    x = mesh.vertices[:, 0]
+    # By the sRGB standard: 230/255 → 0.791, 51/255 → 0.0331, 13/255 → 0.00402 (above its toe).
+    np.testing.assert_allclose(linear[x > 0.05][:, 0], 0.791, atol=0.01)
+    np.testing.assert_allclose(linear[x > 0.05][:, 1], 0.0331, atol=0.002)
+    np.testing.assert_allclose(linear[x < -0.05][:, 1], 0.00402, atol=0.0005)
+
+
+def test_glb_is_laid_out_as_the_format_says(mesh):
+    glb = mesh_to_glb(mesh)
+    assert glb[:4] == b"glTF" and int.from_bytes(glb[4:8], "little") == 2
+    assert int.from_bytes(glb[8:12], "little") == len(glb)
+    text = int.from_bytes(glb[12:16], "little")
+    assert text % 4 == 0 and glb[16:20] == b"JSON" and glb[24 + text : 28 + text] == b"BIN\0"
+
+
+def test_refuses_what_is_empty():
+    with pytest.raises(ValueError, match="the field is empty"):
+        extract_mesh(lambda p: (torch.zeros(len(p)), torch.zeros_like(p)))
+    with pytest.raises(ValueError, match="no faces"):
+        mesh_to_glb(trimesh.Trimesh())
+
+
+@pytest.mark.parametrize("level", [0.0, -1.0, 41.0, math.nan])
+def test_refuses_a_level_out_of_range(level):
+    with pytest.raises(ValueError, match="level must lie between 0 and"):
+        extract_mesh(ball, level=level, resolution=32)
+
+
+@pytest.mark.parametrize("changed", [{"min_share": 1.0}, {"max_faces": 0}, {"resolution": 8}])
+def test_refuses_numbers_out_of_range(changed):
+    with pytest.raises(ValueError, match="expected, got"):
+        extract_mesh(ball, **changed)
