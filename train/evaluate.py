@@ -1,0 +1,218 @@
+"""Score checkpoints on objects that no training saw: `python -m train.evaluate`.
+
+For every object of a split one random view is the input and eight others are the targets, the
+same for every answer. Writes `weights/results.json`, of which `train.table` makes the README's
+table. Rendering is the fast renderer's, which tests hold within 38 dB of the exact one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from hyperdemo.backbones import VitEncoder, build_vit
+from hyperdemo.checkpoints import LoadedModel, load_checkpoint
+from hyperdemo.config import BackboneConfig, FieldConfig
+from hyperdemo.inr import InrParams, as_field
+from hyperdemo.metrics import perceptual_distance, psnr, ssim
+from hyperdemo.model import to_pixels
+from hyperdemo.render.bake import bake
+from hyperdemo.render.march import march
+from train.baselines import NearestObject, fit_inr, mean_image, over_white, patch_features
+from train.catalogue import read_all
+from train.data import ViewSet, load_views, read_split
+
+METRICS = ("psnr", "ssim", "perceptual")
+N_TARGETS = 8
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question: an object, the view that is shown, and the views that are asked for."""
+
+    obj: int
+    source: int
+    targets: tuple[int, ...]
+
+
+def choose_cases(views: ViewSet, *, seed: int = 0) -> list[Case]:
+    """One case an object, drawn once and for all from the seed."""
+    rng = np.random.default_rng(seed)
+    cases = []
+    for obj in range(len(views)):
+        order = rng.permutation(views.rgba.shape[1])
+        cases.append(Case(obj, int(order[0]), tuple(int(v) for v in order[1 : 1 + N_TARGETS])))
+    return cases
+
+
+Answer = Callable[[ViewSet, Case], np.ndarray]
+"""From a case to float pictures `[t, h, h, 3]` in [0, 1] of its targets."""
+
+
+def _poses(views: ViewSet, case: Case) -> np.ndarray:
+    return views.poses_from(case.obj, case.source)[list(case.targets)].numpy()
+
+
+def render_inr(config: FieldConfig, params: InrParams, views: ViewSet, case: Case) -> np.ndarray:
+    """Targets of a case from generated or fitted weights in the frame of the input view."""
+    baked = bake(as_field(config, params))
+    shots = [march(baked, p, fov_deg=views.fov_deg, size=views.size) for p in _poses(views, case)]
+    return np.stack([shot.rgb for shot in shots])
+
+
+def model_answer(loaded: LoadedModel) -> Answer:
+    @torch.inference_mode()
+    def answer(views: ViewSet, case: Case) -> np.ndarray:
+        params = loaded.model.encode(to_pixels(views.framed[case.obj, case.source][None]))
+        return render_inr(loaded.model.config.field, params, views, case)
+
+    return answer
+
+
+def nearest_answer(nearest: NearestObject) -> Answer:
+    def answer(views: ViewSet, case: Case) -> np.ndarray:
+        shown = nearest.render(views.framed[case.obj, case.source], _poses(views, case))
+        return over_white(shown)
+
+    return answer
+
+
+def ceiling_answer(config: FieldConfig, *, steps: int) -> Answer:
+    """The same INR fitted to the object's views, the targets left out."""
+
+    def answer(views: ViewSet, case: Case) -> np.ndarray:
+        kept = [v for v in range(views.rgba.shape[1]) if v not in case.targets]
+        poses = views.poses_from(case.obj, case.source)
+        params = fit_inr(
+            config, views.rgba[case.obj, kept], poses[kept], fov_deg=views.fov_deg, steps=steps
+        )
+        return render_inr(config, params, views, case)
+
+    return answer
+
+
+def constant_answer(picture: np.ndarray | float) -> Answer:
+    def answer(views: ViewSet, case: Case) -> np.ndarray:
+        shape = (len(case.targets), views.size, views.size, 3)
+        return np.broadcast_to(picture, shape).astype(np.float32)
+
+    return answer
+
+
+class Scorer:
+    """Scores answers; the perceptual distance uses the untrained pretrained backbone."""
+
+    def __init__(self, encoder: VitEncoder):
+        self.encoder = encoder
+
+    def score(self, answer: np.ndarray, views: ViewSet, case: Case) -> dict[str, float]:
+        """Means over the targets of one case."""
+        truth = over_white(views.rgba[case.obj, list(case.targets)].numpy())
+        return {
+            "psnr": float(np.mean([psnr(a, t) for a, t in zip(answer, truth, strict=True)])),
+            "ssim": float(np.mean([ssim(a, t) for a, t in zip(answer, truth, strict=True)])),
+            "perceptual": self._perceptual(answer, truth),
+        }
+
+    def _perceptual(self, answer: np.ndarray, truth: np.ndarray) -> float:
+        size = self.encoder.vit.patch_embed.img_size
+
+        def pixels(pictures: np.ndarray) -> torch.Tensor:
+            tensor = torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2)
+            return torch.nn.functional.interpolate(
+                tensor, size=tuple(size), mode="bilinear", antialias=True
+            )
+
+        def features(batch: torch.Tensor) -> torch.Tensor:
+            return patch_features(self.encoder, batch)[:, 1:]
+
+        return float(
+            perceptual_distance(pixels(answer), pixels(truth), features=features).mean()
+        )
+
+
+def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Mean over objects of each metric, and the standard error of the mean PSNR."""
+    summary = {key: float(np.mean([row[key] for row in rows])) for key in METRICS}
+    spread = np.std([row["psnr"] for row in rows], ddof=1) if len(rows) > 1 else np.nan
+    return summary | {"psnr_stderr": float(spread / np.sqrt(len(rows))), "objects": len(rows)}
+
+
+def evaluate_split(
+    views: ViewSet, answers: dict[str, Answer], scorer: Scorer, *, few: dict[str, int]
+) -> Iterator[tuple[str, dict]]:
+    """Score every answer on a split; `few` limits an answer to every so manyth object's case."""
+    cases = choose_cases(views)
+    for name, answer in answers.items():
+        chosen = cases
+        if name in few:
+            chosen = cases[:: max(1, len(cases) // few[name])][: few[name]]
+        started = time.monotonic()
+        rows = [
+            {"object": views.ids[case.obj], "class": views.classes[case.obj]}
+            | scorer.score(answer(views, case), views, case)
+            for case in tqdm(chosen, desc=name, unit="object")
+        ]
+        seconds = (time.monotonic() - started) / len(rows)
+        yield name, summarise(rows) | {"seconds_per_object": round(seconds, 3), "rows": rows}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
+    parser.add_argument("--weights", type=Path, default=Path("weights"))
+    parser.add_argument("--models", nargs="+", default=["foundation", "scratch"])
+    parser.add_argument("--views", default="data/views")
+    parser.add_argument("--sources", type=Path, default=Path("data/sources"))
+    parser.add_argument("--splits", default="train/splits.json")
+    parser.add_argument(
+        "--backbone", default="data/backbones/vit_small_patch14_dinov2.safetensors"
+    )
+    parser.add_argument("--ceiling-objects", type=int, default=12)
+    parser.add_argument("--ceiling-steps", type=int, default=600)
+    parser.add_argument("--answers", nargs="*", help="only these, added to results that are there")
+    args = parser.parse_args()
+    models = {name: load_checkpoint(args.weights, f"view-{name}") for name in args.models}
+    config = next(iter(models.values())).model.config
+    size = config.backbone.image_size
+    encoder = build_vit(BackboneConfig(image_size=size), pretrained=args.backbone).eval()
+
+    def load(split: str) -> ViewSet:
+        ids, classes = read_split(args.splits, split)
+        return load_views(args.views, ids, classes=classes, input_size=size)
+
+    def wanted(name: str) -> bool:
+        return not args.answers or name in args.answers
+
+    answers: dict[str, Answer] = {"white": constant_answer(1.0)}
+    if wanted("mean") or wanted("nearest"):
+        train_views = load("train")
+        answers["mean"] = constant_answer(mean_image(train_views))
+    if wanted("nearest"):
+        nearest = NearestObject(encoder, train_views, read_all(args.sources))
+        answers["nearest"] = nearest_answer(nearest)
+    answers |= {name: model_answer(loaded) for name, loaded in models.items()}
+    answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps)
+    answers = {name: answer for name, answer in answers.items() if wanted(name)}
+    out = args.weights / "results.json"
+    results = json.loads(out.read_text()) if out.is_file() else {"splits": {}}
+    results["models"] = {name: dict(loaded.facts) for name, loaded in models.items()}
+    for split in ("test", "unseen"):
+        scored = results["splits"].setdefault(split, {})
+        for name, result in evaluate_split(
+            load(split), answers, Scorer(encoder), few={"ceiling": args.ceiling_objects}
+        ):
+            scored[name] = result
+            print(split, name, {k: round(v, 3) for k, v in result.items() if k != "rows"})
+            out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
