@@ -5,14 +5,14 @@ A library is a zip (`.sh3f`) of OBJ models and a properties file that lists them
 
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
 
-from train.obj import FALLBACK_GREY, Mesh, parse_obj
+from train.obj import FALLBACK_GREY, Material, Mesh, parse_obj
 
 LICENCES = {
     "KatorLegaz": "CC BY 3.0 US",
@@ -147,28 +147,16 @@ def read_mesh(piece: Piece) -> tuple[Mesh, dict[str, Image.Image]]:
 
 
 def _without_dead_textures(mesh: Mesh, textures: dict[str, Image.Image]) -> Mesh:
-    def alive(material):
+    def alive(material: Material) -> Material:
         if material.texture is None or material.texture in textures:
             return material
         black = max(material.diffuse) < 0.05
         colour = FALLBACK_GREY if black else material.diffuse
-        return type(material)(material.name, colour, material.opacity, None)
+        return replace(material, diffuse=colour, texture=None)
 
-    return Mesh(
-        mesh.positions,
-        mesh.normals,
-        mesh.uvs,
-        mesh.material,
-        tuple(alive(m) for m in mesh.materials),
-    )
+    return replace(mesh, materials=tuple(alive(m) for m in mesh.materials))
 
 
 def _turn(mesh: Mesh, rotation: tuple[float, ...]) -> Mesh:
     matrix = np.array(rotation, dtype=np.float32).reshape(3, 3)
-    return Mesh(
-        mesh.positions @ matrix.T,
-        mesh.normals @ matrix.T,
-        mesh.uvs,
-        mesh.material,
-        mesh.materials,
-    )
+    return replace(mesh, positions=mesh.positions @ matrix.T, normals=mesh.normals @ matrix.T)

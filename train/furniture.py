@@ -1,9 +1,7 @@
-"""Which pieces of the furniture libraries are used, their class, and their place in the world.
-
-`python -m train.furniture --credits` writes CREDITS.md.
-"""
+"""Which pieces of the furniture libraries are used, their class, and their place in the world."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,8 +20,10 @@ FAINT = 0.35
 # Below half of the rasteriser's first step of 1/16 a surface is never drawn.
 _INVISIBLE = 1 / 32
 
-_FLAT_NAMES = r"door|window|rug|carpet|doormat|bathmat|frame|curtain|blind|picture|railing|" \
-              r"plug|switch|socket|outlet"  # fmt: skip
+_FLAT_NAMES = (
+    r"door|window|rug|carpet|doormat|bathmat|frame|curtain|blind|picture|railing|"
+    r"plug|switch|socket|outlet"
+)
 # Name patterns in order: the first that matches decides.
 _BY_NAME = (
     ("other", r"step ladder|table tennis bat|tablet|table fan|desktop|remote|ceiling fan|"
@@ -33,7 +33,7 @@ _BY_NAME = (
     ("lamp", r"(desk|table) lamp|lamps?\b|\blights?\b|lantern|lamppost|chandelier|spotlight"),
     ("bed", r"\bbed\b|\bcrib\b|\bfuton$|^opened convertible|mattress|hammock|sleeping bag"),
     ("sofa", r"sofa|couch"),
-    ("chair", r"chair|stool|\bseat\b|^bench|\w+ bench\b|little bank|wood bank|lounge|^puff|ottoman"),
+    ("chair", r"chair|stool|\bseat\b|^bench|\w+ bench\b|(little|wood) bank|lounge|^puff|ottoman"),
     ("storage", r"wardrobe|cabinet|cupboard|bookcase|shel(f|ves)|dresser|drawers|tv stand|locker|"
                 r"^chest$|^crate$|^box$|^safe$|trunck|vanity|living room|^island( extension)?$|"
                 r"^sink$"),
@@ -41,8 +41,10 @@ _BY_NAME = (
     ("plant", r"plant|\btree\b|flowers?\b|tulip|lily|orchid|cactus|bamboo|yucca|hedge"),
 )  # fmt: skip
 # Models of what the unseen classes hold: to train on them would leak, to test on them is unclear.
-_LOOKALIKES = r"rocking horse|biplane|teddy|car model|toy train|^doll$|snowman|wheelchair|" \
-              r"^motorbike$|dog house|roasted chicken|wood toy|rowboat"  # fmt: skip
+_LOOKALIKES = (
+    r"rocking horse|biplane|teddy|car model|toy train|^doll$|snowman|wheelchair|"
+    r"^motorbike$|dog house|roasted chicken|wood toy|rowboat"
+)
 
 
 def classify(piece: Piece) -> str:
@@ -102,4 +104,4 @@ def normalise(mesh: Mesh) -> Mesh:
         raise ValueError("faint")
     centred = mesh.positions - (low + high) / 2
     radius = np.linalg.norm(centred, axis=-1).max()
-    return Mesh(centred / radius, mesh.normals, mesh.uvs, mesh.material, mesh.materials)
+    return replace(mesh, positions=centred / radius)

@@ -296,12 +296,17 @@ def clip_ears(points: Float[np.ndarray, "n 3"]) -> list[tuple[int, int, int]]:
 
 
 def _is_ear(a: np.ndarray, b: np.ndarray, c: np.ndarray, others: np.ndarray) -> bool:
-    """Whether the counter-clockwise triangle a b c turns left and holds none of the points."""
+    """Whether the counter-clockwise triangle a b c turns left and holds none of the points.
+
+    A point on its border counts, since the rest would touch itself there; one at a corner does
+    not, since polygons with a hole pass twice through the ends of the cut.
+    """
 
     def side(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
         return (q[0] - p[0]) * (r[..., 1] - p[1]) - (q[1] - p[1]) * (r[..., 0] - p[0])
 
     if side(a, b, c) <= 0:
         return False
-    inside = (side(a, b, others) > 0) & (side(b, c, others) > 0) & (side(c, a, others) > 0)
-    return not inside.any()
+    inside = (side(a, b, others) >= 0) & (side(b, c, others) >= 0) & (side(c, a, others) >= 0)
+    corner = (others[:, None] == np.stack([a, b, c])).all(axis=-1).any(axis=-1)
+    return not (inside & ~corner).any()

@@ -106,9 +106,7 @@ class Rasteriser:
         self._shrink = self._gl.program(vertex_shader=_QUAD, fragment_shader=_SHRINK)
         fine = (size * SUPERSAMPLE, size * SUPERSAMPLE)
         self._samples = self._gl.texture(fine, 4)
-        self._target = self._gl.framebuffer(
-            [self._samples], self._gl.depth_renderbuffer(fine)
-        )
+        self._target = self._gl.framebuffer([self._samples], self._gl.depth_renderbuffer(fine))
         quad = self._gl.buffer(np.array([-1, -1, 1, -1, -1, 1, 1, 1], dtype="f4").tobytes())
         self._quad = self._gl.vertex_array(self._shrink, [(quad, "2f", "corner")])
 

@@ -78,9 +78,7 @@ def _in_worker(job: tuple[Piece, Path]) -> tuple[str, str | None]:
         raise RuntimeError(f"could not render {piece.object_id}") from error
 
 
-def _results(
-    jobs: Sequence[tuple[Piece, Path]], workers: int
-) -> Iterator[tuple[str, str | None]]:
+def _results(jobs: Sequence[tuple[Piece, Path]], workers: int) -> Iterator[tuple[str, str | None]]:
     if workers == 1:
         yield from map(_in_worker, jobs)
         return

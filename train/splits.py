@@ -27,8 +27,10 @@ TEST_SHARE, VAL_SHARE = 0.13, 0.035
 # These two made hundreds of pieces: the same noun does not make two of theirs relatives.
 _HOUSES = ("Scopia", "Kator Legaz")
 # Their series, by the beginning of an identifier.
-_SERIES = r"rattan|kids|children|mid-century|medicoscopia|com-bath|kitchen-tool|coconut|pine|" \
-          r"concept-sedan|hanging-clothes|beige-sofa|electric-water|wooden-office|porch-column"  # fmt: skip
+_SERIES = (
+    r"rattan|kids|children|mid-century|medicoscopia|com-bath|kitchen-tool|coconut|pine|"
+    r"concept-sedan|hanging-clothes|beige-sofa|electric-water|wooden-office|porch-column"
+)
 # A bare noun names a design only outside the classes that are full of them.
 _CROWDED = ("chair", "sofa", "table", "storage", "lamp")
 _ADJECTIVES = set(
