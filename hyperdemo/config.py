@@ -156,6 +156,7 @@ class ViewRequest:
         elevation_deg: height of the orbit above the horizon.
         renderer: "fast" marches a baked grid, "exact" integrates the field itself.
         chunk_frames: frames a streamed chunk.
+        pose_size: side of the views at poses the caller gives; None takes `size`.
     """
 
     size: int = 256
@@ -164,6 +165,7 @@ class ViewRequest:
     elevation_deg: float = 20.0
     renderer: Literal["exact", "fast"] = "fast"
     chunk_frames: int = 24
+    pose_size: int | None = None
 
     def __post_init__(self) -> None:
         _require(
@@ -181,3 +183,7 @@ class ViewRequest:
             f"renderer must be 'exact' or 'fast', got {self.renderer!r}",
         )
         _require(self.chunk_frames >= 1, f"chunk_frames must be ≥ 1, got {self.chunk_frames}")
+        _require(
+            self.pose_size is None or 16 <= self.pose_size <= 1024,
+            f"pose_size must be from 16 to 1024 pixels, got {self.pose_size}",
+        )

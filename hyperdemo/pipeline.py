@@ -27,8 +27,10 @@ from hyperdemo.render.quadrature import render_view
 
 MODEL_NAMES = ("foundation", "scratch")
 
-Shot = Callable[[Float[np.ndarray, "4 4"]], tuple[np.ndarray, np.ndarray, np.ndarray]]
-"""From a pose to colour `[h, w, 3]`, opacity `[h, w]` and depth `[h, w]` as floats."""
+Shot = Callable[
+    [Float[np.ndarray, "4 4"], float, int], tuple[np.ndarray, np.ndarray, np.ndarray]
+]
+"""From pose, fov_deg and size to colour `[h, w, 3]`, opacity and depth `[h, w]`, all floats."""
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -155,14 +157,15 @@ class ViewPipeline:
         for k, name in enumerate(names):
             yield Progress(0.1 + 0.1 * k / len(names), f"{name}: evaluating the field")
             with clock.stage(f"{name}.bake"):
-                shots[name] = self._shot(fields[name], request, fov_deg=CAMERA_FOV_DEG)
+                shots[name] = self._camera(fields[name], request)
         yield from self._orbit(shots, request, clock)
         if poses is not None:
-            for name in names:
+            size = request.pose_size or request.size
+            for name, shot in shots.items():
                 yield Progress(0.9, f"{name}: rendering the poses asked for")
                 with clock.stage(f"{name}.views"):
-                    shot = self._shot(fields[name], request, fov_deg=poses.fov_deg)
-                    rgb = np.stack([_to_bytes(shot(pose)[0]) for pose in poses.poses])
+                    taken = [shot(pose, poses.fov_deg, size)[0] for pose in poses.poses]
+                    rgb = np.stack([_to_bytes(picture) for picture in taken])
                 yield Views(name, rgb)
         for name in names:
             yield Progress(0.95, f"{name}: extracting the surface")
@@ -178,7 +181,10 @@ class ViewPipeline:
         for start in range(0, request.n_frames, request.chunk_frames):
             part = cameras[start : start + request.chunk_frames]
             with clock.stage("orbit"):
-                taken = {name: [shot(pose) for pose in part] for name, shot in shots.items()}
+                taken = {
+                    name: [shot(pose, CAMERA_FOV_DEG, request.size) for pose in part]
+                    for name, shot in shots.items()
+                }
                 frames = Frames(
                     start,
                     {n: np.stack([_to_bytes(rgb) for rgb, _, _ in s]) for n, s in taken.items()},
@@ -188,14 +194,16 @@ class ViewPipeline:
             done = (start + len(part)) / request.n_frames
             yield Progress(0.2 + 0.7 * done, f"frame {start + len(part)} of {request.n_frames}")
 
-    def _shot(self, field: Field, request: ViewRequest, *, fov_deg: float) -> Shot:
+    def _camera(self, field: Field, request: ViewRequest) -> Shot:
         if request.renderer == "fast":
             baked = bake(field, device=self.device)
-            return lambda pose: march(baked, pose, fov_deg=fov_deg, size=request.size)
+            return lambda pose, fov_deg, size: march(baked, pose, fov_deg=fov_deg, size=size)
 
-        def exact(pose: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        def exact(
+            pose: np.ndarray, fov_deg: float, size: int
+        ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             on_device = torch.as_tensor(pose, dtype=torch.float32, device=self.device)
-            seen = render_view(field, on_device, fov_deg=fov_deg, size=request.size)
+            seen = render_view(field, on_device, fov_deg=fov_deg, size=size)
             return seen.rgb.cpu().numpy(), seen.alpha.cpu().numpy(), seen.depth.cpu().numpy()
 
         return exact

@@ -26,8 +26,11 @@ LAYERS = (
     "hypernet",
     "model",
     "checkpoints",
+    "events",
     "pipeline",
+    "results",
     "ui",
+    "__main__",
 )
 MAX_LINES = 320  # "about 300"
 

@@ -19,6 +19,7 @@ from hyperdemo.backbones import VitEncoder
 from hyperdemo.config import FieldConfig
 from hyperdemo.inr import InrParams
 from hyperdemo.model import to_pixels
+from hyperdemo.preprocess import composite_on_white
 from hyperdemo.render.cameras import camera_rays
 from train.catalogue import Piece, read_mesh
 from train.data import ViewSet
@@ -29,8 +30,7 @@ from train.rasterise import Rasteriser
 
 def over_white(rgba: UInt8[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 3"]:
     """Straight-alpha pictures over white, as floats in [0, 1]."""
-    unit = rgba.astype(np.float32) / 255
-    return unit[..., :3] * unit[..., 3:] + (1 - unit[..., 3:])
+    return composite_on_white(rgba) / 255
 
 
 def mean_image(views: ViewSet, *, n_objects: int = 200) -> Float[np.ndarray, "h w 3"]:

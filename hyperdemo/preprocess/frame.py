@@ -70,8 +70,8 @@ def alpha_bounds(rgba: UInt8[np.ndarray, "h w 4"]) -> tuple[int, int, int, int]:
     return top, top + height, left, left + width
 
 
-def composite_on_white(rgba: UInt8[np.ndarray, "h w 4"]) -> Float[np.ndarray, "h w 3"]:
-    """Straight-alpha RGBA over white, as float32 in [0, 255]: rgb a + 255 (1 - a)."""
+def composite_on_white(rgba: UInt8[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 3"]:
+    """Straight-alpha RGBA pictures over white, as float32 in [0, 255]: rgb a + 255 (1 - a)."""
     rgb = rgba[..., :3].astype(np.float32)
     alpha = rgba[..., 3:].astype(np.float32) * np.float32(1.0 / 255.0)
     rgb -= _WHITE

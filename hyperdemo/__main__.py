@@ -1,0 +1,92 @@
+"""The command line: `python -m hyperdemo view PHOTO -o DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m hyperdemo",
+        description="A pretrained Transformer writes the weights of a small network.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    view = commands.add_parser(
+        "view", help="a photo of one object in, its orbit, mesh and network out"
+    )
+    view.add_argument("photo", type=Path, metavar="PHOTO")
+    view.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
+    view.add_argument("--model", choices=["foundation", "scratch", "both"], default="both")
+    view.add_argument("--renderer", choices=["exact", "fast"], default="fast")
+    view.add_argument("--size", type=int, default=256, metavar="N", help="side in pixels (256)")
+    view.add_argument("--frames", type=int, default=96, metavar="N", help="of one turn (96)")
+    view.add_argument(
+        "--poses",
+        type=Path,
+        metavar="FILE",
+        help="transforms.json in LearnIt format, in the frame of the input view: y up, the "
+        "object in the unit sphere, the input camera at azimuth 0 on +z; renders views/000.png …",
+    )
+    view.add_argument("--mask", type=Path, help="picture of the mask, white where the object is")
+    view.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the checkpoints")
+    view.add_argument("--device", choices=["cpu", "cuda"], help="the GPU if there is one")
+    return parser.parse_args(argv)
+
+
+def run_view(args: argparse.Namespace) -> Path:
+    """Write all results of one photo; returns the path of `result.json`.
+
+    Raises:
+        ValueError: a picture, poses file, checkpoint or number that cannot be used.
+    """
+    # Here, not above: `--help` and a mistyped option need no torch.
+    from hyperdemo.config import ViewRequest
+    from hyperdemo.media.image import decode_image
+    from hyperdemo.pipeline import MODEL_NAMES, ViewPipeline
+    from hyperdemo.render.cameras import read_transforms
+    from hyperdemo.results import ViewWriter
+
+    poses = read_transforms(args.poses) if args.poses else None
+    request = ViewRequest(size=args.size, n_frames=args.frames, renderer=args.renderer)
+    rgba = decode_image(args.photo)
+    mask = decode_image(args.mask)[..., 0] if args.mask else None
+    names = MODEL_NAMES if args.model == "both" else (args.model,)
+    pipeline = ViewPipeline.from_weights(args.weights, names=names, device=args.device)
+    prepared = pipeline.prepare(rgba, mask=mask)
+    writer = ViewWriter(args.out, pipeline, request=request, poses=poses)
+    for event in _shown(pipeline.view(prepared, request, poses=poses)):
+        writer.take(event)
+    return writer.finish(photo=args.photo, mask_source=prepared.mask_source)
+
+
+def _shown(events: Iterator) -> Iterator:
+    """The same events; their progress goes to the terminal."""
+    from hyperdemo.events import Progress
+
+    live = sys.stderr.isatty()
+    for event in events:
+        if isinstance(event, Progress) and live:
+            print(f"\r\033[K{event.fraction:4.0%} {event.message}", end="", file=sys.stderr)
+        yield event
+    if live:
+        print(file=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 on success, 2 where the input cannot be used."""
+    args = parse_arguments(argv)
+    try:
+        print(run_view(args))
+    except (ValueError, OSError) as error:
+        print(f"hyperdemo: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
