@@ -50,6 +50,10 @@ def train(
     state = TrainState(config, model, device=device)
     if (out / "state.pt").is_file():
         state.load(out / "state.pt")
+    if config.precision == "bf16":
+        torch.set_float32_matmul_precision("high")
+    if config.compile:
+        state.model.encode = torch.compile(state.model.encode)
     log = MetricsLog(out / "metrics.jsonl", since=state.step)
     train_views = train_views.to(device)
     saved = time.monotonic()
@@ -87,14 +91,15 @@ def _one_step(state: TrainState, views: ViewSet) -> dict[str, float]:
     device = batch.origins.device
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
         params = model.encode(to_pixels(batch.framed, device=device))
-        loss, colour_mse = batch_loss(
-            config.model.field,
-            params,
-            batch,
-            samples=config.samples,
-            alpha_weight=config.alpha_weight,
-            generator=state.generator,
-        )
+    # The field stays in float32: its frequencies reach 2⁵π, where bfloat16 has no digits left.
+    loss, colour_mse = batch_loss(
+        config.model.field,
+        params,
+        batch,
+        samples=config.samples,
+        alpha_weight=config.alpha_weight,
+        generator=state.generator,
+    )
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)

