@@ -155,23 +155,22 @@ def _surface_level(baked: BakedField, level: float | None) -> float:
 
 def _surface(baked: BakedField, level: float, side: int) -> trimesh.Trimesh:
     """Marching cubes at one resolution, closed at the unit sphere."""
-    density = baked.density
-    if side != baked.resolution:
-        density = ndimage.zoom(density, side / baked.resolution, order=1, grid_mode=False)
-    side = density.shape[0]
     # Opacity saturates as the eye does, so that its 0.5 crossing between two nodes lies where the
     # surface is seen; the density itself, far from linear there, would puff the surface up.
-    opacity = 1.0 - np.exp2(-density / np.float32(level))
+    opacity = 1.0 - np.exp2(-baked.density / np.float32(level))
+    if side != baked.resolution:
+        opacity = ndimage.zoom(opacity, side / baked.resolution, order=1)
+    side = opacity.shape[0]
     axis = np.linspace(-1.0, 1.0, side, dtype=np.float32)
     square = axis * axis
     radius = np.sqrt(square[:, None, None] + square[:, None] + square)
-    # One cell of ramp down to the unit sphere, which bounds what the renderers see.
+    # One cell of ramp down to the unit sphere, which bounds what the renderers see and, standing
+    # within the grid, closes the surface.
     opacity = np.minimum(opacity, 0.5 + (1.0 - radius) * np.float32(side / 4))
-    opacity = np.pad(opacity, 1, constant_values=0.0)
     if not opacity.max() > 0.5:
         raise ValueError("the field is too fine for this resolution: nothing is left of it")
     vertices, faces, _, _ = measure.marching_cubes(opacity, level=0.5, allow_degenerate=False)
-    vertices = (vertices - 1.0) * (2.0 / (side - 1)) - 1.0
+    vertices = vertices * (2.0 / (side - 1)) - 1.0
     mesh = trimesh.Trimesh(vertices, faces, process=True)
     if mesh.volume < 0:
         mesh.invert()

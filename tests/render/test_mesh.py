@@ -55,9 +55,30 @@ def test_axes_are_the_worlds():
 
 def test_default_level_is_where_half_of_the_light_stops():
     # 60 · sigmoid(s) = ln 2 / 0.05 puts the surface 1.2 softnesses outside of the ball's radius.
-    radius = 0.5 - 0.02 * math.log(60 * 0.05 / math.log(2) - 1) * -1
+    radius = 0.5 + 0.02 * math.log(60 * 0.05 / math.log(2) - 1)
     mesh = extract_mesh(soft_ball, resolution=128)
     assert np.linalg.norm(mesh.vertices, axis=1).mean() == pytest.approx(radius, abs=0.003)
+
+
+@pytest.mark.parametrize("resolution", [64, 96, 128])
+def test_a_hard_edge_is_not_puffed_up(resolution):
+    # As above: 400 · sigmoid(s) = ln 2 / 0.05 lies 3.3 softnesses outside.
+    radius = 0.6 + 0.002 * math.log(400 * 0.05 / math.log(2) - 1)
+    baked = bake(
+        lambda p: soft_ball(p, radius=0.6, softness=0.002, peak=400.0), resolution=resolution
+    )
+    volume = extract_mesh(baked).volume
+    assert volume == pytest.approx(4 / 3 * math.pi * radius**3, rel=0.02)
+
+
+def test_colours_come_from_within():
+    def red_in_blue_air(points):
+        inside = points.norm(dim=-1, keepdim=True) < 0.5
+        red, blue = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, 1.0])
+        return 50.0 * inside[:, 0], torch.where(inside, red, blue)
+
+    colours = extract_mesh(red_in_blue_air).visual.vertex_colors
+    assert (colours[:, 0] == 255).all() and not colours[:, 1:3].any()
 
 
 def test_a_faint_field_still_has_a_surface():
@@ -65,8 +86,10 @@ def test_a_faint_field_still_has_a_surface():
     assert np.linalg.norm(mesh.vertices, axis=1).mean() == pytest.approx(0.5, abs=0.005)
 
 
-def test_density_up_to_the_border_is_closed_at_the_unit_sphere():
-    mesh = extract_mesh(lambda p: (torch.full((len(p),), 30.0), torch.zeros_like(p)))
+@pytest.mark.parametrize("resolution", [48, 49])
+def test_density_up_to_the_border_is_closed_at_the_unit_sphere(resolution):
+    baked = bake(lambda p: (torch.full((len(p),), 30.0), torch.zeros_like(p)), resolution=64)
+    mesh = extract_mesh(baked, resolution=resolution)
     assert mesh.is_watertight
     assert np.linalg.norm(mesh.vertices, axis=1) == pytest.approx(1.0, abs=0.02)
 
