@@ -22,8 +22,8 @@ class InrParams:
         ValueError: the tensors do not chain into one MLP.
     """
 
-    weights: tuple[Float[Tensor, "b i o"], ...]
-    biases: tuple[Float[Tensor, "b o"], ...]
+    weights: tuple[Float[Tensor, "b _i _o"], ...]
+    biases: tuple[Float[Tensor, "b _o"], ...]
 
     def __post_init__(self) -> None:
         if not self.weights or len(self.weights) != len(self.biases):
