@@ -27,6 +27,18 @@ def raising_at_the_end(iterator: Iterator, error: Exception) -> Iterator:
     raise error
 
 
+def _refusing_in_its_own_words(checked: Callable, plain: Callable) -> Callable:
+    @functools.wraps(plain)
+    def init(self, *args, **kwargs):
+        try:
+            checked(self, *args, **kwargs)
+        except jaxtyping.TypeCheckError:
+            plain(object.__new__(type(self)), *args, **kwargs)
+            raise
+
+    return init
+
+
 def letting_functions_speak_first(jaxtyped: Callable) -> Callable:
     """Make a bad argument count as a type error only where the function itself lets it pass.
 
@@ -34,9 +46,13 @@ def letting_functions_speak_first(jaxtyped: Callable) -> Callable:
     """
 
     def decorate(target: Callable, *, typechecker: Callable) -> Callable:
-        checked = jaxtyped(target, typechecker=typechecker)
         if inspect.isclass(target):
+            plain = target.__init__
+            checked = jaxtyped(target, typechecker=typechecker)
+            if checked.__init__ is not plain:
+                checked.__init__ = _refusing_in_its_own_words(checked.__init__, plain)
             return checked
+        checked = jaxtyped(target, typechecker=typechecker)
 
         @functools.wraps(target)
         def call(*args, **kwargs):
