@@ -1,0 +1,85 @@
+import dataclasses
+import json
+
+import pytest
+
+from hyperdemo.config import BackboneConfig, FieldConfig, ModelConfig, ViewRequest
+
+
+def test_the_shipped_field_in_numbers():
+    field = FieldConfig()
+    assert field.encoded_dim == 63  # x, y, z, and a sine and a cosine each at 10 frequencies
+    assert field.layer_shapes == ((63, 128), (128, 128), (128, 128), (128, 128), (128, 4))
+    assert field.n_parameters == 8192 + 3 * 16512 + 516 == 58244
+
+
+def test_the_last_layer_has_no_more_tokens_than_outputs():
+    assert ModelConfig().groups == (8, 8, 8, 8, 4)
+    assert ModelConfig(field=FieldConfig(width=16, depth=2), n_groups=2).groups == (2, 2)
+
+
+def test_comes_back_through_json():
+    config = ModelConfig(
+        backbone=BackboneConfig(image_size=56, depth=3, overrides={"embed_dim": 48}),
+        field=FieldConfig(width=32, max_log2_freq=3.0),
+        n_groups=4,
+        adapt="prompt",
+        n_prompts=5,
+    )
+    again = ModelConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert again == config and isinstance(again.backbone, BackboneConfig)
+    assert ModelConfig.from_dict({}) == ModelConfig()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"colour": 1}, "ModelConfig has no colour"),
+        ({"field": {"widht": 8}}, "FieldConfig has no widht; it has .*width"),
+        ({"backbone": {"patch": 8}}, "BackboneConfig has no patch"),
+    ],
+)
+def test_an_unknown_key_is_named(data, message):
+    with pytest.raises(ValueError, match=message):
+        ModelConfig.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("build", "changes", "message"),
+    [
+        (FieldConfig, {"width": 3}, "width must be at least 4, got 3"),
+        (FieldConfig, {"depth": 1}, "depth must be at least 2, got 1"),
+        (FieldConfig, {"n_freqs": 0}, "n_freqs must be at least 1, got 0"),
+        (FieldConfig, {"density_scale": 0.0}, "density_scale must be positive"),
+        (BackboneConfig, {"name": ""}, "name is empty"),
+        (BackboneConfig, {"image_size": 7}, "image_size must be at least 8, got 7"),
+        (BackboneConfig, {"depth": 0}, "depth must be ≥ 1, got 0"),
+        (ModelConfig, {"init": "imagenet"}, "init must be one of .*'imagenet'"),
+        (ModelConfig, {"adapt": "lora"}, "adapt must be one of .*'lora'"),
+        (ModelConfig, {"n_groups": 3}, "n_groups=3 does not divide a layer of 128"),
+        (ModelConfig, {"n_groups": 0}, "n_groups=0"),
+        (ModelConfig, {"n_prompts": 0}, "n_prompts must be at least 1"),
+        (ModelConfig, {"init": "scratch", "adapt": "frozen"}, "scratch encoder must train in full"),
+        (ModelConfig, {"init": "scratch", "adapt": "prompt"}, "scratch encoder must train in full"),
+        (ViewRequest, {"size": 14}, "even number of pixels from 16 to 1024, got 14"),
+        (ViewRequest, {"size": 33}, "even number of pixels"),
+        (ViewRequest, {"size": 1026}, "even number of pixels"),
+        (ViewRequest, {"n_frames": 0}, "n_frames must be from 1 to 960, got 0"),
+        (ViewRequest, {"fps": 121}, "fps must be from 1 to 120"),
+        (ViewRequest, {"elevation_deg": 90.0}, "elevation_deg must be from -89 to 89"),
+        (ViewRequest, {"elevation_deg": float("nan")}, "elevation_deg must be from -89 to 89"),
+        (ViewRequest, {"renderer": "quick"}, "renderer must be 'exact' or 'fast', got 'quick'"),
+        (ViewRequest, {"chunk_frames": 0}, "chunk_frames must be ≥ 1"),
+        (ViewRequest, {"pose_size": 2000}, "pose_size must be from 16 to 1024"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(build, changes, message):
+    with pytest.raises(ValueError, match=message):
+        build(**changes)
+
+
+@pytest.mark.parametrize("config", [FieldConfig(), ModelConfig(), BackboneConfig(), ViewRequest()])
+def test_configs_are_frozen(config):
+    name = dataclasses.fields(config)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(config, name, getattr(config, name))
