@@ -83,8 +83,11 @@ def load_checkpoint(
         raise ValueError(f"{path} is damaged ({error}); fetch it again") from error
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} has the format {metadata.get('format')!r}, not {FORMAT!r}")
-    description = json.loads(metadata["description"])
-    config = ModelConfig.from_dict(description["model"])
+    try:
+        description = json.loads(metadata["description"])
+        config = ModelConfig.from_dict(description["model"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} does not describe its model ({error!r})") from error
     model = HyperModel(config)
     try:
         model.load_state_dict(tensors, strict=True)
