@@ -1,0 +1,280 @@
+import math
+
+import huggingface_hub.constants
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+from hyperdemo.backbones import build_vit
+from hyperdemo.config import BackboneConfig
+from tests import tiny
+
+SMALL = dict(depth=1, embed_dim=48, num_heads=3)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def config(name="vit_small_patch14_dinov2", image_size=28, **changes):
+    return BackboneConfig(**{"name": name, "image_size": image_size, "overrides": SMALL} | changes)
+
+
+@pytest.fixture
+def encoder():
+    """Two blocks with nothing left at its neutral start, such as the layer scale at 1e-5."""
+    made = build_vit(tiny.BACKBONE).eval()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter += 0.2 * torch.randn_like(parameter)
+    return made
+
+
+def pictures(batch=2, size=28):
+    return torch.rand(batch, 3, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def transformer_by_hand(state, pixels, extra, *, prompts=None, heads=3):
+    """A ViT with layer scale from its definition, in float64; all tokens of the last block.
+
+    Args:
+        pixels: normalised, `[3, h, w]`.
+        extra: `[m, d]`.
+    """
+    state = {key: value.double() for key, value in state.items()}
+    kernel = state["patch_embed.proj.weight"]
+    patch, tokens = kernel.shape[-1], [state["cls_token"][0, 0]]
+    for row in range(0, pixels.shape[1], patch):
+        for column in range(0, pixels.shape[2], patch):
+            part = pixels[:, row : row + patch, column : column + patch].double()
+            tokens.append((kernel * part).sum((1, 2, 3)) + state["patch_embed.proj.bias"])
+    x = torch.cat([torch.stack(tokens) + state["pos_embed"][0], extra.double()])
+
+    def linear(name, x):
+        return x @ state[f"{name}.weight"].T + state[f"{name}.bias"]
+
+    def norm(name, x):
+        centred = x - x.mean(-1, keepdim=True)
+        unit = centred / (centred.square().mean(-1, keepdim=True) + 1e-6).sqrt()
+        return unit * state[f"{name}.weight"] + state[f"{name}.bias"]
+
+    length = len(x)
+    for block in range(sum(key.endswith("norm1.weight") for key in state)):
+        if prompts is not None:
+            x = torch.cat([x[:length], prompts[block].double()])
+        name = f"blocks.{block}"
+        q, k, v = linear(f"{name}.attn.qkv", norm(f"{name}.norm1", x)).chunk(3, dim=-1)
+        width, mixed = q.shape[1] // heads, []
+        for head in range(heads):
+            own = slice(head * width, (head + 1) * width)
+            scores = (q[:, own] @ k[:, own].T / math.sqrt(width)).softmax(-1)
+            mixed.append(scores @ v[:, own])
+        attended = linear(f"{name}.attn.proj", torch.cat(mixed, dim=-1))
+        x = x + state[f"{name}.ls1.gamma"] * attended
+        hidden = linear(f"{name}.mlp.fc1", norm(f"{name}.norm2", x))
+        hidden = 0.5 * hidden * (1 + torch.erf(hidden / math.sqrt(2)))
+        x = x + state[f"{name}.ls2.gamma"] * linear(f"{name}.mlp.fc2", hidden)
+    return norm("norm", x[:length])
+
+
+def normalised(pixels):
+    mean, std = (torch.tensor(v)[None, :, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
+    return (pixels - mean) / std
+
+
+def test_the_reference_is_timm_s_network_where_no_tokens_are_added(encoder):
+    pixels = normalised(pictures())
+    by_timm = encoder.vit.forward_features(pixels)
+    state = encoder.vit.state_dict()
+    for index in range(2):
+        by_hand = transformer_by_hand(state, pixels[index], torch.zeros(0, 48))
+        torch.testing.assert_close(by_timm[index].double(), by_hand, atol=2e-4, rtol=1e-4)
+    x = encoder.embed(pictures())
+    for block in encoder.vit.blocks:
+        x = block(x)
+    torch.testing.assert_close(encoder.vit.norm(x), by_timm)
+
+
+def test_extra_tokens_run_in_the_same_sequence(encoder):
+    pixels, extra = pictures(), torch.randn(2, 5, 48)
+    out = encoder(pixels, extra)
+    assert out.shape == (2, 5, 48) and encoder.dim == 48 and encoder.n_patches == 4
+    for index in range(2):
+        by_hand = transformer_by_hand(
+            encoder.vit.state_dict(), normalised(pixels)[index], extra[index]
+        )
+        torch.testing.assert_close(out[index].double(), by_hand[5:], atol=2e-4, rtol=1e-4)
+    assert (out - encoder(1 - pixels, extra)).abs().max() > 1e-2  # they do see the picture
+
+
+def test_prompts_are_new_in_every_block(encoder):
+    pixels, extra, prompts = pictures(1), torch.randn(1, 5, 48), torch.randn(2, 3, 48)
+    out = encoder(pixels, extra, prompts=prompts)
+    by_hand = transformer_by_hand(
+        encoder.vit.state_dict(), normalised(pixels)[0], extra[0], prompts=prompts
+    )
+    torch.testing.assert_close(out[0].double(), by_hand[5:], atol=2e-4, rtol=1e-4)
+    for block in range(2):
+        other = prompts.clone()
+        other[block] += torch.randn(3, 48)
+        assert (encoder(pixels, extra, prompts=other) - out).abs().max() > 1e-3
+
+
+def test_gradient_reaches_pixels_tokens_prompts_and_every_weight(encoder):
+    given = [pictures(1), torch.randn(1, 5, 48), torch.randn(2, 3, 48)]
+    pixels, extra, prompts = (t.requires_grad_() for t in given)
+    encoder(pixels, extra, prompts=prompts).square().sum().backward()
+    for tensor in (pixels, extra, prompts, *encoder.parameters()):
+        assert tensor.grad is not None and tensor.grad.abs().max() > 0
+
+
+def test_another_size_than_built_for_is_refused(encoder):
+    with pytest.raises(ValueError, match=r"pictures of \(28, 28\) pixels expected"):
+        encoder(pictures(1, 42), torch.zeros(1, 1, 48))
+
+
+@pytest.mark.parametrize(
+    ("name", "mean"),
+    [
+        ("vit_small_patch14_dinov2", IMAGENET_MEAN),
+        ("vit_base_patch14_dinov2", IMAGENET_MEAN),
+        ("vit_large_patch14_dinov2", IMAGENET_MEAN),
+        ("vit_small_patch14_reg4_dinov2", IMAGENET_MEAN),
+        ("vit_small_patch16_224.dino", IMAGENET_MEAN),
+        ("vit_base_patch16_clip_224.openai", (0.48145466, 0.4578275, 0.40821073)),
+        ("vit_base_patch16_224.mae", IMAGENET_MEAN),
+        ("deit_small_patch16_224", IMAGENET_MEAN),
+        ("vit_small_patch16_224.augreg_in21k", (0.5, 0.5, 0.5)),
+        ("vit_large_patch16_224.augreg_in21k", (0.5, 0.5, 0.5)),
+    ],
+)
+def test_every_family_builds_with_its_own_normalisation(name, mean):
+    size = 2 * (14 if "patch14" in name else 16)
+    made = build_vit(config(name, size)).eval()
+    out = made(pictures(1, size), torch.randn(1, 3, 48))
+    assert out.shape == (1, 3, 48) and torch.isfinite(out).all()
+    assert made.n_patches == 4 and made.mean.flatten().tolist() == pytest.approx(mean)
+    # Extra tokens are read from behind the picture's, however many prefix tokens there are.
+    assert made.embed(pictures(1, size)).shape[1] == 4 + made.vit.num_prefix_tokens
+
+
+def test_the_sizes_s_b_l():
+    with torch.device("meta"):
+        widths = [
+            timm.create_model(f"vit_{size}_patch14_dinov2", img_size=112).embed_dim
+            for size in ("small", "base", "large")
+        ]
+    assert widths == [384, 768, 1024]
+
+
+def test_blocks_are_kept_from_the_input_on():
+    torch.manual_seed(0)
+    whole = build_vit(tiny.BACKBONE)
+    torch.manual_seed(0)
+    cut = build_vit(config(overrides=SMALL | {"depth": 2}, depth=1))
+    assert len(cut.vit.blocks) == 1
+    torch.testing.assert_close(
+        cut.vit.blocks[0].state_dict(), whole.vit.blocks[0].state_dict(), rtol=0, atol=0
+    )
+    with pytest.raises(ValueError, match="has 1 blocks, not 2"):
+        build_vit(config(depth=2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "vit_of_my_dreams"}, "has no model named 'vit_of_my_dreams'"),
+        ({"image_size": 30}, "image_size 30 is no multiple of the patch, 14"),
+        ({"name": "resnet18", "overrides": {}}, "cannot build 'resnet18'"),
+        (
+            {
+                "name": "swin_tiny_patch4_window7_224",
+                "image_size": 56,
+                "overrides": dict(depths=(1, 1), embed_dim=24, num_heads=(1, 2)),
+            },
+            "a plain ViT is expected",
+        ),
+    ],
+)
+def test_what_is_no_plain_vit_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        build_vit(config(**changes))
+
+
+def random_state(image_size=28):
+    vit = build_vit(config(image_size=image_size)).vit
+    with torch.no_grad():
+        vit.pos_embed += torch.randn_like(vit.pos_embed)
+    return {key: value.clone().contiguous() for key, value in vit.state_dict().items()}
+
+
+def test_a_file_is_loaded_bit_for_bit(tmp_path):
+    state = random_state()
+    save_file(state, tmp_path / "vit.safetensors")
+    loaded = build_vit(config(), pretrained=tmp_path / "vit.safetensors").vit.state_dict()
+    torch.testing.assert_close(loaded, state, rtol=0, atol=0)
+
+
+def test_a_file_that_lacks_or_adds_a_weight_is_refused(tmp_path):
+    path = tmp_path / "vit.safetensors"
+    state = random_state()
+    save_file({k: v for k, v in state.items() if k != "blocks.0.attn.proj.bias"}, path)
+    with pytest.raises(ValueError, match="Missing.*blocks.0.attn.proj.bias"):
+        build_vit(config(), pretrained=str(path))
+    save_file(state | {"head.weight": torch.zeros(3)}, path)
+    with pytest.raises(ValueError, match="Unexpected.*head.weight"):
+        build_vit(config(), pretrained=path)
+    with pytest.raises(ValueError, match="there is no backbone file .*train.fetch"):
+        build_vit(config(), pretrained=tmp_path / "none.safetensors")
+
+
+def test_the_position_table_is_resampled_as_timm_does(tmp_path):
+    state, path = random_state(image_size=56), tmp_path / "vit.safetensors"
+    save_file(state, path)
+    table = build_vit(config(image_size=28), pretrained=path).vit.pos_embed
+    grid = state["pos_embed"][:, 1:].reshape(1, 4, 4, 48).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, size=(2, 2), mode="bicubic", antialias=True)
+    torch.testing.assert_close(table[:, :1], state["pos_embed"][:, :1])
+    torch.testing.assert_close(table[:, 1:], grid.permute(0, 2, 3, 1).reshape(1, 4, 48))
+    overlay = dict(file=str(path), input_size=(3, 28, 28))
+    by_timm = timm.create_model(
+        config().name, pretrained=True, img_size=28, pretrained_cfg_overlay=overlay, **SMALL
+    )
+    torch.testing.assert_close(table, by_timm.pos_embed)
+
+
+@pytest.fixture
+def hub_cache(tmp_path, monkeypatch):
+    """An empty cache of the hub's, which is offline."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def cached(folder, state, *, repository="models--timm--vit_small_patch14_dinov2.lvd142m"):
+    """Lay a file out as the hub's client does when it has fetched it."""
+    snapshot = folder / repository / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (folder / repository / "refs").mkdir()
+    (folder / repository / "refs" / "main").write_text("0" * 40)
+    save_file(state, snapshot / "model.safetensors")
+
+
+def test_timm_s_own_weights_come_from_the_hub_s_cache(hub_cache):
+    state = random_state(image_size=56)
+    cached(hub_cache, state)
+    same = build_vit(config(image_size=56), pretrained=True).vit.state_dict()
+    torch.testing.assert_close(same, state, rtol=0, atol=0)
+    smaller = build_vit(config(image_size=28), pretrained=True).vit
+    assert smaller.pos_embed.shape == (1, 5, 48)
+    torch.testing.assert_close(smaller.blocks[0].attn.qkv.weight, state["blocks.0.attn.qkv.weight"])
+
+
+def test_without_network_and_cache_the_remedy_is_named(hub_cache):
+    with pytest.raises(ValueError, match="Connect to the internet once.*safetensors file"):
+        build_vit(config(), pretrained=True)
+
+
+def test_weights_of_another_shape_in_the_cache_are_refused(hub_cache):
+    cached(hub_cache, {k: v for k, v in random_state().items() if k != "norm.weight"})
+    with pytest.raises(ValueError, match="could not be had|do not fit"):
+        build_vit(config(), pretrained=True)

@@ -1,0 +1,132 @@
+import math
+
+import pytest
+import torch
+
+from hyperdemo.config import FieldConfig, ModelConfig
+from hyperdemo.hypernet import WeightHeads
+from tests import tiny
+
+DIM = 6
+CONFIG = ModelConfig(field=FieldConfig(width=8, depth=3, n_freqs=2), n_groups=4)
+
+
+def heads(config=CONFIG):
+    """Heads away from their start, where all masks are one."""
+    made = WeightHeads(DIM, config)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    return made
+
+
+def inr_by_hand(made, config, encoded):
+    """Eq. 1–2 of the paper for one picture, number by number in Python's floats."""
+    state = {key: value.double().tolist() for key, value in made.state_dict().items()}
+    weights, first_token = [], 0
+    for layer, (n_in, n_out) in enumerate(config.field.layer_shapes):
+        n_tokens = min(config.n_groups, n_out)
+        masks = []
+        for token in encoded[first_token : first_token + n_tokens]:
+            mean = sum(token) / DIM
+            variance = sum((v - mean) ** 2 for v in token) / DIM
+            normed = [
+                (v - mean) / math.sqrt(variance + 1e-5) * g + b
+                for v, g, b in zip(
+                    token,
+                    state[f"heads.{layer}.0.weight"],
+                    state[f"heads.{layer}.0.bias"],
+                    strict=True,
+                )
+            ]
+            rows = zip(
+                state[f"heads.{layer}.1.weight"], state[f"heads.{layer}.1.bias"], strict=True
+            )
+            masks.append([sum(w * v for w, v in zip(r, normed, strict=True)) + b for r, b in rows])
+        first_token += n_tokens
+        base, columns = state[f"base.{layer}"], []
+        for out in range(n_out):
+            mask = masks[out // (n_out // n_tokens)]
+            column = [base[i][out] * mask[i] for i in range(n_in)]
+            length = math.sqrt(sum(v * v for v in column))
+            columns.append([v / length for v in column])
+        weights.append(torch.tensor(columns, dtype=torch.float64).T)
+    biases = [torch.tensor(state[f"biases.{k}"]) for k in range(len(weights))]
+    return weights, biases
+
+
+@pytest.mark.parametrize("n_groups", [1, 2, 8])
+def test_agrees_with_the_equations_written_out(n_groups):
+    config = ModelConfig(field=CONFIG.field, n_groups=n_groups)
+    made = heads(config)
+    encoded = torch.randn(2, sum(config.groups), DIM)
+    params = made(encoded)
+    for index in range(2):
+        weights, biases = inr_by_hand(made, config, encoded[index].double().tolist())
+        for layer, (w, b) in enumerate(zip(weights, biases, strict=True)):
+            torch.testing.assert_close(
+                params.weights[layer][index].double(), w, atol=1e-5, rtol=1e-4
+            )
+            torch.testing.assert_close(params.biases[layer][index], b.float())
+
+
+def test_every_column_has_unit_norm():
+    params = heads()(10 * torch.randn(3, sum(CONFIG.groups), DIM))
+    for weight in params.weights:
+        torch.testing.assert_close(weight.norm(dim=1), torch.ones(3, weight.shape[2]))
+
+
+def test_a_token_gates_its_own_group_of_outputs_and_no_other():
+    made, encoded = heads(), torch.randn(1, sum(CONFIG.groups), DIM)
+    before = made(encoded).weights
+    changed = encoded.clone()
+    changed[0, 4 + 2] += torch.randn(DIM)  # the third of the second layer's four tokens
+    after = made(changed).weights
+    torch.testing.assert_close(after[0], before[0])
+    torch.testing.assert_close(after[2], before[2])
+    moved = (after[1] - before[1]).abs().amax(dim=1)[0] > 1e-6
+    assert moved.tolist() == [False] * 4 + [True] * 2 + [False] * 2
+
+
+def test_biases_are_shared_by_all_pictures():
+    params = heads()(torch.randn(3, sum(CONFIG.groups), DIM))
+    for bias in params.biases:
+        torch.testing.assert_close(bias[0], bias[2], rtol=0, atol=0)
+
+
+def test_starts_as_a_thin_haze_close_to_the_base():
+    made = WeightHeads(DIM, CONFIG)
+    assert made.biases[-1].tolist() == [-4, 0, 0, 0]
+    assert made.tokens.shape == (4 + 4 + 4, DIM) and made.tokens.std() < 0.04
+    with torch.no_grad():
+        for head in made.heads:
+            head[1].weight.zero_()
+    for weight, base in zip(made(torch.randn(1, 12, DIM)).weights, made.base, strict=True):
+        torch.testing.assert_close(weight[0], base / base.norm(dim=0))
+
+
+def test_gradient_reaches_tokens_heads_base_biases_and_encoder():
+    model = tiny.model()
+    params = model.encode(torch.rand(2, 3, 28, 28))
+    # Weights have unit norm, so a plain sum of squares would have no gradient.
+    target = tiny.params(seed=9)
+    loss = sum((w - t).square().sum() for w, t in zip(params.weights, target.weights, strict=True))
+    loss = loss + sum(b.square().sum() for b in params.biases)
+    loss.backward()
+    without = [
+        name for name, p in model.named_parameters() if p.grad is None or p.grad.abs().max() == 0
+    ]
+    assert not without
+
+
+def test_gradient_by_finite_differences():
+    config = ModelConfig(field=FieldConfig(width=4, depth=2, n_freqs=1), n_groups=2)
+    made = heads(config).double()
+    encoded = torch.randn(1, 4, DIM, dtype=torch.float64, requires_grad=True)
+    own = [made.base[0], made.heads[0][1].weight, made.heads[1][0].weight, made.biases[1]]
+
+    def written(encoded, *_):
+        params = made(encoded)
+        return (*params.weights, *params.biases)
+
+    assert torch.autograd.gradcheck(written, (encoded, *own))

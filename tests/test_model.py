@@ -1,0 +1,112 @@
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from hyperdemo.backbones import build_vit
+from hyperdemo.model import HyperModel, to_pixels
+from tests import tiny
+
+# Tokens, then base weights, biases and heads (LayerNorm + Linear) of each layer, by hand for
+# layers 27 → 16 → 16 → 4 with four tokens each, 48 wide.
+OWN = 12 * 48 + sum(i * o + o + 2 * 48 + 48 * i + i for i, o in ((27, 16), (16, 16), (16, 4)))
+
+
+def pictures(batch=2):
+    return torch.rand(batch, 3, 28, 28, generator=torch.Generator().manual_seed(4))
+
+
+def encoder_size():
+    return sum(p.numel() for p in build_vit(tiny.BACKBONE).parameters())
+
+
+@pytest.mark.parametrize(
+    ("init", "adapt", "trainable"),
+    [
+        ("foundation", "full", lambda: encoder_size() + OWN),
+        ("scratch", "full", lambda: encoder_size() + OWN),
+        ("foundation", "frozen", lambda: OWN),
+        ("foundation", "prompt", lambda: OWN + 2 * 5 * 48),  # five prompts in each of two blocks
+    ],
+)
+def test_what_trains_in_each_variant(init, adapt, trainable):
+    model = tiny.model(init=init, adapt=adapt, n_prompts=5)
+    assert model.n_trainable == trainable()
+    encoder, own = model.parameter_groups()
+    assert sum(p.numel() for p in encoder) == (encoder_size() if adapt == "full" else 0)
+    assert sum(p.numel() for p in encoder + own) == model.n_trainable
+    params = model.encode(pictures())
+    pairs = zip(params.weights, tiny.params().weights, strict=True)
+    sum((w - t).square().sum() for w, t in pairs).backward()
+    held = [p.grad is not None for p in model.encoder.parameters()]
+    assert all(held) if adapt == "full" else not any(held)
+    assert model.heads.tokens.grad.abs().max() > 0  # through the frozen encoder, too
+    if adapt == "prompt":
+        assert (model.prompts.grad.flatten(1).abs().amax(1) > 0).tolist() == [True, True]
+
+
+def test_a_picture_s_network_does_not_depend_on_its_neighbours():
+    model = tiny.model()
+    together = model.encode(pictures())
+    assert len(together) == 2 and together.n_parameters == tiny.FIELD.n_parameters
+    assert tuple(w.shape[1:] for w in together.weights) == tiny.FIELD.layer_shapes
+    for index in range(2):
+        alone = model.encode(pictures()[index : index + 1])
+        for a, b in zip(alone.weights, together.weights, strict=True):
+            torch.testing.assert_close(a[0], b[index], atol=1e-5, rtol=1e-4)
+    assert (together.weights[0][0] - together.weights[0][1]).abs().max() > 1e-4
+
+
+def test_encoding_leaves_nothing_behind():
+    model = tiny.model()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    first = model.encode(pictures())
+    model.encode(1 - pictures())
+    for a, b in zip(first.weights, model.encode(pictures()).weights, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    torch.testing.assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
+
+
+def test_prompts_make_a_difference():
+    model = tiny.model(adapt="prompt", n_prompts=5)
+    before = model.encode(pictures()).weights[0]
+    with torch.no_grad():
+        model.prompts += torch.randn_like(model.prompts)
+    assert (model.encode(pictures()).weights[0] - before).abs().max() > 1e-4
+
+
+def test_weights_are_written_in_full_precision():
+    model = tiny.model()
+    with torch.autocast("cpu", torch.bfloat16):
+        half = model.encode(pictures())
+    assert all(t.dtype == torch.float32 for t in half.tensors().values())
+    torch.testing.assert_close(half.weights[0].norm(dim=1), torch.ones(2, 16))
+    torch.testing.assert_close(
+        half.weights[0], model.encode(pictures()).weights[0], atol=0.05, rtol=0
+    )
+
+
+def test_foundation_loads_the_backbone_and_scratch_never_looks(tmp_path):
+    state = {k: v.contiguous() for k, v in build_vit(tiny.BACKBONE).vit.state_dict().items()}
+    save_file(state, tmp_path / "vit.safetensors")
+    model = HyperModel(tiny.model_config(), pretrained=tmp_path / "vit.safetensors")
+    torch.testing.assert_close(dict(model.encoder.vit.state_dict()), state, rtol=0, atol=0)
+    with pytest.raises(ValueError, match="there is no backbone file"):
+        HyperModel(tiny.model_config(), pretrained=tmp_path / "none.safetensors")
+    HyperModel(tiny.model_config(init="scratch"), pretrained=tmp_path / "none.safetensors")
+
+
+def test_one_seed_gives_one_start_but_for_the_encoder_s_weights():
+    torch.manual_seed(3)
+    one = HyperModel(tiny.model_config(init="scratch"))
+    torch.manual_seed(3)
+    two = HyperModel(tiny.model_config())
+    torch.testing.assert_close(one.heads.state_dict(), two.heads.state_dict(), rtol=0, atol=0)
+
+
+def test_pixels_by_hand():
+    framed = torch.zeros(1, 2, 2, 3, dtype=torch.uint8)
+    framed[0, 0, 1] = torch.tensor([255, 51, 0])
+    pixels = to_pixels(framed)
+    assert pixels.shape == (1, 3, 2, 2) and pixels.dtype == torch.float32
+    assert pixels[0, :, 0, 1].tolist() == pytest.approx([1.0, 0.2, 0.0])
+    assert pixels.sum().item() == pytest.approx(1.2)
