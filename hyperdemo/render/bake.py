@@ -79,7 +79,7 @@ def bake(
     field: Field,
     *,
     resolution: int = 128,
-    min_density: float = 0.01,
+    min_density: float = 0.05,
     chunk: int = 16384,
     device: torch.device | str = "cpu",
 ) -> BakedField:
@@ -88,8 +88,8 @@ def bake(
     Args:
         field: any callable from points to density and colour.
         resolution: nodes along each axis, a multiple of 4.
-        min_density: what counts as empty, in 1/world unit. The default hides at most 2 % of the
-            light along a whole diameter.
+        min_density: what counts as empty, in 1/world unit. Fog below the default stops less than
+            a tenth of the light along a whole diameter, and fitted fields hold much of it.
         chunk: points a call of the field; small enough for the activations to stay in cache.
         device: where the field wants its points.
 

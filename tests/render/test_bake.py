@@ -73,9 +73,11 @@ def test_no_point_is_evaluated_twice():
 
 def test_skip_is_the_distance_to_the_nearest_block_with_density():
     off_centre = torch.tensor([0.3, 0.1, -0.2])
-    baked = bake(lambda points: soft_ball(points - off_centre, radius=0.3), resolution=64)
+    baked = bake(
+        lambda points: soft_ball(points - off_centre, radius=0.3), resolution=64, min_density=0.05
+    )
     side = 64 // BLOCK
-    dense = np.pad(baked.density > 0.01, (0, 1))
+    dense = np.pad(baked.density > 0.05, (0, 1))
     blocks = np.array(list(np.ndindex(side, side, side)))
     support = [tuple(slice(BLOCK * b, BLOCK * b + BLOCK + 1) for b in block) for block in blocks]
     occupied = np.array([dense[part].any() for part in support])

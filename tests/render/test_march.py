@@ -75,7 +75,7 @@ def naive_march(baked, pose, *, fov_deg, size, n_steps):
 
 @pytest.mark.parametrize("field", [soft_ball, thin_rod, random_field()])
 def test_agrees_with_the_slow_march(field):
-    baked = bake(field, resolution=64)
+    baked = bake(field, resolution=64, min_density=1e-3)
     fast = march(baked, POSE, fov_deg=40.0, size=20, n_steps=64)
     rgb, alpha, depth = naive_march(baked, POSE, fov_deg=40.0, size=20, n_steps=64)
     assert fast.rgb.shape == (20, 20, 3) and fast.alpha.shape == fast.depth.shape == (20, 20)
