@@ -1,0 +1,45 @@
+"""Start the demo: `python app.py`, then open the address that it prints."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Options of the command line; what is not given comes from the environment."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", help="address to listen on (GRADIO_SERVER_NAME or 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port (GRADIO_SERVER_PORT or 7860)")
+    parser.add_argument(
+        "--weights",
+        default=os.environ.get("HYPERDEMO_WEIGHTS", str(ROOT / "weights")),
+        help="folder of the checkpoints (HYPERDEMO_WEIGHTS or weights/)",
+    )
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="the GPU if there is one")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    options = parse_arguments()
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "0")
+    # Heavy, and not needed for --help.
+    from hyperdemo.pipeline import ViewPipeline
+    from hyperdemo.ui import build_app, launch_options
+
+    try:
+        pipeline = ViewPipeline.from_weights(options.weights, device=options.device)
+    except ValueError as error:
+        sys.exit(f"cannot start: {error}")
+    print(f"Models loaded; rendering on {pipeline.device_name}", flush=True)
+    pipeline.warm_up()
+    demo = build_app(pipeline, examples=ROOT / "examples", weights=options.weights)
+    demo.launch(server_name=options.host, server_port=options.port, **launch_options())
+
+
+if __name__ == "__main__":
+    main()

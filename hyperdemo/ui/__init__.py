@@ -1,0 +1,5 @@
+"""The page: thin callbacks over the pipeline, and the only importer of Gradio."""
+
+from hyperdemo.ui.app import build_app, launch_options
+
+__all__ = ["build_app", "launch_options"]

@@ -1,0 +1,219 @@
+"""The page's layout and its wiring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import FileData
+
+from hyperdemo.media.image import MAX_FILE_BYTES
+from hyperdemo.pipeline import ViewPipeline
+from hyperdemo.ui import texts
+from hyperdemo.ui.callbacks import Callbacks
+from hyperdemo.ui.examples import find_held_out, find_photographs
+from hyperdemo.ui.outline import CUT_COLOUR, KEEP_COLOUR
+from hyperdemo.ui.page import Page
+from hyperdemo.ui.style import CSS, theme
+
+CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
+MAX_WAITING = 24
+SCROLL_TO_STAGE = """() => {
+    document.getElementById("shown").scrollIntoView({behavior: "smooth", block: "nearest"});
+}"""
+
+
+def build_app(
+    pipeline: ViewPipeline, *, examples: str | Path = "examples", weights: str | Path = "weights"
+) -> gr.Blocks:
+    """The whole app, ready to launch with `launch_options()`.
+
+    Args:
+        pipeline: the loaded models.
+        examples: folder of example photographs, and of objects with a truth in `objects/`.
+        weights: folder that may hold `results.json`, from which the page quotes.
+    """
+    held_out = find_held_out(Path(examples) / "objects")
+    with gr.Blocks(
+        title="hyperdemo", analytics_enabled=False, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S)
+    ) as demo:
+        gr.Markdown(f"# {texts.TITLE}\n\n{texts.INTRODUCTION}", elem_id="header")
+        with gr.Row(elem_id="stage"):
+            with gr.Column(scale=4, min_width=300):
+                given = _input_side(find_photographs(examples), [str(o.picture) for o in held_out])
+            with gr.Column(scale=7, min_width=320, elem_id="shown"):
+                measured = texts.results_sentence(texts.read_results(weights))
+                shown = _output_side(measured)
+        page = Page(**given, **shown, **_results(list(pipeline.models)))
+        _wire(page, Callbacks(pipeline, page, held_out=held_out))
+    limit = 1 if pipeline.device.type == "cpu" else 2
+    return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=limit)
+
+
+def launch_options() -> dict[str, Any]:
+    """What `Blocks.launch` needs beside host and port."""
+    return {
+        "theme": theme(),
+        "css": CSS,
+        "show_error": True,
+        "max_file_size": MAX_FILE_BYTES,
+        "ssr_mode": False,
+        "footer_links": ["api", "gradio", "settings"],
+    }
+
+
+def _input_side(photographs: list[Path], objects: list[str]) -> dict[str, Any]:
+    with gr.Tabs():
+        with gr.Tab("Picture"):
+            picture = gr.Image(
+                type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"],
+                label="A picture of one object", height=204, elem_id="picture", buttons=[],
+            )  # fmt: skip
+            # Gradio would open the file before it is ours, and word what is wrong with it.
+            picture.preprocess = _path_of
+        with gr.Tab("Outline"):
+            editor = _outline_editor()
+            gr.Markdown(texts.OUTLINE_HELP, elem_classes="note")
+    cut = gr.State(None)
+    with gr.Row(elem_id="seen", equal_height=True):
+        framed = gr.Image(
+            label="What the models see", show_label=False, interactive=False, buttons=[],
+            height=84, width=84, min_width=84, scale=0, elem_id="framed", container=False,
+        )  # fmt: skip
+        words = gr.Markdown("", elem_classes="note", elem_id="words")
+    with gr.Row(equal_height=True):
+        run = gr.Button("Generate", variant="primary", elem_id="run", min_width=120)
+        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
+    with gr.Column(elem_classes="examples"):
+        for label, paths in ((texts.PHOTOGRAPHS, photographs), (texts.OBJECTS, objects)):
+            if paths:
+                gr.Examples([[str(path)] for path in paths], [picture], label=label,
+                            examples_per_page=24, api_visibility="private")  # fmt: skip
+    with gr.Accordion("Settings", open=False):
+        size = gr.Dropdown([128, 192, 256, 384, 512], value=256, label="Panel size (pixels)")
+        seconds = gr.Slider(2, 10, value=4, step=1, label="Seconds a turn")
+        elevation = gr.Slider(-30, 60, value=20, step=5, label="Camera height (degrees)")
+    return dict(
+        picture=picture, editor=editor, cut=cut, framed=framed, words=words, run=run, stop=stop,
+        size=size, seconds=seconds, elevation=elevation,
+    )  # fmt: skip
+
+
+def _outline_editor() -> gr.ImageEditor:
+    return gr.ImageEditor(
+        label="Correct the outline", type="numpy", format="png", sources=[], transforms=[],
+        layers=False, height=280, elem_id="editor", buttons=[],
+        brush=gr.Brush(
+            colors=[KEEP_COLOUR, CUT_COLOUR], default_color=CUT_COLOUR, color_mode="fixed",
+            default_size=24,
+        ),
+        eraser=gr.Eraser(default_size=24),
+    )  # fmt: skip
+
+
+def _output_side(measured: str) -> dict[str, Any]:
+    hint = gr.HTML(texts.HINT, elem_id="hint")
+    stream = gr.Video(
+        streaming=True, autoplay=True, visible=False, show_label=False, buttons=[],
+        elem_id="stream", elem_classes="orbit",
+    )  # fmt: skip
+    loop = gr.Video(
+        loop=True, autoplay=True, visible=False, show_label=False, buttons=["download"],
+        elem_id="loop", elem_classes="orbit",
+    )  # fmt: skip
+    status = gr.HTML(texts.status_bar(0.0, ""), elem_id="status", padding=False)
+    gr.Markdown(f"{texts.GUESS}\n\n{measured}", elem_classes="note")
+    return dict(hint=hint, stream=stream, loop=loop, status=status)
+
+
+def _results(names: list[str]) -> dict[str, Any]:
+    models, meshes, networks = {}, {}, {}
+    # "hidden" and not False: what is not on the page yet is late for its value, see `_wire`.
+    with gr.Column(visible="hidden", elem_id="results") as results:
+        with gr.Column(visible=False) as truth:
+            gr.Markdown("## Against the truth")
+            with gr.Row():
+                with gr.Column(scale=4, min_width=300):
+                    scores = gr.Markdown(elem_id="scores")
+                with gr.Column(scale=7, min_width=320):
+                    sheet = gr.Image(
+                        show_label=False, interactive=False, buttons=["fullscreen"],
+                        elem_id="sheet",
+                    )  # fmt: skip
+        with gr.Row():
+            with gr.Column(scale=4, min_width=300):
+                gr.Markdown("## The networks")
+                gr.Markdown(texts.NETWORKS_HELP, elem_classes="note")
+                for name in names:
+                    label = f"{texts.LABELS.get(name, name)}: its network (ZIP)"
+                    networks[name] = gr.DownloadButton(label, interactive=False, size="sm")
+                timings = gr.Markdown(elem_id="timings")
+            with gr.Column(scale=7, min_width=320):
+                gr.Markdown("## Their surfaces")
+                with gr.Row():
+                    for name in names:
+                        with gr.Column(min_width=240):
+                            models[name] = gr.Model3D(
+                                label=texts.LABELS.get(name, name), height=300, interactive=False,
+                                clear_color=(1.0, 1.0, 1.0, 1.0), camera_position=(75, 70, 2.9),
+                            )  # fmt: skip
+                            meshes[name] = gr.DownloadButton("GLB", interactive=False, size="sm")
+    return dict(
+        results=results, models=models, meshes=meshes, networks=networks, timings=timings,
+        truth=truth, sheet=sheet, scores=scores,
+    )  # fmt: skip
+
+
+def _wire(page: Page, callbacks: Callbacks) -> None:
+    # What belongs to the last picture goes at once, before the server has seen the new one.
+    page.picture.change(
+        None, js="() => [null, null, '']", outputs=[page.editor, page.framed, page.words]
+    )
+    page.picture.change(
+        callbacks.find_object,
+        [page.picture],
+        [page.cut, page.editor, page.framed, page.words],
+        api_name="find_object",
+        show_progress="minimal",
+        show_progress_on=[page.framed],
+        concurrency_id="outline",
+        concurrency_limit=2,
+    )
+    page.editor.input(
+        callbacks.correct_object,
+        [page.picture, page.editor, page.cut],
+        [page.framed, page.words],
+        api_name="correct_object",
+        trigger_mode="always_last",
+        show_progress="hidden",
+        concurrency_id="outline",
+    )
+    running = page.run.click(
+        callbacks.generate,
+        [page.picture, page.editor, page.size, page.seconds, page.elevation, page.cut],
+        page.run_outputs(),
+        api_name="generate",
+        show_progress="minimal",
+        show_progress_on=[page.status],
+        scroll_to_output=False,
+    )
+    # A Model3D stays blank when it becomes visible and gets its value in one update.
+    running.success(
+        callbacks.show_surfaces,
+        list(page.meshes.values()),
+        list(page.models.values()),
+        api_visibility="private",
+        queue=False,
+    )
+    # On a phone the stage is below the buttons.
+    page.run.click(None, js=SCROLL_TO_STAGE, api_visibility="private")
+    buttons = [page.run, page.stop]
+    running.then(page.ended, None, buttons, api_visibility="private", queue=False)
+    page.stop.click(
+        page.ended, None, buttons, cancels=[running], api_visibility="private", queue=False
+    )
+
+
+def _path_of(payload: FileData | None) -> str | None:
+    return None if payload is None else payload.path

@@ -1,0 +1,61 @@
+"""What went wrong, in words: a visitor's mistake as it is, anything else without its insides."""
+
+from __future__ import annotations
+
+import functools
+import html
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import gradio as gr
+
+_log = logging.getLogger(__name__)
+
+UNEXPECTED = (
+    "Something went wrong on the server; it is not your picture's fault. Try once more, or try "
+    "another picture. The server's log has the details."
+)
+
+
+def in_plain_words(callback: Callable) -> Callable:
+    """Wrap a callback, or a generator of one, so that it raises nothing but `gr.Error`.
+
+    A `ValueError` is the visitor's: its text is shown. Anything else is ours: it is logged with
+    its traceback, and the visitor is told so without details.
+    """
+    if inspect.isgeneratorfunction(callback):
+
+        @functools.wraps(callback)
+        def streaming(*args, **kwargs) -> Iterator:
+            with _translated():
+                yield from callback(*args, **kwargs)
+
+        return streaming
+
+    @functools.wraps(callback)
+    def plain(*args, **kwargs):
+        with _translated():
+            return callback(*args, **kwargs)
+
+    return plain
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except gr.Error:
+        raise
+    except ValueError as error:
+        raise gr.Error(as_sentence(str(error)), print_exception=False) from error
+    except Exception as error:
+        _log.exception("unexpected error in a callback")
+        raise gr.Error(UNEXPECTED, print_exception=False) from error
+
+
+def as_sentence(text: str) -> str:
+    """Capital first, full stop last; escaped, since Gradio shows messages as HTML."""
+    text = html.escape(text.strip(), quote=False)
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

@@ -1,0 +1,88 @@
+"""The page's components, and what changes on them when a run starts and ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from hyperdemo.ui import texts
+from hyperdemo.ui.stream import Result
+
+
+@dataclass(frozen=True)
+class Page:
+    """Components that events read or write.
+
+    Those in mappings stand once a model.
+    """
+
+    picture: gr.Image
+    editor: gr.ImageEditor
+    cut: gr.State
+    framed: gr.Image
+    words: gr.Markdown
+    run: gr.Button
+    stop: gr.Button
+    size: gr.Dropdown
+    seconds: gr.Slider
+    elevation: gr.Slider
+    hint: gr.HTML
+    stream: gr.Video
+    loop: gr.Video
+    status: gr.HTML
+    results: gr.Column
+    models: dict[str, gr.Model3D]
+    meshes: dict[str, gr.DownloadButton]
+    networks: dict[str, gr.DownloadButton]
+    timings: gr.Markdown
+    truth: gr.Column
+    sheet: gr.Image
+    scores: gr.Markdown
+
+    def run_outputs(self) -> list:
+        """All that a run may change."""
+        named = [*self.models.values(), *self.meshes.values(), *self.networks.values()]
+        return [
+            *(self.run, self.stop, self.hint, self.stream, self.loop, self.status),
+            *(self.results, self.timings, self.truth, self.sheet, self.scores),
+            *named,
+        ]
+
+    def started(self) -> dict:
+        """An empty stage for a new run."""
+        return {
+            self.run: gr.Button(interactive=False),
+            self.stop: gr.Button(visible=True),
+            self.hint: gr.HTML(visible=False),
+            self.stream: gr.Video(value=None, visible=True),
+            self.loop: gr.Video(value=None, visible=False),
+            self.status: texts.status_bar(0.0, "reading the picture"),
+            self.results: gr.Column(visible="hidden"),
+            **{model: None for model in self.models.values()},
+        }
+
+    def ended(self) -> tuple:
+        """The buttons when no run is going on: run and stop."""
+        return gr.Button(interactive=True), gr.Button(visible=False)
+
+    def finished(self, result: Result, object_name: str | None) -> dict:
+        """Everything that came out; the stream gives way to the video that loops."""
+        total = sum(result.seconds.values())
+        shown = {
+            self.stream: gr.Video(visible=False),
+            self.loop: gr.Video(value=str(result.orbit), visible=True),
+            self.status: texts.status_bar(1.0, f"done in {total:.1f} s"),
+            self.results: gr.Column(visible=True),
+            self.timings: texts.timings_table(result.seconds, result.n_parameters),
+            self.truth: gr.Column(visible=result.sheet is not None),
+        }
+        if result.sheet is not None:
+            shown[self.sheet] = str(result.sheet)
+            shown[self.scores] = texts.scores_table(object_name, result.scores)
+        for name, path in result.networks.items():
+            shown[self.networks[name]] = gr.DownloadButton(value=str(path), interactive=True)
+        for name, path in result.meshes.items():
+            value = None if path is None else str(path)
+            shown[self.meshes[name]] = gr.DownloadButton(value=value, interactive=path is not None)
+        return shown

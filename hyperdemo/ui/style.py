@@ -1,0 +1,67 @@
+"""How the page looks. System fonts only, so that nothing is fetched from elsewhere."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+_SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
+_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+
+
+def theme() -> gr.themes.Base:
+    """Soft, in indigo, with the fonts that the visitor's system has."""
+    return gr.themes.Soft(
+        primary_hue="indigo", secondary_hue="indigo", neutral_hue="slate",
+        font=_SANS, font_mono=_MONO,
+    )  # fmt: skip
+
+
+CSS = """
+.gradio-container { max-width: 1240px !important; margin: 0 auto !important; }
+#header h1 { margin: 0 0 .25rem; font-size: 1.55rem; }
+#header p { margin: 0; line-height: 1.4; font-size: .95rem; }
+.note, .note p { font-size: .85rem; line-height: 1.4; }
+.note p { margin: 0 0 .35rem; opacity: .85; }
+/* Gradio leaves the frame of a row of buttons behind where there are no buttons. */
+.icon-button-wrapper:not(:has(button, a)) { display: none; }
+
+#stage { gap: 1.25rem; }
+#seen { align-items: center; }
+#framed { border-radius: var(--radius-md); }
+#framed:has(img) { background: white; }
+#framed:not(:has(img)), #words:empty { visibility: hidden; }
+.examples .gallery { display: flex; flex-wrap: wrap; gap: 6px; }
+.examples .gallery-item .container { width: 46px; height: 46px; border: 0; }
+.examples .gallery-item { border: 1px solid var(--border-color-primary); background: white;
+                          border-radius: var(--radius-md); overflow: hidden; padding: 2px; }
+.examples .gallery-item:hover { border-color: var(--primary-500); }
+.examples .gallery-item img { width: 46px; height: 46px; object-fit: contain; }
+.examples .label { font-size: .8rem; font-weight: 500; margin-bottom: .25rem; }
+.examples .label svg { display: none; }
+
+.hint { display: flex; flex-direction: column; justify-content: center; gap: .4rem;
+        aspect-ratio: 5 / 4; max-height: 520px; width: 100%; padding: 1rem 2rem;
+        text-align: center; opacity: .8;
+        border: 1px dashed var(--border-color-primary); border-radius: var(--radius-lg); }
+.hint p { margin: 0; }
+/* The stage keeps its size while there is nothing to play yet. */
+.orbit { aspect-ratio: 5 / 4; max-height: 540px; background: #f1f3f6; }
+.orbit .empty { min-height: 100%; }
+.orbit video { max-height: 540px; background: #f1f3f6; }
+#results h2 { margin: .5rem 0 0; font-size: 1.1rem; }
+#results td, #results th { padding: .2rem .6rem; font-size: .85rem; }
+.status { display: flex; align-items: center; gap: .75rem; min-height: 1.5rem; }
+.status progress { appearance: none; flex: 1; height: .5rem; border: 0; border-radius: 1rem;
+                   overflow: hidden; background: var(--border-color-primary); }
+.status progress::-webkit-progress-bar { background: var(--border-color-primary); }
+.status progress::-webkit-progress-value { background: var(--primary-500);
+                                           transition: width .3s ease; }
+.status progress::-moz-progress-bar { background: var(--primary-500); }
+.status span { flex: 0 1 17rem; font-size: .85rem; }
+
+@media (max-width: 640px) {
+  .hint { aspect-ratio: auto; }
+  .status { flex-direction: column; align-items: stretch; gap: .3rem; }
+  .status span, .status progress { flex: none; width: 100%; }
+}
+"""
