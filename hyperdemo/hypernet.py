@@ -33,7 +33,9 @@ class WeightHeads(nn.Module):
         super().__init__()
         shapes = config.field.layer_shapes
         self.groups = config.groups
-        self.tokens = nn.Parameter(torch.randn(sum(self.groups), dim) * 0.02)
+        # The scale of DINOv2's patch embeddings: at a tenth of it all tokens come out of the
+        # encoder alike, at three times it they no longer listen to the picture.
+        self.tokens = nn.Parameter(torch.randn(sum(self.groups), dim) * 0.15)
         self.base = nn.ParameterList(
             nn.Parameter(torch.randn(inputs, outputs) / math.sqrt(inputs))
             for inputs, outputs in shapes

@@ -29,6 +29,7 @@ class TrainConfig:
         rays: rays a target view.
         samples: stratified samples a ray.
         near_share: share of the rays drawn on or close to the object; the rest fall anywhere.
+        mirror: share of the objects of a step that are mirrored left to right, input and truth.
         alpha_weight: weight of the squared error of the opacity beside that of the colour.
         lr: peak learning rate of weight tokens, heads and base weights.
         lr_backbone: peak learning rate of the encoder.
@@ -55,6 +56,7 @@ class TrainConfig:
     rays: int = 64
     samples: int = 32
     near_share: float = 0.5
+    mirror: float = 0.5
     alpha_weight: float = 0.5
     lr: float = 2e-4
     lr_backbone: float = 5e-5

@@ -151,10 +151,12 @@ def draw_batch(
     rays: int,
     near_share: float,
     generator: torch.Generator,
+    mirror: float = 0.0,
 ) -> RayBatch:
     """Random objects, a random input view of each, and random rays of random other views.
 
-    A share of the rays falls on or within four pixels of the object, where the gradient is.
+    A share of the rays falls on or within four pixels of the object, where the gradient is. A
+    share of the objects is mirrored: the world of the input view at its plane x = 0.
     """
     device = views.rgba.device
 
@@ -175,10 +177,14 @@ def draw_batch(
     angle = -views.azimuths[obj, inputs][:, None].expand(-1, target_views)
     poses = turn_poses(views.poses[obj[:, None], targets], angle).flatten(0, 1)
     origins, directions = camera_rays(poses, where, fov_deg=views.fov_deg, size=size)
+    framed = views.framed[obj, inputs]
+    flips = torch.rand(objects, device=device, generator=generator) < mirror
+    sign = torch.ones(objects, 1, 3, device=device)
+    sign[..., 0] -= 2.0 * flips[:, None]
     return RayBatch(
-        views.framed[obj, inputs],
-        origins.reshape(objects, -1, 3),
-        directions.reshape(objects, -1, 3),
+        torch.where(flips[:, None, None, None], framed.flip(2), framed),
+        origins.reshape(objects, -1, 3) * sign,
+        directions.reshape(objects, -1, 3) * sign,
         rgba.reshape(objects, -1, 4).float() / 255,
     )
 

@@ -86,6 +86,7 @@ def _one_step(state: TrainState, views: ViewSet) -> dict[str, float]:
         target_views=config.target_views,
         rays=config.rays,
         near_share=config.near_share,
+        mirror=config.mirror,
         generator=state.generator,
     )
     device = batch.origins.device

@@ -8,7 +8,7 @@ import timm
 import torch
 from jaxtyping import Float
 from safetensors.torch import load_file
-from timm.layers import resample_abs_pos_embed
+from timm.layers import LayerScale, resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -87,6 +87,8 @@ def build_vit(
     vit = _create(config, hub=pretrained is True)
     if isinstance(pretrained, str | Path):
         _load_strict(vit, Path(pretrained))
+    elif not pretrained:
+        _open_layer_scales(vit)
     cfg = vit.pretrained_cfg
     if config.depth is not None:
         if config.depth > len(vit.blocks):
@@ -120,6 +122,18 @@ def _create(config: BackboneConfig, *, hub: bool) -> VisionTransformer:
     if config.image_size % patch:
         raise ValueError(f"image_size {config.image_size} is no multiple of the patch, {patch}")
     return vit
+
+
+def _open_layer_scales(vit: VisionTransformer) -> None:
+    """Set the LayerScales of a random ViT to 1, those of a ViT without any.
+
+    timm starts DINOv2's at 1e-5, which suits a training of hundreds of thousands of steps; in a
+    short one the blocks would hardly act, and a comparison with pretrained weights would flatter
+    those.
+    """
+    for module in vit.modules():
+        if isinstance(module, LayerScale):
+            torch.nn.init.ones_(module.gamma)
 
 
 def _load_strict(vit: VisionTransformer, path: Path) -> None:
