@@ -107,9 +107,9 @@ def fit_inr(
     poses: Float[Tensor, "v 4 4"],
     *,
     fov_deg: float,
-    steps: int = 600,
-    rays: int = 1024,
-    samples: int = 48,
+    steps: int = 400,
+    rays: int = 512,
+    samples: int = 32,
     lr: float = 5e-3,
     seed: int = 0,
 ) -> InrParams:

@@ -175,8 +175,8 @@ def main() -> None:
     parser.add_argument(
         "--backbone", default="data/backbones/vit_small_patch14_dinov2.safetensors"
     )
-    parser.add_argument("--ceiling-objects", type=int, default=12)
-    parser.add_argument("--ceiling-steps", type=int, default=600)
+    parser.add_argument("--ceiling-objects", type=int, default=8)
+    parser.add_argument("--ceiling-steps", type=int, default=400)
     parser.add_argument("--answers", nargs="*", help="only these, added to results that are there")
     args = parser.parse_args()
     models = {name: load_checkpoint(args.weights, f"view-{name}") for name in args.models}
