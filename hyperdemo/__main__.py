@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -80,6 +81,8 @@ def _shown(events: Iterator) -> Iterator:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 on success, 2 where the input cannot be used."""
     args = parse_arguments(argv)
+    # Before torch is loaded: threads that wait by spinning slow everybody down on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         print(run_view(args))
     except (ValueError, OSError) as error:

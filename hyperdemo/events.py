@@ -41,7 +41,7 @@ class Frames:
     Attributes:
         start: number of the first frame.
         rgb: frames of each model over white.
-        depth: the same frames as depth in grey, near bright, background white.
+        depth: the same frames as depth in grey, near dark, background white.
     """
 
     start: int

@@ -19,7 +19,7 @@ from hyperdemo.events import Done, Encoded, Event, Frames, MeshReady, Progress, 
 from hyperdemo.inr import Field, InrParams, as_field
 from hyperdemo.model import to_pixels
 from hyperdemo.preprocess import Prepared, prepare
-from hyperdemo.render.bake import bake
+from hyperdemo.render.bake import BakedField, bake
 from hyperdemo.render.cameras import PosedViews, orbit
 from hyperdemo.render.march import march, warm_up
 from hyperdemo.render.mesh import extract_mesh, mesh_to_glb
@@ -148,6 +148,7 @@ class ViewPipeline:
         clock = _Stages()
         shots: dict[str, Shot] = {}
         fields: dict[str, Field] = {}
+        surfaces: dict[str, BakedField] = {}
         for k, name in enumerate(names):
             yield Progress(0.1 * k / len(names), f"{name}: writing the network's weights")
             with clock.stage(f"{name}.encode"):
@@ -157,7 +158,11 @@ class ViewPipeline:
         for k, name in enumerate(names):
             yield Progress(0.1 + 0.1 * k / len(names), f"{name}: evaluating the field")
             with clock.stage(f"{name}.bake"):
-                shots[name] = self._camera(fields[name], request)
+                if request.renderer == "fast":
+                    surfaces[name] = baked = bake(fields[name], device=self.device)
+                    shots[name] = _marcher(baked)
+                else:
+                    shots[name] = self._integrator(fields[name])
         yield from self._orbit(shots, request, clock)
         if poses is not None:
             size = request.pose_size or request.size
@@ -170,7 +175,7 @@ class ViewPipeline:
         for name in names:
             yield Progress(0.95, f"{name}: extracting the surface")
             with clock.stage(f"{name}.mesh"):
-                glb = self._mesh(fields[name])
+                glb = self._mesh(surfaces.get(name, fields[name]))
             yield MeshReady(name, glb)
         yield Done(clock.seconds)
 
@@ -194,10 +199,8 @@ class ViewPipeline:
             done = (start + len(part)) / request.n_frames
             yield Progress(0.2 + 0.7 * done, f"frame {start + len(part)} of {request.n_frames}")
 
-    def _camera(self, field: Field, request: ViewRequest) -> Shot:
-        if request.renderer == "fast":
-            baked = bake(field, device=self.device)
-            return lambda pose, fov_deg, size: march(baked, pose, fov_deg=fov_deg, size=size)
+    def _integrator(self, field: Field) -> Shot:
+        """A camera that integrates the field itself along every ray."""
 
         def exact(
             pose: np.ndarray, fov_deg: float, size: int
@@ -208,12 +211,17 @@ class ViewPipeline:
 
         return exact
 
-    def _mesh(self, field: Field) -> bytes | None:
+    def _mesh(self, source: BakedField | Field) -> bytes | None:
         try:
-            return mesh_to_glb(extract_mesh(field, device=self.device))
+            return mesh_to_glb(extract_mesh(source, device=self.device))
         except ValueError:
             # A field of pure haze has no surface; that is a result to show, not a failure.
             return None
+
+
+def _marcher(baked: BakedField) -> Shot:
+    """A camera that marches rays through a baked field."""
+    return lambda pose, fov_deg, size: march(baked, pose, fov_deg=fov_deg, size=size)
 
 
 def depth_picture(
