@@ -36,6 +36,10 @@ def build_optimizer(model: HyperModel, config: TrainConfig) -> torch.optim.AdamW
     return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)
 
 
+# What may differ when a run is continued: how long it lasts, and what does not touch its numbers.
+CHANGEABLE = frozenset({"steps", "threads", "eval_every", "save_minutes"})
+
+
 class TrainState:
     """Model, its exponential average, optimiser, random streams and the step count."""
 
@@ -84,14 +88,19 @@ class TrainState:
         os.replace(partial, path)
 
     def load(self, path: Path) -> None:
-        """Continue from a saved state.
+        """Continue from a saved state, exactly, or for longer than it was planned.
+
+        With other `steps` the schedule is that of the new length from here on, which for a
+        finished run is a warm restart.
 
         Raises:
             ValueError: it belongs to a run with another configuration.
         """
         state = torch.load(path, map_location="cpu", weights_only=True)
         ours, theirs = self.config.to_dict(), state["config"]
-        changed = sorted(key for key in ours if ours[key] != theirs.get(key))
+        changed = sorted(
+            key for key in ours if key not in CHANGEABLE and ours[key] != theirs.get(key)
+        )
         if changed:
             raise ValueError(
                 f"{path} belongs to a run with other values of {', '.join(changed)}; "
