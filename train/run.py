@@ -127,8 +127,9 @@ class MetricsLog:
     def __init__(self, path: Path, *, since: int):
         self.path = path
         if path.is_file():
-            rows = [json.loads(line) for line in path.read_text().splitlines()]
-            kept = [json.dumps(row) + "\n" for row in rows if row["step"] <= since]
+            # A kill may have cut the last line short; its step comes again.
+            lines = [line for line in path.read_text().splitlines() if line.endswith("}")]
+            kept = [f"{line}\n" for line in lines if json.loads(line)["step"] <= since]
             path.write_text("".join(kept))
 
     def write(self, row: dict[str, float]) -> None:

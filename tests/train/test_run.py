@@ -1,0 +1,182 @@
+import dataclasses
+import json
+import math
+import subprocess
+
+import pytest
+import torch
+
+from hyperdemo.config import FieldConfig
+from tests import tiny
+from tests.train import scenes
+from train import run as run_module
+from train.config import TrainConfig
+from train.run import MetricsLog, _assignment, main, parse_arguments, provenance, train
+from train.validate import quick_psnr
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def views():
+    return scenes.views_of()
+
+
+def rows_of(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_tiny_model_learns_two_balls(tmp_path):
+    """Balls on the axis: framing crops to the object, so that colour alone tells them apart."""
+    red = dict(density=60.0, radius=0.5, rgb=(0.9, 0.2, 0.1), height=0.3)
+    blue = dict(density=60.0, radius=0.35, rgb=(0.1, 0.3, 0.8), height=-0.4)
+    views = scenes.views_of([red, blue])
+    field = FieldConfig(width=32, depth=3, n_freqs=3, max_log2_freq=1.0)
+    config = scenes.train_config(
+        model=tiny.model_config(init="scratch", field=field), steps=60, warmup=5, objects=4,
+        rays=64, samples=16, lr=1e-2, eval_every=10, mirror=0.5,
+    )  # fmt: skip
+    losses = []
+    step = run_module._one_step
+
+    def watched(state, views):
+        row = step(state, views)
+        losses.append(row["loss"])
+        return row
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_module, "_one_step", watched)
+        state = train(config, views, views, out=tmp_path, device=CPU)
+    assert len(losses) == 60
+    assert sum(losses[-10:]) < 0.25 * sum(losses[:10])
+    scores = [row["val_psnr"] for row in rows_of(tmp_path)]
+    assert scores[-1] > 22 and scores[-1] > scores[0] + 8
+    swapped = dataclasses.replace(views, framed=views.framed.flip(0))
+    assert quick_psnr(state.average, swapped, device=CPU) < 15  # so it does read the picture
+
+
+def test_rows_say_what_a_plot_needs(views, tmp_path):
+    config = scenes.train_config(steps=12, eval_every=5)
+    state = train(config, views, views, out=tmp_path, device=CPU)
+    rows = rows_of(tmp_path)
+    # Every tenth step, each evaluation, and the last step.
+    assert [row["step"] for row in rows] == [5, 10, 12]
+    for row in rows:
+        assert set(row) == {
+            "step", "seconds", "loss", "psnr", "grad_norm", "lr_scale", "val_psnr",
+        }  # fmt: skip
+        assert all(math.isfinite(value) for value in row.values())
+    assert state.step == 12 and state.seconds > 0
+    assert (tmp_path / "state.pt").is_file()
+
+
+def test_it_is_saved_on_the_way(views, tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(
+        run_module.TrainState, "save", lambda state, path: saved.append((state.step, path.name))
+    )
+    train(scenes.train_config(steps=3, save_minutes=0.0), views, views, out=tmp_path, device=CPU)
+    assert saved == [(1, "state.pt"), (2, "state.pt"), (3, "state.pt"), (3, "state.pt")]
+
+
+def test_only_what_may_train_moves(views, tmp_path):
+    model = tiny.model_config(adapt="prompt", n_prompts=2)
+    with pytest.MonkeyPatch.context() as patch:
+        real = run_module.HyperModel
+        patch.setattr(run_module, "HyperModel", lambda config, **_: real(config))
+        config = scenes.train_config(model=model, steps=2)
+        start = train(config, views, views, out=tmp_path / "a", device=CPU, stop_at=1)
+        end = train(config, views, views, out=tmp_path / "b", device=CPU)
+    for name, parameter in end.model.named_parameters():
+        same = torch.equal(parameter, start.model.get_parameter(name))
+        assert same == name.startswith("encoder."), name
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run(views, tmp_path, monkeypatch):
+    batch_loss = run_module.batch_loss
+    monkeypatch.setattr(
+        run_module, "batch_loss", lambda *a, **k: tuple(v * math.nan for v in batch_loss(*a, **k))
+    )
+    with pytest.raises(FloatingPointError, match="not finite at step 0; lower the learning rate"):
+        train(scenes.train_config(), views, views, out=tmp_path, device=CPU)
+    assert not (tmp_path / "state.pt").exists()
+
+
+def test_the_norm_of_the_gradient_is_clipped(views, tmp_path, monkeypatch):
+    norms = []
+    step = torch.optim.AdamW.step
+
+    def watched(optimizer, *args, **kwargs):
+        grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
+        norms.append(math.sqrt(sum(g.square().sum().item() for g in grads)))
+        return step(optimizer, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    config = scenes.train_config(steps=2, clip=1e-4)
+    train(config, views, views, out=tmp_path, device=CPU)
+    assert norms == pytest.approx([1e-4, 1e-4], rel=1e-2)
+    assert rows_of(tmp_path)[-1]["grad_norm"] > 1e-3  # as it was before
+
+
+def test_the_log_drops_the_steps_that_come_again(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(json.dumps({"step": k, "loss": k / 2}) + "\n" for k in (10, 20, 30)))
+    log = MetricsLog(path, since=20)
+    log.write({"step": 30, "loss": 0.0})
+    assert rows_of(tmp_path) == [
+        {"step": 10, "loss": 5.0}, {"step": 20, "loss": 10.0}, {"step": 30, "loss": 0.0},
+    ]  # fmt: skip
+
+
+def test_a_line_that_a_kill_cut_short_is_dropped(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 10, "loss": 5.0}\n{"step": 20, "lo')
+    MetricsLog(path, since=20).write({"step": 30})
+    assert [row["step"] for row in rows_of(tmp_path)] == [10, 30]
+
+
+def test_arguments_become_a_config(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("steps = 9\n")
+    argv = ["--config", str(path), "--init", "scratch", "--set", "lr=1e-4"]
+    argv += ["--set", "model.n_groups=4", "--set", "views_dir=somewhere", "--device", "cpu"]
+    config, out, device = parse_arguments(argv)
+    assert config.steps == 9 and config.lr == 1e-4 and config.model.n_groups == 4
+    assert config.views_dir == "somewhere" and config.model.init == "scratch"
+    assert str(out) == "runs/mine-scratch-full" and device == CPU
+    _, out, _ = parse_arguments([*argv[:2], "--adapt", "frozen", "--out", "here"])
+    assert str(out) == "here"
+    assert _assignment("a=x=y") == ("a", "x=y") and _assignment("b=true") == ("b", True)
+
+
+def test_a_result_can_be_repeated(monkeypatch):
+    config = scenes.train_config()
+    monkeypatch.setattr("sys.argv", ["train/run.py", "--config", "view-cpu", "--set", "lr=1e-4"])
+    facts = provenance(config, CPU)
+    assert TrainConfig.from_dict(json.loads(json.dumps(facts))["config"]) == config
+    assert facts["command"] == "python -m train.run --config view-cpu --set lr=1e-4"
+    assert "CPU cores" in facts["hardware"] and facts["torch"] == torch.__version__
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
+    assert facts["git"] == (head.stdout.strip() or "unknown")
+    monkeypatch.setenv("PATH", "")
+    assert provenance(config, CPU)["git"] == "unknown"
+
+
+def test_the_command_from_files_to_a_finished_run(tmp_path, monkeypatch, capsys):
+    folder, splits = scenes.write_dataset(tmp_path)
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        f'views_dir = "{folder}"\nsplits_file = "{splits}"\nsteps = 2\nobjects = 2\nrays = 8\n'
+        "samples = 8\ntrain_share = 0.5\nthreads = 1\n"
+        '[model]\ninit = "scratch"\nn_groups = 4\n'
+        "[model.field]\nwidth = 16\ndepth = 3\nn_freqs = 4\n"
+        "[model.backbone]\nimage_size = 28\n"
+        "overrides = {depth = 1, embed_dim = 48, num_heads = 3}\n"
+    )
+    argv = ["train.run", "--config", str(path), "--out", str(tmp_path / "run"), "--device", "cpu"]
+    monkeypatch.setattr("sys.argv", argv)
+    main()
+    assert "2 steps" in capsys.readouterr().out
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert facts["train_objects"] == 1 and facts["config"]["model"]["field"]["width"] == 16
+    assert rows_of(tmp_path / "run")[-1]["step"] == 2
