@@ -97,7 +97,7 @@ def test_biases_are_shared_by_all_pictures():
 def test_starts_as_a_thin_haze_close_to_the_base():
     made = WeightHeads(DIM, CONFIG)
     assert made.biases[-1].tolist() == [-4, 0, 0, 0]
-    assert made.tokens.shape == (4 + 4 + 4, DIM) and made.tokens.std() < 0.04
+    assert made.tokens.shape == (4 + 4 + 4, DIM)
     with torch.no_grad():
         for head in made.heads:
             head[1].weight.zero_()

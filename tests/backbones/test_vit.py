@@ -200,6 +200,16 @@ def test_what_is_no_plain_vit_is_refused(changes, message):
         build_vit(config(**changes))
 
 
+def test_random_weights_start_with_open_layer_scales_and_loaded_ones_keep_theirs(tmp_path):
+    scales = [v for k, v in build_vit(config()).vit.state_dict().items() if k.endswith("gamma")]
+    assert len(scales) == 2 and all((scale == 1).all() for scale in scales)
+    state = random_state()
+    state["blocks.0.ls1.gamma"].fill_(0.25)
+    save_file(state, tmp_path / "vit.safetensors")
+    loaded = build_vit(config(), pretrained=tmp_path / "vit.safetensors").vit
+    assert (loaded.blocks[0].ls1.gamma == 0.25).all()
+
+
 def random_state(image_size=28):
     vit = build_vit(config(image_size=image_size)).vit
     with torch.no_grad():

@@ -1,0 +1,73 @@
+import json
+
+import pytest
+
+from train.config import CONFIG_DIR, TrainConfig, load_config
+
+
+def test_comes_back_through_json():
+    config = TrainConfig(steps=7, precision="bf16", train_share=0.5)
+    assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert TrainConfig.from_dict({}) == TrainConfig()
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG_DIR.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_config_that_is_shipped_is_whole(path):
+    config = load_config(path.stem)
+    assert load_config(str(path)) == config
+    backbone = config.model.backbone
+    if "patch14" in backbone.name:
+        assert backbone.image_size % 14 == 0
+    assert config.warmup < config.steps
+
+
+def test_a_file_names_only_what_differs(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("lr = 1e-3\n[model]\nn_groups = 4\n[model.backbone]\nimage_size = 56\n")
+    config = load_config(str(path))
+    assert config.lr == 1e-3 and config.model.n_groups == 4
+    assert config.model.backbone.image_size == 56
+    assert config.steps == TrainConfig().steps
+    assert config.model.backbone.name == TrainConfig().model.backbone.name
+
+
+def test_overrides_win_and_reach_into_the_model(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("lr = 1e-3\n[model]\nn_groups = 4\n")
+    overrides = {"lr": 2.0, "model.init": "scratch", "model.field.width": 32}
+    config = load_config(str(path), overrides=overrides)
+    assert config.lr == 2.0 and config.model.init == "scratch"
+    assert config.model.n_groups == 4 and config.model.field.width == 32
+
+
+def test_unknown_names_and_broken_files_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="no training config 'view-cpus'; there are .*view-cpu"):
+        load_config("view-cpus")
+    with pytest.raises(ValueError, match="no training config"):
+        load_config(str(tmp_path / "none.toml"))
+    with pytest.raises(ValueError, match=r"a training config has no \['colour'\]"):
+        TrainConfig.from_dict({"colour": 1})
+    with pytest.raises(ValueError, match="ModelConfig has no colour"):
+        TrainConfig.from_dict({"model": {"colour": 1}})
+    (tmp_path / "bad.toml").write_text("lr = ")
+    with pytest.raises(ValueError):
+        load_config(str(tmp_path / "bad.toml"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"precision": "fp16"}, "'fp32' or 'bf16', got 'fp16'"),
+        *(
+            ({name: 0}, f"{name} must be at least 1, got 0")
+            for name in ("steps", "objects", "target_views", "rays", "samples", "eval_every")
+        ),
+        ({"train_share": 0.0}, r"train_share must lie in \(0, 1\], got 0.0"),
+        ({"train_share": 1.1}, "train_share"),
+        ({"near_share": -0.1}, r"near_share must lie in \[0, 1\]"),
+        ({"near_share": 1.1}, "near_share"),
+    ],
+)
+def test_what_cannot_be_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**changes)

@@ -1,0 +1,71 @@
+import json
+
+import pytest
+import torch
+
+from hyperdemo.checkpoints import load_checkpoint
+from tests.train import scenes
+from train.package import main, package
+from train.run import provenance, train
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A run of four steps, evaluated at every second, and its state."""
+    views = scenes.views_of()
+    config = scenes.train_config(steps=4, eval_every=2)
+    out = tmp_path / "run"
+    state = train(config, views, views, out=out, device=CPU)
+    (out / "run.json").write_text(json.dumps(provenance(config, CPU) | {"train_objects": 3}))
+    return out, state
+
+
+def test_what_is_shipped_are_the_averaged_weights(finished, tmp_path):
+    out, state = finished
+    path = package(out, tmp_path / "weights")
+    assert path == tmp_path / "weights" / "view-scratch.safetensors"
+    loaded = load_checkpoint(tmp_path / "weights", "view-scratch")
+    assert loaded.model.config == state.config.model
+    average = state.average.state_dict()
+    for key, tensor in loaded.model.state_dict().items():
+        torch.testing.assert_close(tensor, average[key], rtol=2**-11, atol=2**-24)
+    assert not torch.allclose(average["heads.tokens"], state.model.heads.tokens, rtol=1e-6)
+
+
+def test_the_facts_are_those_of_the_run(finished, tmp_path):
+    out, state = finished
+    package(out, tmp_path / "weights")
+    facts = json.loads((tmp_path / "weights" / "view-scratch.json").read_text())
+    assert facts["steps_taken"] == 4 and facts["train_objects"] == 3
+    assert facts["training"]["lr"] == 1e-3 and "model" not in facts["training"]
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    curve = [[row["step"], round(row["val_psnr"], 3)] for row in rows]
+    assert facts["val_curve"] == curve and [step for step, _ in curve] == [2, 4]
+    assert facts["val_psnr"] == curve[-1][1]
+    n_weights = sum(p.numel() for p in state.model.parameters())
+    assert facts["parameters"] == facts["trainable_parameters"] == n_weights
+    assert facts["inr_parameters"] == 27 * 16 + 16 + 16 * 16 + 16 + 16 * 4 + 4
+    assert {"git", "command", "hardware", "torch", "minutes"} <= set(facts)
+
+
+def test_a_run_that_goes_on_is_packaged_as_it_is(finished, tmp_path):
+    """Rows beyond the saved state are not of these weights."""
+    out, _ = finished
+    with (out / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 6, "val_psnr": 99.0}) + "\n")
+    package(out, tmp_path / "weights")
+    assert load_checkpoint(tmp_path / "weights", "view-scratch").facts["val_psnr"] < 90
+
+
+def test_a_run_without_a_state_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="has no state.pt; train it first"):
+        package(tmp_path, tmp_path / "weights")
+
+
+def test_the_command(finished, tmp_path, monkeypatch, capsys):
+    out, _ = finished
+    monkeypatch.setattr("sys.argv", ["p", str(out), "--out", str(tmp_path / "weights")])
+    main()
+    assert capsys.readouterr().out.strip().endswith("view-scratch.safetensors")

@@ -1,0 +1,191 @@
+import dataclasses
+import json
+import math
+import shutil
+
+import pytest
+import torch
+
+from hyperdemo.model import HyperModel
+from tests import tiny
+from tests.train import scenes
+from train.run import train
+from train.state import TrainState, build_optimizer, learning_rate_scale
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def views():
+    return scenes.views_of()
+
+
+def state_of(**changes):
+    config = scenes.train_config(**changes)
+    torch.manual_seed(0)
+    return TrainState(config, HyperModel(config.model), device=CPU)
+
+
+def run(out, views, *, stop_at=None, **changes):
+    config = scenes.train_config(**{"eval_every": 1} | changes)
+    return train(config, views, views, out=out, device=CPU, stop_at=stop_at)
+
+
+def rows(out):
+    """The metrics of each step, but for the time that it took."""
+    lines = (out / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
+def assert_equal_states(a, b):
+    """Bit for bit: weights, average, moments of the optimiser, random stream and step."""
+    assert a.step == b.step
+    assert torch.equal(a.generator.get_state(), b.generator.get_state())
+    for x, y in ((a.model, b.model), (a.average, b.average)):
+        torch.testing.assert_close(dict(x.state_dict()), dict(y.state_dict()), rtol=0, atol=0)
+    x, y = (s.optimizer.state_dict()["state"] for s in (a, b))
+    assert list(x) == list(y) and len(x) > 20
+    for key in x:
+        for name in ("step", "exp_avg", "exp_avg_sq"):
+            assert torch.equal(x[key][name], y[key][name])
+
+
+def test_a_resumed_run_is_the_run_that_never_stopped(views, tmp_path):
+    straight = run(tmp_path / "straight", views)
+    for _ in range(2):
+        run(tmp_path / "killed", views, stop_at=2)  # the second time there is nothing to do
+    torch.manual_seed(99)  # what the process did in between must not matter
+    run(tmp_path / "killed", views, stop_at=3)
+    resumed = run(tmp_path / "killed", views)
+    assert [row["step"] for row in rows(tmp_path / "straight")] == [1, 2, 3, 4, 5, 6]
+    assert rows(tmp_path / "killed") == rows(tmp_path / "straight")
+    assert_equal_states(resumed, straight)
+
+
+def test_steps_that_were_taken_but_not_saved_are_taken_again(views, tmp_path):
+    straight = run(tmp_path / "straight", views)
+    out = tmp_path / "killed"
+    run(out, views, stop_at=2)
+    shutil.copy(out / "state.pt", tmp_path / "saved.pt")
+    run(out, views, stop_at=5)
+    shutil.copy(tmp_path / "saved.pt", out / "state.pt")  # as if killed before the next save
+    assert_equal_states(run(out, views), straight)
+    assert rows(out) == rows(tmp_path / "straight")
+
+
+def test_another_seed_is_another_run(views, tmp_path):
+    one, two = (run(tmp_path / str(seed), views, seed=seed, steps=2) for seed in (0, 1))
+    assert not torch.equal(one.model.heads.tokens, two.model.heads.tokens)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"lr": 2e-3}, "lr"),
+        ({"steps": 7}, "steps"),
+        ({"model": tiny.model_config(init="scratch", n_groups=2), "rays": 4}, "model, rays"),
+    ],
+)
+def test_a_run_with_another_configuration_is_not_continued(views, tmp_path, changes, named):
+    run(tmp_path, views, stop_at=1)
+    with pytest.raises(ValueError, match=f"other values of {named}; choose another --out"):
+        run(tmp_path, views, **changes)
+
+
+def test_a_kill_while_saving_leaves_the_state_before(tmp_path, monkeypatch):
+    state = state_of()
+    state.save(tmp_path / "state.pt")
+    before = (tmp_path / "state.pt").read_bytes()
+    state.step = 5
+
+    def killed(_, path):
+        path.write_bytes(b"half of it")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(torch, "save", killed)
+        state.save(tmp_path / "state.pt")
+    assert (tmp_path / "state.pt").read_bytes() == before
+    state.save(tmp_path / "state.pt")
+    assert [p.name for p in tmp_path.iterdir()] == ["state.pt"]
+    again = state_of()
+    again.load(tmp_path / "state.pt")
+    assert again.step == 5
+
+
+def test_the_learning_rate_at_steps_worked_out_by_hand():
+    scales = [learning_rate_scale(step, warmup=4, steps=12) for step in range(13)]
+    assert scales[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert scales[4] == pytest.approx(1.0)
+    assert scales[6] == pytest.approx(0.01 + 0.99 * (1 + math.sqrt(0.5)) / 2)  # a quarter on
+    assert scales[8] == pytest.approx(0.505)  # half way down
+    assert scales[12] == pytest.approx(0.01)
+    assert scales[4:] == sorted(scales[4:], reverse=True)
+    assert learning_rate_scale(30, warmup=4, steps=12) == pytest.approx(0.01)
+    assert learning_rate_scale(0, warmup=0, steps=5) == pytest.approx(1.0)
+
+
+def test_each_group_has_its_own_rate_and_decay():
+    config = scenes.train_config(lr=3e-3, lr_backbone=7e-4, weight_decay=0.1)
+    model = tiny.model(init="scratch")
+    optimizer = build_optimizer(model, config)
+    rates, decays = {}, {}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            rates[id(parameter)], decays[id(parameter)] = group["peak_lr"], group["weight_decay"]
+    assert len(rates) == len(list(model.parameters()))
+    for name, parameter in model.named_parameters():
+        assert rates[id(parameter)] == (7e-4 if name.startswith("encoder.") else 3e-3)
+        assert decays[id(parameter)] == (0.1 if parameter.ndim >= 2 else 0.0)
+    state = state_of(lr=3e-3, lr_backbone=7e-4)
+    state.step = 1
+    assert state.set_learning_rate() == 1.0
+    state.step = 0
+    assert state.set_learning_rate() == 0.5
+    assert {group["lr"] for group in state.optimizer.param_groups} == {1.5e-3, 3.5e-4}
+
+
+def test_a_frozen_encoder_is_not_in_the_optimiser():
+    config = scenes.train_config()
+    for adapt in ("frozen", "prompt"):
+        model = tiny.model(adapt=adapt)
+        optimizer = build_optimizer(model, config)
+        count = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
+        assert count == model.n_trainable
+
+
+def test_the_average_by_hand():
+    state = state_of(ema=0.9)
+    token = state.model.heads.tokens
+    before = state.average.heads.tokens.clone()
+    assert torch.equal(before, token)
+    with torch.no_grad():
+        token.add_(1.0)
+    state.step = 2  # early on: 3/12 of the old, 9/12 of the new
+    state.update_average()
+    torch.testing.assert_close(state.average.heads.tokens, before + 0.75)
+    state.step = 1000  # later: nine tenths of the old
+    state.update_average()
+    torch.testing.assert_close(state.average.heads.tokens, before + 0.75 + 0.1 * 0.25)
+    assert not any(p.requires_grad for p in state.average.parameters())
+    assert not state.average.training
+
+
+def test_the_average_of_frozen_weights_is_they_themselves():
+    model = tiny.model_config(adapt="frozen")
+    state = state_of(model=model)
+    state.step = 3
+    state.update_average()
+    torch.testing.assert_close(
+        dict(state.average.encoder.state_dict()),
+        dict(state.model.encoder.state_dict()),
+        rtol=0,
+        atol=0,
+    )
+
+
+def test_what_is_saved_needs_no_pickled_code(tmp_path):
+    state = state_of()
+    state.save(tmp_path / "state.pt")
+    saved = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert saved["config"] == dataclasses.asdict(state.config)
