@@ -41,7 +41,7 @@ people and animals were held out altogether.
 {facts["trainable_parameters"] / 1e6:.1f} million trainable parameters. Command:
 `{facts["command"]}`, code at `{facts["git"]}`.
 
-**Results** (one input view, eight asked views an object; the error is that of the mean over
+**Results** (one input view, four asked views an object; the error is that of the mean over
 objects, one training seed):
 
 {chr(10).join(scores)}

@@ -1,6 +1,6 @@
 """Score checkpoints on objects that no training saw: `python -m train.evaluate`.
 
-For every object of a split one random view is the input and eight others are the targets, the
+For every object of a split one random view is the input and four others are the targets, the
 same for every answer. Writes `weights/results.json`, of which `train.table` makes the README's
 table. Rendering is the fast renderer's, which tests hold within 38 dB of the exact one.
 """
@@ -31,7 +31,7 @@ from train.catalogue import read_all
 from train.data import ViewSet, load_views, read_split
 
 METRICS = ("psnr", "ssim", "perceptual")
-N_TARGETS = 8
+N_TARGETS = 4
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,8 @@ class Scorer:
         def features(batch: torch.Tensor) -> torch.Tensor:
             return patch_features(self.encoder, batch)[:, 1:]
 
-        return float(
-            perceptual_distance(pixels(answer), pixels(truth), features=features).mean()
-        )
+        distance = perceptual_distance(pixels(answer), pixels(truth), features=features)
+        return float(distance.mean())
 
 
 def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -176,7 +175,8 @@ def main() -> None:
     parser.add_argument(
         "--backbone", default="data/backbones/vit_small_patch14_dinov2.safetensors"
     )
-    parser.add_argument("--ceiling-objects", type=int, default=5)
+    parser.add_argument("--ceiling-objects", type=int, default=4)
+    parser.add_argument("--out", type=Path, help="results file (weights/results.json)")
     parser.add_argument("--ceiling-steps", type=int, default=400)
     parser.add_argument("--answers", nargs="*", help="only these, added to results that are there")
     args = parser.parse_args()
@@ -202,7 +202,7 @@ def main() -> None:
     answers |= {name: model_answer(loaded) for name, loaded in models.items()}
     answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps)
     answers = {name: answer for name, answer in answers.items() if wanted(name)}
-    out = args.weights / "results.json"
+    out = args.out or args.weights / "results.json"
     results = json.loads(out.read_text()) if out.is_file() else {"splits": {}}
     results["models"] = {name: dict(loaded.facts) for name, loaded in models.items()}
     for split in ("test", "unseen"):
