@@ -65,7 +65,12 @@ def letting_functions_speak_first(jaxtyped: Callable) -> Callable:
                 # One that hands out lazily may refuse lazily.
                 return raising_at_the_end(result, error)
 
-        return call
+        @functools.wraps(target)
+        def generate(*args, **kwargs):
+            return (yield from call(*args, **kwargs))
+
+        # Gradio asks what kind of function it was given.
+        return generate if inspect.isgeneratorfunction(target) else call
 
     return lambda **options: functools.partial(decorate, **options)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import FileData
+from gradio.data_classes import ImageData
 
 from hyperdemo.media.image import MAX_FILE_BYTES
 from hyperdemo.pipeline import ViewPipeline
@@ -70,8 +70,7 @@ def _input_side(photographs: list[Path], objects: list[str]) -> dict[str, Any]:
                 type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"],
                 label="A picture of one object", height=204, elem_id="picture", buttons=[],
             )  # fmt: skip
-            # Gradio would open the file before it is ours, and word what is wrong with it.
-            picture.preprocess = _path_of
+            _leave_the_file_alone(picture)
         with gr.Tab("Outline"):
             editor = _outline_editor()
             gr.Markdown(texts.OUTLINE_HELP, elem_classes="note")
@@ -215,5 +214,17 @@ def _wire(page: Page, callbacks: Callbacks) -> None:
     )
 
 
-def _path_of(payload: FileData | None) -> str | None:
-    return None if payload is None else payload.path
+def _leave_the_file_alone(image: gr.Image) -> gr.Image:
+    """Make an image input hand on the path of the file as it came.
+
+    Gradio would open it first, fail on what is no picture, and word that in its own way.
+    """
+    decode_inline = image.preprocess
+
+    def path_of(payload: ImageData | None) -> str | None:
+        if payload is None or payload.path is None:
+            return decode_inline(payload)  # nothing, or a picture inside a data: URL
+        return payload.path
+
+    image.preprocess = path_of
+    return image

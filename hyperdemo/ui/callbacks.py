@@ -13,7 +13,7 @@ from hyperdemo.config import ViewRequest
 from hyperdemo.media import decode_image
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.ui import texts
-from hyperdemo.ui.errors import in_plain_words
+from hyperdemo.ui.errors import in_plain_words, streamed_in_plain_words
 from hyperdemo.ui.examples import HeldOut, recognise
 from hyperdemo.ui.outline import Cut, corrected_mask, editor_value
 from hyperdemo.ui.page import Page
@@ -61,14 +61,14 @@ class Callbacks:
         prepared = self._prepared(self._cut(picture, cut), editor)
         return prepared.framed, texts.mask_words(prepared.mask_source)
 
-    @in_plain_words
+    @streamed_in_plain_words
     def generate(
         self,
         picture: str | None,
         editor: Mapping[str, Any] | None,
         size: int,
-        seconds: float,
-        elevation_deg: float,
+        seconds: int | float,
+        elevation_deg: int | float,
         cut: Cut | None,
     ) -> Iterator[dict]:
         """Write both networks for a picture and stream their orbits, then meshes and downloads.
@@ -85,7 +85,7 @@ class Callbacks:
             size=int(size),
             n_frames=round(seconds * FPS),
             fps=FPS,
-            elevation_deg=elevation_deg,
+            elevation_deg=float(elevation_deg),
             chunk_frames=FPS,
             pose_size=None if held_out is None else held_out.truth.shape[1],
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import html
-import inspect
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,19 +19,11 @@ UNEXPECTED = (
 
 
 def in_plain_words(callback: Callable) -> Callable:
-    """Wrap a callback, or a generator of one, so that it raises nothing but `gr.Error`.
+    """Wrap a callback so that it raises nothing but `gr.Error`.
 
     A `ValueError` is the visitor's: its text is shown. Anything else is ours: it is logged with
     its traceback, and the visitor is told so without details.
     """
-    if inspect.isgeneratorfunction(callback):
-
-        @functools.wraps(callback)
-        def streaming(*args, **kwargs) -> Iterator:
-            with _translated():
-                yield from callback(*args, **kwargs)
-
-        return streaming
 
     @functools.wraps(callback)
     def plain(*args, **kwargs):
@@ -40,6 +31,17 @@ def in_plain_words(callback: Callable) -> Callable:
             return callback(*args, **kwargs)
 
     return plain
+
+
+def streamed_in_plain_words(callback: Callable[..., Iterator]) -> Callable[..., Iterator]:
+    """The same for a callback that is a generator; closing it closes the callback's own."""
+
+    @functools.wraps(callback)
+    def streamed(*args, **kwargs) -> Iterator:
+        with _translated():
+            yield from callback(*args, **kwargs)
+
+    return streamed
 
 
 @contextmanager

@@ -150,7 +150,7 @@ class _Show:
 
     def add_network(self, name: str, params: InrParams) -> None:
         loaded = self.pipeline.models[name]
-        provenance = {"model": loaded.name, "made_by": "hyperdemo"}
+        provenance = {"model": loaded.name, "git": str(loaded.facts.get("git", "unknown"))}
         exported = export_inr(params, loaded.model.config.field, provenance=provenance)
         path = self.folder / f"network-{name}.zip"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,0 +1,81 @@
+"""Tiny models on small grids, a picture, and an object whose truth is known."""
+
+import json
+import math
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hyperdemo import pipeline as pipeline_module
+from hyperdemo.checkpoints import LoadedModel
+from hyperdemo.pipeline import ViewPipeline
+from hyperdemo.render.bake import bake
+from hyperdemo.render.cameras import look_at_origin
+from hyperdemo.render.mesh import extract_mesh
+from tests import tiny
+
+TRUTH_SIDE = 32
+
+
+@pytest.fixture(scope="package", autouse=True)
+def small_grids():
+    """The app's grids take seconds; what the page does with them is the same on smaller ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline_module, "bake", partial(bake, resolution=32))
+        patch.setattr(pipeline_module, "extract_mesh", partial(extract_mesh, resolution=24))
+        yield
+
+
+@pytest.fixture(scope="package")
+def pipeline() -> ViewPipeline:
+    models = {
+        name: LoadedModel(f"view-{name}", tiny.model(seed).requires_grad_(False), {})
+        for seed, name in enumerate(("foundation", "scratch"))
+    }
+    return ViewPipeline(models, device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="package")
+def rgba() -> np.ndarray:
+    """A brown box on transparency."""
+    picture = np.zeros((60, 80, 4), np.uint8)
+    picture[20:40, 20:60] = (200, 90, 40, 255)
+    return picture
+
+
+@pytest.fixture
+def picture(rgba, tmp_path) -> str:
+    path = tmp_path / "box.png"
+    Image.fromarray(rgba).save(path)
+    return str(path)
+
+
+def write_object(folder: Path, rgba: np.ndarray, *, n_views: int = 3) -> Path:
+    """An example object: its input, poses round it, and a strip of made-up truth."""
+    folder.mkdir(parents=True)
+    Image.fromarray(rgba).save(folder / "input.webp", lossless=True, exact=True)
+    strip = np.zeros((TRUTH_SIDE, n_views * TRUTH_SIDE, 4), np.uint8)
+    for view in range(n_views):
+        strip[8:24, view * TRUTH_SIDE + 8 : view * TRUTH_SIDE + 24] = (60 * view, 90, 40, 255)
+    Image.fromarray(strip).save(folder / "truth.webp", lossless=True, exact=True)
+    poses = [look_at_origin(360.0 * k / n_views, 20.0) for k in range(n_views)]
+    frames = [
+        {"file_path": f"./{k:03d}", "transform_matrix": pose.tolist()}
+        for k, pose in enumerate(poses)
+    ]
+    content = {"camera_angle_x": math.radians(40.0), "frames": frames}
+    (folder / "transforms.json").write_text(json.dumps(content))
+    (folder / "name.txt").write_text("A brown box\n")
+    return folder
+
+
+def write_examples(folder: Path, rgba: np.ndarray) -> Path:
+    """A folder as `examples/`: one photograph and one object."""
+    write_object(folder / "objects" / "box", rgba)
+    Image.fromarray(rgba[:, :, :3]).save(folder / "photo.jpg")
+    (folder / "CREDITS.md").write_text("Mine.")
+    return folder
