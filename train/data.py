@@ -153,7 +153,7 @@ def draw_batch(
     generator: torch.Generator,
     mirror: float = 0.0,
 ) -> RayBatch:
-    """Random objects, a random input view of each, and random rays of random other views.
+    """Random objects, a random input view of each, and random rays of random views.
 
     A share of the rays falls on or within four pixels of the object, where the gradient is. A
     share of the objects is mirrored: the world of the input view at its plane x = 0.
