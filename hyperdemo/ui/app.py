@@ -41,7 +41,9 @@ def build_app(
         gr.Markdown(f"# {texts.TITLE}\n\n{texts.INTRODUCTION}", elem_id="header")
         with gr.Row(elem_id="stage"):
             with gr.Column(scale=4, min_width=300):
-                given = _input_side(find_photographs(examples), [str(o.picture) for o in held_out])
+                objects = [one.picture for one in held_out]
+                fast = pipeline.device.type != "cpu"
+                given = _input_side(find_photographs(examples), objects, size=256 if fast else 192)
             with gr.Column(scale=7, min_width=320, elem_id="shown"):
                 measured = texts.results_sentence(texts.read_results(weights))
                 shown = _output_side(measured)
@@ -63,7 +65,7 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def _input_side(photographs: list[Path], objects: list[str]) -> dict[str, Any]:
+def _input_side(photographs: list[Path], objects: list[Path], *, size: int) -> dict[str, Any]:
     with gr.Tabs():
         with gr.Tab("Picture"):
             picture = gr.Image(
@@ -90,12 +92,12 @@ def _input_side(photographs: list[Path], objects: list[str]) -> dict[str, Any]:
                 gr.Examples([[str(path)] for path in paths], [picture], label=label,
                             examples_per_page=24, api_visibility="private")  # fmt: skip
     with gr.Accordion("Settings", open=False):
-        size = gr.Dropdown([128, 192, 256, 384, 512], value=256, label="Panel size (pixels)")
+        sizes = gr.Dropdown([128, 192, 256, 384, 512], value=size, label="Panel size (pixels)")
         seconds = gr.Slider(2, 10, value=4, step=1, label="Seconds a turn")
         elevation = gr.Slider(-30, 60, value=20, step=5, label="Camera height (degrees)")
     return dict(
         picture=picture, editor=editor, cut=cut, framed=framed, words=words, run=run, stop=stop,
-        size=size, seconds=seconds, elevation=elevation,
+        size=sizes, seconds=seconds, elevation=elevation,
     )  # fmt: skip
 
 

@@ -53,18 +53,22 @@ class OrbitSheet:
     def frame(self, rgb: Sequence[Panel], depth: Sequence[Panel]) -> Canvas:
         """One frame: colour and depth of each column, in the order of the labels.
 
+        Panels of another side than `size` are resampled to it.
+
         Raises:
-            ValueError: as many panels as labels expected, each `size` pixels a side.
+            ValueError: as many panels as labels expected, all of one square shape.
         """
-        side = (self.size, self.size, 3)
         if len(rgb) != len(self.columns) or len(depth) != len(self.columns):
             raise ValueError(f"{len(self.columns)} panels expected, got {len(rgb)}, {len(depth)}")
-        if any(picture.shape != side for picture in (*rgb, *depth)):
-            raise ValueError(f"panels of shape {side} expected")
+        side = len(rgb[0])
+        if any(panel.shape != (side, side, 3) for panel in (*rgb, *depth)):
+            raise ValueError(f"square panels of {side} pixels a side expected, like the first")
         out = self._still.copy()
         for column, left in enumerate(self.columns):
-            _paste(out, rgb[column], left, self.colour_top)
-            _paste(out, _shrink(depth[column], self.small), self.depth_left(column), self.depth_top)
+            _paste(out, _resized(rgb[column], self.size), left, self.colour_top)
+            _paste(
+                out, _resized(depth[column], self.small), self.depth_left(column), self.depth_top
+            )
         return out
 
     def _draw_still(self, labels: Sequence[str], framed: Panel | None) -> Canvas:
@@ -86,7 +90,7 @@ class OrbitSheet:
         left = (self.width - self.small) // 2
         draw.text((self.width / 2, above_depth), "input", _QUIET_TEXT, note_font, anchor="mm")
         still = np.array(canvas)
-        _paste(still, _shrink(framed, self.small), left, self.depth_top)
+        _paste(still, _resized(framed, self.small), left, self.depth_top)
         return still
 
 
@@ -115,7 +119,7 @@ def comparison_sheet(
         text = f"{name}  ·  {first_is}" if first_is and k == 0 else name
         draw.text((gap, top + heading / 2), text, _TEXT, font, anchor="lm")
         for i, picture in enumerate(pictures):
-            tile = Image.fromarray(_shrink(picture, size))
+            tile = Image.fromarray(_resized(picture, size))
             canvas.paste(tile, (gap + i * (size + gap), top + heading))
     return np.array(canvas)
 
@@ -134,7 +138,7 @@ def _paste(out: Canvas, panel: Panel, left: int, top: int) -> None:
     out[top : top + side, left : left + side] = panel
 
 
-def _shrink(panel: Panel, side: int) -> UInt8[np.ndarray, "t t 3"]:
+def _resized(panel: Panel, side: int) -> UInt8[np.ndarray, "t t 3"]:
     if len(panel) == side:
         return panel
     return np.array(Image.fromarray(panel).resize((side, side), Image.Resampling.BICUBIC))

@@ -26,6 +26,9 @@ from hyperdemo.ui.examples import HeldOut
 from hyperdemo.ui.panels import OrbitSheet, comparison_sheet
 from hyperdemo.ui.texts import LABELS
 
+MIN_PANEL = 256
+"""Panels are shown no smaller than this, in pixels, or the labels could not be read."""
+
 
 @dataclass(frozen=True)
 class Status:
@@ -130,7 +133,7 @@ class _Show:
         self.folder, self.held_out = folder, held_out
         self.sheet = OrbitSheet(
             [LABELS.get(name, name) for name in pipeline.models],
-            size=request.size,
+            size=max(request.size, MIN_PANEL),
             framed=prepared.framed,
         )
         self.frames: list[np.ndarray] = []

@@ -54,6 +54,13 @@ def test_each_column_bears_its_own_label(sheet):
     assert written[0] != written[1]
 
 
+def test_smaller_panels_are_enlarged(sheet):
+    frame = sheet.frame([plain(50, side=32)] * 2, [plain(90, side=32)] * 2)
+    assert frame.shape == (sheet.height, sheet.width, 3)
+    assert (colour_panel(sheet, frame, 1) == 50).all()
+    assert (depth_panel(sheet, frame, 1) == 90).all()
+
+
 def test_a_frame_leaves_the_next_one_alone(sheet):
     first = sheet.frame([plain(0)] * 2, [plain(0)] * 2)
     kept = first.copy()
@@ -71,8 +78,8 @@ def test_one_model_alone_has_no_room_for_the_input():
 def test_wrong_panels_are_refused(sheet):
     with pytest.raises(ValueError, match="2 panels"):
         sheet.frame([plain(0)], [plain(0)])
-    with pytest.raises(ValueError, match="shape"):
-        sheet.frame([plain(0, side=32)] * 2, [plain(0, side=32)] * 2)
+    with pytest.raises(ValueError, match="like the first"):
+        sheet.frame([plain(0, side=32), plain(0)], [plain(0, side=32)] * 2)
     with pytest.raises(ValueError, match="label"):
         OrbitSheet([], size=64)
 
