@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 import torch
+from jaxtyping import TypeCheckError
 
 from hyperdemo.config import FieldConfig
 from hyperdemo.inr import InrParams
@@ -73,3 +74,8 @@ def test_it_is_a_value():
     attached = InrParams(tuple(w.clone().requires_grad_() for w in params.weights), params.biases)
     assert not any(t.requires_grad for t in attached.detach().tensors().values())
     assert attached.weights[0].requires_grad
+
+
+def test_a_value_s_promised_types_are_checked_in_tests():
+    with pytest.raises(TypeCheckError, match="weights"):
+        InrParams((W1.long(), W2), (B1, B2))

@@ -82,7 +82,7 @@ def test_another_seed_is_another_run(views, tmp_path):
     ("changes", "named"),
     [
         ({"lr": 2e-3}, "lr"),
-        ({"steps": 7}, "steps"),
+        ({"seed": 1, "near_share": 0.1}, "near_share, seed"),
         ({"model": tiny.model_config(init="scratch", n_groups=2), "rays": 4}, "model, rays"),
     ],
 )
@@ -90,6 +90,18 @@ def test_a_run_with_another_configuration_is_not_continued(views, tmp_path, chan
     run(tmp_path, views, stop_at=1)
     with pytest.raises(ValueError, match=f"other values of {named}; choose another --out"):
         run(tmp_path, views, **changes)
+
+
+def test_a_finished_run_may_be_lengthened(views, tmp_path):
+    short = run(tmp_path, views, steps=4)
+    longer = run(tmp_path, views, steps=7, threads=1, save_minutes=50.0, eval_every=2)
+    assert (short.step, longer.step) == (4, 7)
+    found = rows(tmp_path)
+    assert [row["step"] for row in found] == [1, 2, 3, 4, 6, 7]
+    # The schedule of four steps to its end, then that of seven from its fifth step on.
+    expected = [learning_rate_scale(k, warmup=2, steps=4) for k in range(4)]
+    expected += [learning_rate_scale(k, warmup=2, steps=7) for k in (5, 6)]
+    assert [row["lr_scale"] for row in found] == pytest.approx(expected)
 
 
 def test_a_kill_while_saving_leaves_the_state_before(tmp_path, monkeypatch):
