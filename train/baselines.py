@@ -3,7 +3,7 @@
 - white, mean: the same picture whatever is asked.
 - nearest: the training object whose view looks most like the input to the untrained backbone,
   shown from the asked pose. It is real geometry, only of another object.
-- ceiling: an INR of the same shape fitted to 24 views of the object itself.
+- ceiling: an INR of the same shape fitted to the views of the object itself that are not asked for.
 """
 
 from __future__ import annotations

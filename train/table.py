@@ -18,7 +18,7 @@ ROWS = (
     ("nearest", "nearest training object, from the asked pose"),
     ("scratch", "**hypernetwork from scratch**"),
     ("foundation", "**hypernetwork, pretrained (DINOv2)**"),
-    ("ceiling", "ceiling: the same INR fitted to 24 views"),
+    ("ceiling", "ceiling: the same INR fitted to 28 views"),
 )
 TITLES = {
     "test": "Held-out objects",
