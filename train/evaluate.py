@@ -177,7 +177,7 @@ def main() -> None:
     )
     parser.add_argument("--ceiling-objects", type=int, default=4)
     parser.add_argument("--out", type=Path, help="results file (weights/results.json)")
-    parser.add_argument("--ceiling-steps", type=int, default=400)
+    parser.add_argument("--ceiling-steps", type=int, default=300)
     parser.add_argument("--answers", nargs="*", help="only these, added to results that are there")
     args = parser.parse_args()
     models = {name: load_checkpoint(args.weights, f"view-{name}") for name in args.models}
