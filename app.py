@@ -33,11 +33,11 @@ def main() -> None:
 
     try:
         pipeline = ViewPipeline.from_weights(options.weights, device=options.device)
+        demo = build_app(pipeline, examples=ROOT / "examples", weights=options.weights)
     except ValueError as error:
         sys.exit(f"cannot start: {error}")
-    print(f"Models loaded; rendering on {pipeline.device_name}", flush=True)
+    print(f"Models loaded; computing on {pipeline.device_name}", flush=True)
     pipeline.warm_up()
-    demo = build_app(pipeline, examples=ROOT / "examples", weights=options.weights)
     demo.launch(server_name=options.host, server_port=options.port, **launch_options())
 
 

@@ -19,8 +19,8 @@ from hyperdemo.ui.style import CSS, theme
 
 CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
 MAX_WAITING = 24
-SCROLL_TO_STAGE = """() => {
-    document.getElementById("shown").scrollIntoView({behavior: "smooth", block: "nearest"});
+SCROLL_TO_STATUS = """() => {
+    document.getElementById("status").scrollIntoView({block: "nearest"});
 }"""
 
 
@@ -44,7 +44,7 @@ def build_app(
                 objects = [one.picture for one in held_out]
                 fast = pipeline.device.type != "cpu"
                 given = _input_side(find_photographs(examples), objects, size=256 if fast else 192)
-            with gr.Column(scale=7, min_width=320, elem_id="shown"):
+            with gr.Column(scale=7, min_width=320):
                 measured = texts.results_sentence(texts.read_results(weights))
                 shown = _output_side(measured)
         page = Page(**given, **shown, **_results(list(pipeline.models)))
@@ -70,7 +70,8 @@ def _input_side(photographs: list[Path], objects: list[Path], *, size: int) -> d
         with gr.Tab("Picture"):
             picture = gr.Image(
                 type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"],
-                label="A picture of one object", height=204, elem_id="picture", buttons=[],
+                label="Picture", show_label=False, height=204, elem_id="picture", buttons=[],
+                placeholder="Drop a picture of one object here\n- or -\nClick to choose one",
             )  # fmt: skip
             _leave_the_file_alone(picture)
         with gr.Tab("Outline"):
@@ -167,6 +168,7 @@ def _results(names: list[str]) -> dict[str, Any]:
 
 
 def _wire(page: Page, callbacks: Callbacks) -> None:
+    outline = [page.cut, page.editor, page.framed, page.words]
     # What belongs to the last picture goes at once, before the server has seen the new one.
     page.picture.change(
         None, js="() => [null, null, '']", outputs=[page.editor, page.framed, page.words]
@@ -174,13 +176,15 @@ def _wire(page: Page, callbacks: Callbacks) -> None:
     page.picture.change(
         callbacks.find_object,
         [page.picture],
-        [page.cut, page.editor, page.framed, page.words],
+        outline,
         api_name="find_object",
         show_progress="minimal",
         show_progress_on=[page.framed],
         concurrency_id="outline",
         concurrency_limit=2,
     )
+    # The editor's own bin takes the picture away too.
+    page.editor.clear(callbacks.find_object, [page.picture], outline, api_visibility="private")
     page.editor.input(
         callbacks.correct_object,
         [page.picture, page.editor, page.cut],
@@ -190,6 +194,8 @@ def _wire(page: Page, callbacks: Callbacks) -> None:
         show_progress="hidden",
         concurrency_id="outline",
     )
+    # On a phone the stage, and the status under it, are below the buttons.
+    page.run.click(None, js=SCROLL_TO_STATUS, api_visibility="private")
     running = page.run.click(
         callbacks.generate,
         [page.picture, page.editor, page.size, page.seconds, page.elevation, page.cut],
@@ -207,12 +213,11 @@ def _wire(page: Page, callbacks: Callbacks) -> None:
         api_visibility="private",
         queue=False,
     )
-    # On a phone the stage is below the buttons.
-    page.run.click(None, js=SCROLL_TO_STAGE, api_visibility="private")
-    buttons = [page.run, page.stop]
-    running.then(page.ended, None, buttons, api_visibility="private", queue=False)
+    idle = [page.run, page.stop, page.status]
+    running.success(page.ended, None, idle, api_visibility="private", queue=False)
+    running.failure(page.stopped, None, idle, api_visibility="private", queue=False)
     page.stop.click(
-        page.ended, None, buttons, cancels=[running], api_visibility="private", queue=False
+        page.stopped, None, idle, cancels=[running], api_visibility="private", queue=False
     )
 
 

@@ -109,7 +109,8 @@ class Callbacks:
             case Chunk(path):
                 return {page.stream: str(path)}
             case Result():
-                return page.finished(update, held_out.name if held_out else None)
+                name = held_out.name if held_out else None
+                return page.finished(update, name, device=self.pipeline.device_name)
 
     def _cut(self, picture: str | None, known: Cut | None = None) -> Cut:
         """The picture and its outline; the known one if it is of this picture."""

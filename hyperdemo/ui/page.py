@@ -62,17 +62,21 @@ class Page:
             **{model: None for model in self.models.values()},
         }
 
-    def ended(self) -> tuple:
-        """The buttons when no run is going on: run and stop."""
-        return gr.Button(interactive=True), gr.Button(visible=False)
+    def ended(self) -> dict:
+        """The buttons when no run is going on."""
+        return {self.run: gr.Button(interactive=True), self.stop: gr.Button(visible=False)}
 
-    def finished(self, result: Result, object_name: str | None) -> dict:
+    def stopped(self) -> dict:
+        """After a visitor has stopped a run, or after one that failed."""
+        return self.ended() | {self.status: texts.status_bar(0.0, "stopped")}
+
+    def finished(self, result: Result, object_name: str | None, *, device: str) -> dict:
         """Everything that came out; the stream gives way to the video that loops."""
         total = sum(result.seconds.values())
         shown = {
             self.stream: gr.Video(visible=False),
             self.loop: gr.Video(value=str(result.orbit), visible=True),
-            self.status: texts.status_bar(1.0, f"done in {total:.1f} s"),
+            self.status: texts.status_bar(1.0, f"done in {total:.1f} s on {device}"),
             self.results: gr.Column(visible=True),
             self.timings: texts.timings_table(result.seconds, result.n_parameters),
             self.truth: gr.Column(visible=result.sheet is not None),

@@ -50,6 +50,7 @@ CSS = """
 .orbit video { max-height: 540px; background: #f1f3f6; }
 #results h2 { margin: .5rem 0 0; font-size: 1.1rem; }
 #results td, #results th { padding: .2rem .6rem; font-size: .85rem; }
+#status { min-height: 2.4rem; }
 .status { display: flex; align-items: center; gap: .75rem; min-height: 1.5rem; }
 .status progress { appearance: none; flex: 1; height: .5rem; border: 0; border-radius: 1rem;
                    overflow: hidden; background: var(--border-color-primary); }
@@ -60,7 +61,6 @@ CSS = """
 .status span { flex: 0 1 17rem; font-size: .85rem; }
 
 @media (max-width: 640px) {
-  .hint { aspect-ratio: auto; }
   .status { flex-direction: column; align-items: stretch; gap: .3rem; }
   .status span, .status progress { flex: none; width: 100%; }
 }

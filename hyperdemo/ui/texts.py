@@ -33,7 +33,7 @@ FOUND_BY = {
 
 OUTLINE_HELP = (
     "The faded part is cut away. Paint **green** over what belongs to the object, **red** over "
-    "what does not; the eraser takes a stroke back."
+    "what does not (both are in the palette); the eraser takes a stroke back."
 )
 
 PHOTOGRAPHS = "Photographs to try"
