@@ -19,8 +19,8 @@ from hyperdemo.ui.style import CSS, theme
 
 CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
 MAX_WAITING = 24
-SCROLL_TO_STATUS = """() => {
-    document.getElementById("status").scrollIntoView({block: "nearest"});
+SCROLL_TO_WATCH = """() => {
+    document.getElementById("watch").scrollIntoView({block: "nearest"});
 }"""
 
 
@@ -115,16 +115,17 @@ def _outline_editor() -> gr.ImageEditor:
 
 
 def _output_side(measured: str) -> dict[str, Any]:
-    hint = gr.HTML(texts.HINT, elem_id="hint")
-    stream = gr.Video(
-        streaming=True, autoplay=True, visible=False, show_label=False, buttons=[],
-        elem_id="stream", elem_classes="orbit",
-    )  # fmt: skip
-    loop = gr.Video(
-        loop=True, autoplay=True, visible=False, show_label=False, buttons=["download"],
-        elem_id="loop", elem_classes="orbit",
-    )  # fmt: skip
-    status = gr.HTML(texts.status_bar(0.0, ""), elem_id="status", padding=False)
+    with gr.Column(elem_id="watch"):
+        hint = gr.HTML(texts.HINT, elem_id="hint")
+        stream = gr.Video(
+            streaming=True, autoplay=True, visible=False, show_label=False, buttons=[],
+            elem_id="stream", elem_classes="orbit",
+        )  # fmt: skip
+        loop = gr.Video(
+            loop=True, autoplay=True, visible=False, show_label=False, buttons=["download"],
+            elem_id="loop", elem_classes="orbit",
+        )  # fmt: skip
+        status = gr.HTML(texts.status_bar(0.0, ""), elem_id="status", padding=False)
     gr.Markdown(f"{texts.GUESS}\n\n{measured}", elem_classes="note")
     return dict(hint=hint, stream=stream, loop=loop, status=status)
 
@@ -194,8 +195,8 @@ def _wire(page: Page, callbacks: Callbacks) -> None:
         show_progress="hidden",
         concurrency_id="outline",
     )
-    # On a phone the stage, and the status under it, are below the buttons.
-    page.run.click(None, js=SCROLL_TO_STATUS, api_visibility="private")
+    # On a phone what is to be watched is below the buttons.
+    page.run.click(None, js=SCROLL_TO_WATCH, api_visibility="private")
     running = page.run.click(
         callbacks.generate,
         [page.picture, page.editor, page.size, page.seconds, page.elevation, page.cut],
