@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class ViewWriter:
             "models": self.models,
         }
         path = self.out / "result.json"
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        path.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
         return path
 
     def _write_network(self, event: Encoded) -> None:
@@ -114,10 +115,15 @@ class ViewWriter:
         self.models[event.name]["views"] = len(event.rgb)
         if scores:
             self.models[event.name]["metrics"] = {
-                "psnr": float(np.mean([s["psnr"] for s in scores])),
+                "psnr": _finite(float(np.mean([s["psnr"] for s in scores]))),
                 "ssim": float(np.mean([s["ssim"] for s in scores])),
-                "views": scores,
+                "views": [s | {"psnr": _finite(s["psnr"])} for s in scores],
             }
+
+
+def _finite(decibels: float) -> float | None:
+    """None for a view that equals its truth: JSON has no infinity."""
+    return decibels if math.isfinite(decibels) else None
 
 
 def score_view(

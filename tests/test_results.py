@@ -139,3 +139,15 @@ def test_without_ground_truth_there_are_no_metrics(tmp_path, pipeline):
     model = result["models"]["foundation"]
     assert "metrics" not in model and model["views"] == 1 and model["mesh"] is None
     assert not (tmp_path / "foundation" / "mesh.glb").exists()
+
+
+def test_a_view_that_equals_its_truth_leaves_valid_json(tmp_path, pipeline):
+    Image.fromarray(SHOWN[0]).save(tmp_path / "same.png")
+    poses = PosedViews(np.eye(4, dtype=np.float32)[None], 40.0, (tmp_path / "same.png",))
+    writer = ViewWriter(tmp_path, pipeline, request=REQUEST, poses=poses)
+    writer.take(Encoded("foundation", tiny.params(), 0.5))
+    writer.take(Views("foundation", SHOWN[:1]))
+    text = writer.finish(photo=Path("x.png"), mask_source="edited").read_text()
+    assert "Infinity" not in text
+    metrics = json.loads(text)["models"]["foundation"]["metrics"]
+    assert metrics["psnr"] is None and metrics["views"][0]["ssim"] == pytest.approx(1.0)

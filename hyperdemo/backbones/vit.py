@@ -78,7 +78,8 @@ def build_vit(
         config: which ViT, at which input size, with how many blocks.
         pretrained: False for random weights; True for timm's own from the hub (or its cache); a
             safetensors file in timm's naming otherwise. The position table is resampled to the
-            input size (antialiased bicubic), everything else must match exactly.
+            input size (antialiased bicubic). A file must match exactly in everything else; the
+            hub's weights are loaded as timm does, which drops a classifier without a word.
 
     Raises:
         ValueError: no such timm model, no plain ViT, a size that is no multiple of the patch,
