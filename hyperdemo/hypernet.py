@@ -51,6 +51,10 @@ class WeightHeads(nn.Module):
             # Start as thin haze: a ray through the sphere must see something, but through it too.
             self.biases[-1][0] = -4.0
 
+    def matrices(self) -> list[nn.Parameter]:
+        """The matrices between encoded tokens and the INR: heads and base weights."""
+        return [*(head[1].weight for head in self.heads), *self.base]
+
     def forward(self, encoded: Float[Tensor, "b m d"]) -> InrParams:
         """Weights of b INRs from the m encoded weight tokens of each."""
         weights, start = [], 0

@@ -30,8 +30,11 @@ class TrainConfig:
         samples: stratified samples a ray.
         near_share: share of the rays drawn on or close to the object; the rest fall anywhere.
         mirror: share of the objects of a step that are mirrored left to right, input and truth.
+        recolour: share of the objects of a step whose colour channels change places.
         alpha_weight: weight of the squared error of the opacity beside that of the colour.
-        lr: peak learning rate of weight tokens, heads and base weights.
+        lr: peak learning rate of AdamW for weight tokens, heads and base weights.
+        lr_heads: peak learning rate of Muon, which then takes the matrices of heads and base
+            weights from AdamW; 0 leaves them there.
         lr_backbone: peak learning rate of the encoder.
         warmup: steps of linear warm-up; a cosine to a hundredth of the peak follows.
         weight_decay: of AdamW, on matrices only.
@@ -57,8 +60,10 @@ class TrainConfig:
     samples: int = 32
     near_share: float = 0.5
     mirror: float = 0.5
+    recolour: float = 0.0
     alpha_weight: float = 0.5
     lr: float = 2e-4
+    lr_heads: float = 0.0
     lr_backbone: float = 5e-5
     warmup: int = 100
     weight_decay: float = 0.05

@@ -152,11 +152,13 @@ def draw_batch(
     near_share: float,
     generator: torch.Generator,
     mirror: float = 0.0,
+    recolour: float = 0.0,
 ) -> RayBatch:
     """Random objects, a random input view of each, and random rays of random views.
 
     A share of the rays falls on or within four pixels of the object, where the gradient is. A
-    share of the objects is mirrored: the world of the input view at its plane x = 0.
+    share of the objects is mirrored: the world of the input view at its plane x = 0. A share has
+    its colour channels in a random order, which leaves greys and the white ground as they are.
     """
     device = views.rgba.device
 
@@ -181,11 +183,20 @@ def draw_batch(
     flips = torch.rand(objects, device=device, generator=generator) < mirror
     sign = torch.ones(objects, 1, 3, device=device)
     sign[..., 0] -= 2.0 * flips[:, None]
+    framed = torch.where(flips[:, None, None, None], framed.flip(2), framed)
+    rgba = rgba.reshape(objects, -1, 4)
+    if recolour:
+        order = torch.rand(objects, 3, device=device, generator=generator).argsort(1)
+        kept = torch.rand(objects, 1, device=device, generator=generator) >= recolour
+        order = torch.where(kept, torch.arange(3, device=device), order)
+        framed = framed.gather(3, order[:, None, None].expand_as(framed))
+        rgb = rgba[..., :3].gather(2, order[:, None].expand(-1, rgba.shape[1], -1))
+        rgba = torch.cat([rgb, rgba[..., 3:]], dim=2)
     return RayBatch(
-        torch.where(flips[:, None, None, None], framed.flip(2), framed),
+        framed,
         origins.reshape(objects, -1, 3) * sign,
         directions.reshape(objects, -1, 3) * sign,
-        rgba.reshape(objects, -1, 4).float() / 255,
+        rgba.float() / 255,
     )
 
 

@@ -87,6 +87,7 @@ def _one_step(state: TrainState, views: ViewSet) -> dict[str, float]:
         rays=config.rays,
         near_share=config.near_share,
         mirror=config.mirror,
+        recolour=config.recolour,
         generator=state.generator,
     )
     device = batch.origins.device
@@ -101,7 +102,7 @@ def _one_step(state: TrainState, views: ViewSet) -> dict[str, float]:
         alpha_weight=config.alpha_weight,
         generator=state.generator,
     )
-    state.optimizer.zero_grad(set_to_none=True)
+    state.optimizer.zero_grad()
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
     if not torch.isfinite(norm):

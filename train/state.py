@@ -13,6 +13,7 @@ from torch import nn
 
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig
+from train.optimizer import build_optimizer
 
 
 def learning_rate_scale(step: int, *, warmup: int, steps: int) -> float:
@@ -21,19 +22,6 @@ def learning_rate_scale(step: int, *, warmup: int, steps: int) -> float:
         return (step + 1) / warmup
     progress = (step - warmup) / max(1, steps - warmup)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-
-
-def build_optimizer(model: HyperModel, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW with the encoder at its own rate, and decay on matrices only."""
-    groups: list[dict[str, Any]] = []
-    encoder, own = model.parameter_groups()
-    for params, lr in ((encoder, config.lr_backbone), (own, config.lr)):
-        matrices = [p for p in params if p.ndim >= 2]
-        vectors = [p for p in params if p.ndim < 2]
-        for members, decay in ((matrices, config.weight_decay), (vectors, 0.0)):
-            if members:
-                groups.append({"params": members, "peak_lr": lr, "weight_decay": decay})
-    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)
 
 
 # What may differ when a run is continued: how long it lasts, and what does not touch its numbers.
