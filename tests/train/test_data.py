@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 
 import numpy as np
@@ -10,6 +11,8 @@ from hyperdemo.render.cameras import look_at_origin
 from tests.tiny import Ball
 from tests.train import scenes
 from train.data import draw_batch, load_views, read_split, turn_poses
+
+ORDERS = tuple(itertools.permutations(range(3)))
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,24 @@ def test_mirroring_half_of_the_objects(views, generator):
     batch = batch_of(views, generator, objects=400, rays=1, mirror=0.3)
     share = np.mean([input_of(framed)[2] for framed in batch.framed])
     assert 0.23 < share < 0.37
+
+
+def test_exchanging_colours_alike_in_input_and_target(generator):
+    views = scenes.views_of()
+    batch = batch_of(views, generator, objects=300, recolour=0.6)
+    plain = np.array([ball["rgb"] for ball in scenes.BALLS])
+    seen, moved = set(), 0
+    for framed, rgba in zip(batch.framed.numpy() / 255, batch.rgba.numpy(), strict=True):
+        colour = rgba[rgba[:, 3] > 0.99][0, :3]
+        pairs = [(np.abs(plain[k][list(p)] - colour).max(), k, p) for k in range(3) for p in ORDERS]
+        error, obj, order = min(pairs)
+        assert error < 0.01
+        shown = np.median(framed[framed.sum(2) < 2.4], axis=0)  # the ball, over white
+        np.testing.assert_allclose(shown, colour, atol=0.02)
+        seen.add((obj, order))
+        moved += order != (0, 1, 2)
+    assert len(seen) == 18
+    assert 0.4 < moved / 300 < 0.6  # a sixth of the drawn orders changes nothing
 
 
 @pytest.mark.parametrize("near_share", [0.0, 0.5, 1.0])

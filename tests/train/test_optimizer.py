@@ -1,0 +1,94 @@
+import copy
+
+import pytest
+import torch
+
+from hyperdemo.model import HyperModel
+from tests import tiny
+from tests.train import scenes
+from train.optimizer import build_optimizer
+from train.state import TrainState
+
+
+def test_each_group_has_its_own_rate_and_decay():
+    config = scenes.train_config(lr=3e-3, lr_backbone=7e-4, weight_decay=0.1)
+    model = tiny.model(init="scratch")
+    optimizer = build_optimizer(model, config)
+    rates, decays = {}, {}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            rates[id(parameter)], decays[id(parameter)] = group["peak_lr"], group["weight_decay"]
+    assert len(rates) == len(list(model.parameters()))
+    for name, parameter in model.named_parameters():
+        assert rates[id(parameter)] == (7e-4 if name.startswith("encoder.") else 3e-3)
+        assert decays[id(parameter)] == (0.1 if parameter.ndim >= 2 else 0.0)
+
+
+def test_the_schedule_reaches_every_group():
+    config = scenes.train_config(lr=3e-3, lr_backbone=7e-4, lr_heads=2e-2)
+    state = TrainState(config, HyperModel(config.model), device=torch.device("cpu"))
+    state.step = 1
+    assert state.set_learning_rate() == 1.0
+    state.step = 0
+    assert state.set_learning_rate() == 0.5
+    assert {group["lr"] for group in state.optimizer.param_groups} == {1.5e-3, 3.5e-4, 1e-2}
+
+
+def test_a_frozen_encoder_is_not_in_the_optimiser():
+    config = scenes.train_config(lr_heads=1e-2)
+    for adapt in ("frozen", "prompt"):
+        model = tiny.model(adapt=adapt)
+        optimizer = build_optimizer(model, config)
+        count = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
+        assert count == model.n_trainable
+
+
+@pytest.mark.parametrize("lr_heads", [0.0, 1e-2])
+def test_heads_and_base_weights_alone_are_made_orthogonal(lr_heads):
+    """Against the singular value decomposition of the gradient, which is Muon's first momentum."""
+    model = tiny.model(init="scratch")
+    optimizer = build_optimizer(model, scenes.train_config(lr_heads=lr_heads))
+    optimizer.param_groups[-1]["lr"] = 1.0
+    names = {id(p): name for name, p in model.named_parameters()}
+    matrices = {names[id(p)] for p in model.heads.matrices()}
+    assert matrices == {n for n in names.values() if n.startswith("heads.base")} | {
+        n for n in names.values() if n.startswith("heads.heads") and n.endswith("1.weight")
+    }
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    torch.manual_seed(3)
+    for p in model.parameters():
+        p.grad = torch.randn_like(p)
+    optimizer.step()
+    for name, p in model.named_parameters():
+        if p.ndim != 2:
+            continue
+        u, _, vt = torch.linalg.svd(p.grad, full_matrices=False)
+        step = before[name] - p.detach()
+        alike = (step.flatten() @ (u @ vt).flatten()) / (step.norm() * (u @ vt).norm())
+        if lr_heads and name in matrices:
+            # The iteration in five steps leaves singular values between 0.7 and 1.2 of their aim.
+            assert alike > 0.97, name
+            values = torch.linalg.svdvals(step) / (0.2 * max(p.shape) ** 0.5)
+            assert 0.6 < values.min() and values.max() < 1.3, name
+        else:
+            assert alike < 0.97, name
+
+
+def test_state_moves_between_optimisers():
+    config = scenes.train_config(lr_heads=1e-2)
+    one, two = (tiny.model(init="scratch") for _ in range(2))
+    first, second = build_optimizer(one, config), build_optimizer(two, config)
+    for k in range(3):
+        for model in (one, two):
+            torch.manual_seed(k)
+            for p in model.parameters():
+                p.grad = torch.randn_like(p)
+        first.step()
+        if k == 1:
+            two.load_state_dict(one.state_dict())
+            second.load_state_dict(copy.deepcopy(first.state_dict()))
+        elif k == 2:
+            second.step()
+    torch.testing.assert_close(one.state_dict(), two.state_dict(), rtol=0, atol=0)
+    with pytest.raises(ValueError):
+        build_optimizer(one, scenes.train_config()).load_state_dict(first.state_dict())
