@@ -48,8 +48,7 @@ class WeightHeads(nn.Module):
             # Masks start round one: the first INR is the base INR, lightly modulated.
             for head in self.heads:
                 head[1].bias.fill_(1.0)
-            # Start as thin haze: a ray through the sphere must see something, but through it too.
-            self.biases[-1][0] = -4.0
+            self.biases[-1].copy_(torch.tensor(config.field.output_bias))
 
     def matrices(self) -> list[nn.Parameter]:
         """The matrices between encoded tokens and the INR: heads and base weights."""

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from hyperdemo.config import BackboneConfig, FieldConfig, ModelConfig, ViewRequest
+from hyperdemo.config import BackboneConfig, FieldConfig, ModelConfig, SoundFieldConfig, ViewRequest
 
 
 def test_the_shipped_field_in_numbers():
@@ -11,6 +11,12 @@ def test_the_shipped_field_in_numbers():
     assert field.encoded_dim == 63  # x, y, z, and a sine and a cosine each at 10 frequencies
     assert field.layer_shapes == ((63, 128), (128, 128), (128, 128), (128, 128), (128, 4))
     assert field.n_parameters == 8192 + 3 * 16512 + 516 == 58244
+
+
+def test_a_sound_field_in_numbers():
+    field = SoundFieldConfig(width=64, depth=3, n_freqs=16)
+    assert field.layer_shapes == ((33, 64), (64, 64), (64, 1)) and field.encoded_dim == 33
+    assert field.n_parameters == 2176 + 4160 + 65
 
 
 def test_the_last_layer_has_no_more_tokens_than_outputs():
@@ -51,6 +57,13 @@ def test_an_unknown_key_is_named(data, message):
         (FieldConfig, {"depth": 1}, "depth must be at least 2, got 1"),
         (FieldConfig, {"n_freqs": 0}, "n_freqs must be at least 1, got 0"),
         (FieldConfig, {"density_scale": 0.0}, "density_scale must be positive"),
+        (SoundFieldConfig, {"window_s": 0.0}, "SoundFieldConfig.window_s must be positive"),
+        (SoundFieldConfig, {"scale": -1.0}, "SoundFieldConfig.scale must be positive"),
+        (SoundFieldConfig, {"width": 2}, "SoundFieldConfig.width must be at least 4, got 2"),
+        (SoundFieldConfig, {"depth": 1}, "SoundFieldConfig.depth must be at least 2, got 1"),
+        (SoundFieldConfig, {"n_freqs": 0}, "n_freqs must be at least 1, got 0"),
+        (SoundFieldConfig, {"max_freq_hz": 9.0}, "at least min_freq_hz, got 9.0"),
+        (SoundFieldConfig, {"spacing": "mel"}, "'linear' or 'log', got 'mel'"),
         (BackboneConfig, {"name": ""}, "name is empty"),
         (BackboneConfig, {"image_size": 7}, "image_size must be at least 8, got 7"),
         (BackboneConfig, {"depth": 0}, "depth must be ≥ 1, got 0"),

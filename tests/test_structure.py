@@ -97,8 +97,8 @@ def test_imports_point_down_the_line_only(path: Path) -> None:
     [
         ("hyperdemo.render.march", "from hyperdemo.model import HyperModel", "stands below"),
         ("hyperdemo.render.march", "from hyperdemo import model", "stands below"),
-        ("hyperdemo.inr.field", "def f():\n    import hyperdemo.pipeline", "stands below"),
-        ("hyperdemo.inr.field", "from ..ui import views", "stands below"),
+        ("hyperdemo.inr.radiance", "def f():\n    import hyperdemo.pipeline", "stands below"),
+        ("hyperdemo.inr.radiance", "from ..ui import views", "stands below"),
         ("hyperdemo.pipeline", "from train.data import Views", "outside the package"),
         ("hyperdemo.pipeline", "import gradio as gr", "only hyperdemo.ui"),
         ("hyperdemo.helpers", "", "in no layer"),
@@ -114,7 +114,7 @@ def test_the_layering_check_can_fail(module: str, source: str, expected: str) ->
     ("module", "source"),
     [
         ("hyperdemo.render.march", "from hyperdemo.config import FOV_DEG"),
-        ("hyperdemo.render.march", "from .cameras import rays\nfrom ..inr import field"),
+        ("hyperdemo.render.march", "from .cameras import rays\nfrom ..inr import radiance"),
         ("hyperdemo.ui.views", "import gradio as gr\nfrom hyperdemo.pipeline import ViewPipeline"),
         ("hyperdemo.model", "import torch\nfrom hyperdemo import __version__"),
     ],

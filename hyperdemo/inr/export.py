@@ -16,6 +16,7 @@ import safetensors.torch
 import torch
 
 from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG, FieldConfig
+from hyperdemo.inr.mlp import check_shapes
 from hyperdemo.inr.params import InrParams
 
 FORMAT = "hyperdemo-inr-1"
@@ -59,7 +60,7 @@ def export_inr(
     """
     if len(params) != 1:
         raise ValueError(f"a single INR expected, got a batch of {len(params)}; choose params[i]")
-    _check_shapes(params, config)
+    check_shapes(params, config.layer_shapes)
     tensors = {
         name: tensor[0].detach().to("cpu", torch.float32).contiguous()
         for name, tensor in params.tensors().items()
@@ -88,7 +89,7 @@ def load_inr(data: bytes) -> tuple[InrParams, FieldConfig]:
         raise ValueError(f"the file's field configuration is not understood: {error}") from error
     tensors = safetensors.torch.load(data)
     params = InrParams.from_tensors({name: t.float()[None] for name, t in tensors.items()})
-    _check_shapes(params, config)
+    check_shapes(params, config.layer_shapes)
     return params, config
 
 
@@ -103,9 +104,3 @@ def _read_description(data: bytes) -> dict[str, Any]:
         return json.loads(metadata["description"])
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"a network exported by hyperdemo expected: {error!r}") from error
-
-
-def _check_shapes(params: InrParams, config: FieldConfig) -> None:
-    shapes = tuple((w.shape[1], w.shape[2]) for w in params.weights)
-    if shapes != config.layer_shapes:
-        raise ValueError(f"an INR of layers {config.layer_shapes} expected, got {shapes}")

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8, UInt64
 from scipy import ndimage
 
-from hyperdemo.inr.field import Field
+from hyperdemo.inr.radiance import Field
 
 BLOCK = 4
 """Nodes along the side of a block: the unit of growth and of empty-space skipping."""

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from scipy import ndimage
 from skimage import measure
 
-from hyperdemo.inr.field import Field
+from hyperdemo.inr.radiance import Field
 from hyperdemo.render.bake import BakedField, bake
 
 _SURFACE_DEPTH = 0.05

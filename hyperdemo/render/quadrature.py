@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hyperdemo.inr.field import Field
+from hyperdemo.inr.radiance import Field
 from hyperdemo.render.cameras import camera_rays, pixel_grid
 
 

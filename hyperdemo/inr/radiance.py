@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -12,16 +11,12 @@ from torch import Tensor
 
 from hyperdemo.config import FieldConfig
 from hyperdemo.inr.encoding import fourier_features, frequencies
+from hyperdemo.inr.mlp import check_shapes, run_mlp
 from hyperdemo.inr.params import InrParams
 
 Field = Callable[
     [Float[Tensor, "n 3"]], tuple[Float[Tensor, " n"], Float[Tensor, "n 3"]]
 ]
-
-# A generated column has unit norm, so a layer keeps the root mean square of its input and the
-# ReLU halves its energy; √2 puts it back, and activations keep their size through the depth.
-_RELU_GAIN = math.sqrt(2.0)
-
 
 def apply(
     config: FieldConfig, params: InrParams, points: Float[Tensor, "b n 3"]
@@ -39,15 +34,9 @@ def apply(
     Raises:
         ValueError: the weights are of another shape than the configuration says.
     """
-    shapes = tuple((w.shape[1], w.shape[2]) for w in params.weights)
-    if shapes != config.layer_shapes:
-        raise ValueError(f"an INR of layers {config.layer_shapes} expected, got {shapes}")
+    check_shapes(params, config.layer_shapes)
     freqs = frequencies(config.n_freqs, config.max_log2_freq).to(points)
-    out = fourier_features(points, freqs)
-    for layer, (w, bias) in enumerate(zip(params.weights, params.biases, strict=True)):
-        # The gain of the ReLU before is applied to the weights: they are far fewer than points.
-        x, w = (out.relu_(), w * _RELU_GAIN) if layer else (out, w)
-        out = torch.baddbmm(bias[:, None], x, w)
+    out = run_mlp(params, fourier_features(points, freqs))
     density = config.density_scale * F.softplus(out[..., 0])
     return density, torch.sigmoid(out[..., 1:])
 

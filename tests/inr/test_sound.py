@@ -1,0 +1,98 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from hyperdemo.config import SoundFieldConfig
+from hyperdemo.inr import InrParams, sound
+from hyperdemo.inr.sound import angular_frequencies
+from tests import tiny
+
+CONFIG = SoundFieldConfig(
+    window_s=0.25, width=8, depth=3, n_freqs=4, min_freq_hz=50.0, max_freq_hz=200.0, scale=0.3
+)
+
+
+def times(batch, n=13):
+    generator = torch.Generator().manual_seed(3)
+    return (torch.rand(batch, n, generator=generator, dtype=torch.float64) - 0.5) * 0.25
+
+
+def amplitude_by_hand(config, params, second, hz):
+    """One moment of one field, from the definition, in Python's floats."""
+    x = [second / (config.window_s / 2)]
+    x += [math.sin(2 * math.pi * f * second) for f in hz]
+    x += [math.cos(2 * math.pi * f * second) for f in hz]
+    for layer, (weight, bias) in enumerate(zip(params.weights, params.biases, strict=True)):
+        if layer:
+            x = [math.sqrt(2) * max(value, 0.0) for value in x]
+        w, b = weight[0].tolist(), bias[0].tolist()
+        x = [sum(x[i] * w[i][o] for i in range(len(x))) + b[o] for o in range(len(b))]
+    return config.scale * x[0]
+
+
+@pytest.mark.parametrize(
+    ("spacing", "hz"),
+    [("linear", [50, 100, 150, 200]), ("log", [50 * 4 ** (k / 3) for k in range(4)])],
+)
+def test_agrees_with_the_definition(spacing, hz):
+    config = SoundFieldConfig(
+        window_s=0.25, width=8, depth=3, n_freqs=4, min_freq_hz=50.0, max_freq_hz=200.0,
+        spacing=spacing, scale=0.3,
+    )  # fmt: skip
+    np.testing.assert_allclose(angular_frequencies(config) / (2 * math.pi), hz, rtol=1e-5)
+    params = tiny.params(config, batch=2, dtype=torch.float64)
+    where = times(2)
+    found = sound(config, params, where)
+    assert found.shape == (2, 13) and found.std() > 0.05
+    for b in range(2):
+        for n in range(13):
+            by_hand = amplitude_by_hand(config, params[b], where[b, n].item(), hz)
+            assert found[b, n].item() == pytest.approx(by_hand, abs=1e-4)
+
+
+def test_a_network_that_holds_one_sine():
+    """A pair of units, relu(s) and relu(−s), makes a line: the field is then one sine exactly."""
+    config = SoundFieldConfig(width=4, depth=2, n_freqs=2, min_freq_hz=100.0, max_freq_hz=440.0)
+    first, last = torch.zeros(1, 5, 4), torch.zeros(1, 4, 1)
+    first[0, 2, 0], first[0, 2, 1] = 1.0, -1.0  # the sine of the second frequency
+    last[0, 0, 0], last[0, 1, 0] = 5.0, -5.0
+    params = InrParams((first, last), (torch.zeros(1, 4), torch.zeros(1, 1)))
+    params = params.to("cpu", dtype=torch.float64)
+    where = torch.linspace(-0.25, 0.25, 4001, dtype=torch.float64)[None]
+    expected = 0.1 * 5 * math.sqrt(2) * np.sin(2 * np.pi * 440 * where.numpy())
+    np.testing.assert_allclose(sound(config, params, where), expected, atol=1e-4)
+
+
+def test_single_precision_is_enough_at_the_edge_of_a_window():
+    config = SoundFieldConfig(window_s=1.0, width=32, n_freqs=64, max_freq_hz=8000.0)
+    params = tiny.params(config, dtype=torch.float64)
+    where = torch.linspace(0.45, 0.5, 500, dtype=torch.float64)[None]
+    exact = sound(config, params, where)
+    single = sound(config, params.to("cpu", dtype=torch.float32), where.float())
+    assert (single - exact).abs().max() < 2e-3 * exact.abs().max()
+
+
+def test_fields_of_a_batch_do_not_mix():
+    params, where = tiny.params(CONFIG, batch=3), times(3).float()
+    together = sound(CONFIG, params, where)
+    for b in range(3):
+        alone = sound(CONFIG, params[b], where[b : b + 1])
+        torch.testing.assert_close(together[b : b + 1], alone)
+
+
+def test_gradient_by_finite_differences():
+    config = SoundFieldConfig(width=5, depth=3, n_freqs=2, min_freq_hz=2.0, max_freq_hz=5.0)
+    params = tiny.params(config, dtype=torch.float64)
+    tensors = [t.clone().requires_grad_() for t in (*params.weights, *params.biases)]
+
+    def heard(*given):
+        return sound(config, InrParams(given[:3], given[3:]), times(1, 3))
+
+    assert torch.autograd.gradcheck(heard, tensors, eps=1e-6, atol=1e-5)
+
+
+def test_weights_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match="an INR of layers .* expected, got"):
+        sound(SoundFieldConfig(), tiny.params(CONFIG), times(1).float())
