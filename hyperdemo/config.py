@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 Init = Literal["foundation", "scratch"]
 Adapt = Literal["full", "frozen", "prompt"]
+Task = Literal["view", "audio"]
 
 CAMERA_DISTANCE = 3.0
 """Distance of every data-set camera from the origin, in world units (object radius 1)."""
@@ -18,6 +19,7 @@ CAMERA_FOV_DEG = 40.0
 """Full field of view: 2·asin(1/3) = 38.9° just holds the unit sphere, and a little air."""
 
 INITS: tuple[str, ...] = ("foundation", "scratch")
+TASKS: tuple[str, ...] = ("view", "audio")
 ADAPTS: tuple[str, ...] = ("full", "frozen", "prompt")
 
 
@@ -196,13 +198,20 @@ class ModelConfig:
         """Weight tokens of each layer."""
         return tuple(min(self.n_groups, outputs) for _, outputs in self.field.layer_shapes)
 
+    @property
+    def task(self) -> Task:
+        """What the INR is of, by its field: "view" or "audio"."""
+        return "view" if isinstance(self.field, FieldConfig) else "audio"
+
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return {"task": self.task, **dataclasses.asdict(self)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ModelConfig:
         """Rebuild from `to_dict`; an unknown key is a ValueError that names it."""
         parts = dict(data)
+        task = parts.pop("task", "view")
+        _require(task in TASKS, f"task must be one of {TASKS}, got {task!r}")
         parts["backbone"] = _build(BackboneConfig, parts.get("backbone", {}))
         parts["field"] = _build(FieldConfig, parts.get("field", {}))
         return _build(cls, parts)

@@ -13,18 +13,25 @@ from hyperdemo.config import ModelConfig
 CONFIG_DIR = Path(__file__).parent / "configs"
 
 
+def _at_least_one(name: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def _refuse_unknown(cls: type, data: dict[str, Any], *, what: str) -> None:
+    known = {f.name for f in dataclasses.fields(cls)}
+    unknown = sorted(set(data) - known)
+    if unknown:
+        raise ValueError(f"{what} has no {unknown}; it has {sorted(known)}")
+
+
 @dataclass(frozen=True)
-class TrainConfig:
-    """One run: model, data, objective, optimiser and budget.
+class ViewData:
+    """Data and objective of the view task.
 
     Attributes:
-        model: the hypernetwork to train.
         views_dir: rendered data set, see `train.render_views`.
         splits_file: which object belongs to which split.
-        backbone_file: pretrained weights of the backbone, in timm's naming.
-        train_share: share of the training objects that is used, in (0, 1].
-        steps: optimiser steps.
-        objects: objects a step, each encoded from one random view.
         target_views: views of each object that rays are drawn from.
         rays: rays a target view.
         samples: stratified samples a ray.
@@ -32,6 +39,38 @@ class TrainConfig:
         mirror: share of the objects of a step that are mirrored left to right, input and truth.
         recolour: share of the objects of a step whose colour channels change places.
         alpha_weight: weight of the squared error of the opacity beside that of the colour.
+    """
+
+    views_dir: str = "data/views"
+    splits_file: str = "train/splits.json"
+    target_views: int = 4
+    rays: int = 64
+    samples: int = 32
+    near_share: float = 0.5
+    mirror: float = 0.5
+    recolour: float = 0.0
+    alpha_weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("target_views", "rays", "samples"):
+            _at_least_one(name, getattr(self, name))
+        for name in ("near_share", "mirror", "recolour"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {value}")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One run: model, data, optimiser and budget.
+
+    Attributes:
+        model: the hypernetwork to train; its task decides what `data` is.
+        data: data set and objective.
+        backbone_file: pretrained weights of the backbone.
+        train_share: share of the training objects that is used, in (0, 1].
+        steps: optimiser steps.
+        batch: INRs written a step: objects, each encoded from one random view.
         lr: peak learning rate of AdamW for weight tokens, heads and base weights.
         lr_heads: peak learning rate of Muon, which then takes the matrices of heads and base
             weights from AdamW; 0 leaves them there.
@@ -49,19 +88,11 @@ class TrainConfig:
     """
 
     model: ModelConfig = ModelConfig()
-    views_dir: str = "data/views"
-    splits_file: str = "train/splits.json"
+    data: ViewData = ViewData()
     backbone_file: str = "data/backbones/vit_small_patch14_dinov2.safetensors"
     train_share: float = 1.0
     steps: int = 2000
-    objects: int = 8
-    target_views: int = 4
-    rays: int = 64
-    samples: int = 32
-    near_share: float = 0.5
-    mirror: float = 0.5
-    recolour: float = 0.0
-    alpha_weight: float = 0.5
+    batch: int = 8
     lr: float = 2e-4
     lr_heads: float = 0.0
     lr_backbone: float = 5e-5
@@ -79,26 +110,22 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision must be 'fp32' or 'bf16', got {self.precision!r}")
-        for name in ("steps", "objects", "target_views", "rays", "samples", "eval_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("steps", "batch", "eval_every"):
+            _at_least_one(name, getattr(self, name))
         if not 0 < self.train_share <= 1:
             raise ValueError(f"train_share must lie in (0, 1], got {self.train_share}")
-        if not 0 <= self.near_share <= 1:
-            raise ValueError(f"near_share must lie in [0, 1], got {self.near_share}")
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"model": self.model.to_dict()}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TrainConfig:
         """Rebuild from `to_dict` or a TOML file; an unknown key is a ValueError that names it."""
         parts = dict(data)
         parts["model"] = ModelConfig.from_dict(parts.get("model", {}))
-        known = {f.name for f in dataclasses.fields(cls)}
-        unknown = sorted(set(parts) - known)
-        if unknown:
-            raise ValueError(f"a training config has no {unknown}; it has {sorted(known)}")
+        _refuse_unknown(ViewData, parts.get("data", {}), what="its data")
+        parts["data"] = ViewData(**parts.get("data", {}))
+        _refuse_unknown(cls, parts, what="a training config")
         return cls(**parts)
 
 

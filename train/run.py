@@ -14,22 +14,37 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Protocol
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
-from hyperdemo.model import HyperModel, to_pixels
+from hyperdemo.model import HyperModel
 from train.config import TrainConfig, load_config
-from train.data import ViewSet, draw_batch, load_views, read_split
-from train.objective import batch_loss
 from train.state import TrainState
-from train.validate import quick_psnr
+from train.view_task import ViewTask
+
+
+class Task(Protocol):
+    """Data and objective of a modality."""
+
+    @property
+    def facts(self) -> dict[str, int]: ...
+
+    def loss(
+        self, model: HyperModel, *, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]: ...
+
+    def score(self, model: HyperModel) -> dict[str, float]: ...
+
+
+TASKS = {"view": ViewTask}
 
 
 def train(
     config: TrainConfig,
-    train_views: ViewSet,
-    val_views: ViewSet,
+    task: Task,
     *,
     out: Path,
     device: torch.device,
@@ -38,6 +53,8 @@ def train(
     """Run or continue a training until its budget is spent.
 
     Args:
+        task: gives the loss of each step and the scores on the way.
+        out: folder of the run.
         stop_at: end early after this step, as a kill would; the schedule is not shortened.
 
     Raises:
@@ -55,20 +72,21 @@ def train(
     if config.compile:
         state.model.encode = torch.compile(state.model.encode)
     log = MetricsLog(out / "metrics.jsonl", since=state.step)
-    train_views = train_views.to(device)
     saved = time.monotonic()
     last = min(config.steps, stop_at or config.steps)
     bar = tqdm(total=config.steps, initial=state.step, unit="step", disable=not sys.stderr.isatty())
     while state.step < last:
         started = time.monotonic()
-        row = _one_step(state, train_views)
+        row = _one_step(state, task)
         state.seconds += time.monotonic() - started
         bar.update()
+        scores = {}
         if state.step % config.eval_every == 0 or state.step == config.steps:
-            row["val_psnr"] = quick_psnr(state.average, val_views, device=device)
-        if state.step % 10 == 0 or "val_psnr" in row:
+            scores = task.score(state.average)
+        row |= scores
+        if state.step % 10 == 0 or scores:
             log.write(row)
-            bar.set_postfix({k: f"{row[k]:.3f}" for k in ("psnr", "val_psnr") if k in row})
+            bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if "psnr" in k})
         if time.monotonic() - saved > 60 * config.save_minutes:
             state.save(out / "state.pt")
             saved = time.monotonic()
@@ -76,32 +94,11 @@ def train(
     return state
 
 
-def _one_step(state: TrainState, views: ViewSet) -> dict[str, float]:
+def _one_step(state: TrainState, task: Task) -> dict[str, float]:
     config, model = state.config, state.model
     model.train()
     scale = state.set_learning_rate()
-    batch = draw_batch(
-        views,
-        objects=config.objects,
-        target_views=config.target_views,
-        rays=config.rays,
-        near_share=config.near_share,
-        mirror=config.mirror,
-        recolour=config.recolour,
-        generator=state.generator,
-    )
-    device = batch.origins.device
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        params = model.encode(to_pixels(batch.framed, device=device))
-    # The field stays in float32: its frequencies reach 2⁵π, where bfloat16 has no digits left.
-    loss, colour_mse = batch_loss(
-        config.model.field,
-        params,
-        batch,
-        samples=config.samples,
-        alpha_weight=config.alpha_weight,
-        generator=state.generator,
-    )
+    loss, shown = task.loss(model, generator=state.generator)
     state.optimizer.zero_grad()
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
@@ -116,7 +113,7 @@ def _one_step(state: TrainState, views: ViewSet) -> dict[str, float]:
         "step": state.step,
         "seconds": round(state.seconds, 2),
         "loss": loss.item(),
-        "psnr": -10 * torch.log10(colour_mse).item(),
+        **{name: value.item() for name, value in shown.items()},
         "grad_norm": norm.item(),
         "lr_scale": scale,
     }
@@ -195,16 +192,11 @@ def main() -> None:
     config, out, device = parse_arguments()
     if config.threads:
         torch.set_num_threads(config.threads)
-    train_ids, classes = read_split(config.splits_file, "train")
-    val_ids, _ = read_split(config.splits_file, "val")
-    kept = train_ids[: max(1, round(len(train_ids) * config.train_share))]
-    size = config.model.backbone.image_size
-    train_views = load_views(config.views_dir, kept, classes=classes, input_size=size)
-    val_views = load_views(config.views_dir, val_ids, classes=classes, input_size=size)
+    task = TASKS[config.model.task].load(config, device=device)
     out.mkdir(parents=True, exist_ok=True)
-    facts = provenance(config, device) | {"train_objects": len(kept)}
+    facts = provenance(config, device) | task.facts
     (out / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
-    state = train(config, train_views, val_views, out=out, device=device)
+    state = train(config, task, out=out, device=device)
     print(f"{out}: {state.step} steps in {state.seconds / 60:.1f} minutes")
 
 

@@ -6,7 +6,6 @@ import copy
 import math
 import os
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -85,9 +84,9 @@ class TrainState:
             ValueError: it belongs to a run with another configuration.
         """
         state = torch.load(path, map_location="cpu", weights_only=True)
-        ours, theirs = self.config.to_dict(), state["config"]
+        ours, theirs = self.config.to_dict(), TrainConfig.from_dict(state["config"]).to_dict()
         changed = sorted(
-            key for key in ours if key not in CHANGEABLE and ours[key] != theirs.get(key)
+            key for key in ours if key not in CHANGEABLE and ours[key] != theirs[key]
         )
         if changed:
             raise ValueError(

@@ -10,11 +10,13 @@ from hyperdemo.preprocess import frame_input
 from hyperdemo.render.cameras import camera_rays, look_at_origin, pixel_grid
 from tests import tiny
 from tests.tiny import Ball
-from train.config import TrainConfig
+from train.config import TrainConfig, ViewData
 from train.data import ViewSet
 from train.sheets import save_sheet, save_transforms
+from train.view_task import ViewTask
 
 FOV_DEG = 40.0
+DATA = ViewData(target_views=2, rays=16, samples=8)
 BALLS = (
     dict(density=60.0, radius=0.4, rgb=(0.9, 0.2, 0.1), azimuth_deg=70.0, height=0.2, away=0.45),
     dict(density=60.0, radius=0.5, rgb=(0.1, 0.3, 0.8), azimuth_deg=250.0, height=-0.1, away=0.3),
@@ -79,10 +81,15 @@ def write_dataset(folder, balls=BALLS, *, n_views=8):
 def train_config(**changes):
     """A run of a few milliseconds a step; nothing is evaluated or saved on the way."""
     small = dict(
-        model=tiny.model_config(init="scratch"), steps=6, warmup=2, objects=2, target_views=2,
-        rays=16, samples=8, lr=1e-3, lr_backbone=1e-3, ema=0.9, eval_every=1000, save_minutes=60.0,
+        model=tiny.model_config(init="scratch"), data=DATA, steps=6, warmup=2, batch=2, lr=1e-3,
+        lr_backbone=1e-3, ema=0.9, eval_every=1000, save_minutes=60.0,
     )  # fmt: skip
     return TrainConfig(**small | changes)
+
+
+def task_of(config, views):
+    """The same objects to learn from and to score on."""
+    return ViewTask(config, views, views, device=torch.device("cpu"))
 
 
 def turned_about_y(points, angle_deg):

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from train.config import CONFIG_DIR, TrainConfig, load_config
+from train.config import CONFIG_DIR, TrainConfig, ViewData, load_config
 
 
 def test_comes_back_through_json():
-    config = TrainConfig(steps=7, precision="bf16", train_share=0.5)
+    config = TrainConfig(steps=7, train_share=0.5, data=ViewData(rays=3))
     assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert TrainConfig.from_dict({}) == TrainConfig()
 
@@ -47,6 +47,8 @@ def test_unknown_names_and_broken_files_are_refused(tmp_path):
         load_config(str(tmp_path / "none.toml"))
     with pytest.raises(ValueError, match=r"a training config has no \['colour'\]"):
         TrainConfig.from_dict({"colour": 1})
+    with pytest.raises(ValueError, match=r"its data has no \['colour'\]"):
+        TrainConfig.from_dict({"data": {"colour": 1}})
     with pytest.raises(ValueError, match="ModelConfig has no colour"):
         TrainConfig.from_dict({"model": {"colour": 1}})
     (tmp_path / "bad.toml").write_text("lr = ")
@@ -58,16 +60,25 @@ def test_unknown_names_and_broken_files_are_refused(tmp_path):
     ("changes", "message"),
     [
         ({"precision": "fp16"}, "'fp32' or 'bf16', got 'fp16'"),
-        *(
-            ({name: 0}, f"{name} must be at least 1, got 0")
-            for name in ("steps", "objects", "target_views", "rays", "samples", "eval_every")
-        ),
+        *(({name: 0}, f"{name} must be at least 1") for name in ("steps", "batch", "eval_every")),
         ({"train_share": 0.0}, r"train_share must lie in \(0, 1\], got 0.0"),
         ({"train_share": 1.1}, "train_share"),
-        ({"near_share": -0.1}, r"near_share must lie in \[0, 1\]"),
-        ({"near_share": 1.1}, "near_share"),
     ],
 )
 def test_what_cannot_be_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         TrainConfig(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        *(({name: 0}, f"{name} must be") for name in ("target_views", "rays", "samples")),
+        ({"near_share": -0.1}, r"near_share must lie in \[0, 1\], got -0.1"),
+        ({"mirror": 1.1}, "mirror must lie"),
+        ({"recolour": 2.0}, "recolour must lie"),
+    ],
+)
+def test_data_that_cannot_be_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig.from_dict({"data": changes})

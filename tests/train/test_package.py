@@ -17,7 +17,7 @@ def finished(tmp_path):
     views = scenes.views_of()
     config = scenes.train_config(steps=4, eval_every=2)
     out = tmp_path / "run"
-    state = train(config, views, views, out=out, device=CPU)
+    state = train(config, scenes.task_of(config, views), out=out, device=CPU)
     (out / "run.json").write_text(json.dumps(provenance(config, CPU) | {"train_objects": 3}))
     return out, state
 

@@ -10,7 +10,7 @@ from hyperdemo.config import FieldConfig
 from tests import tiny
 from tests.train import scenes
 from train import run as run_module
-from train.config import TrainConfig
+from train.config import TrainConfig, ViewData
 from train.run import MetricsLog, _assignment, main, parse_arguments, provenance, train
 from train.validate import quick_psnr
 
@@ -33,20 +33,20 @@ def test_a_tiny_model_learns_two_balls(tmp_path):
     views = scenes.views_of([red, blue])
     field = FieldConfig(width=32, depth=3, n_freqs=3, max_log2_freq=1.0)
     config = scenes.train_config(
-        model=tiny.model_config(init="scratch", field=field), steps=60, warmup=5, objects=4,
-        rays=64, samples=16, lr=1e-2, eval_every=10, mirror=0.5,
+        model=tiny.model_config(init="scratch", field=field), steps=60, warmup=5, batch=4,
+        data=ViewData(target_views=2, rays=64, samples=16, mirror=0.5), lr=1e-2, eval_every=10,
     )  # fmt: skip
     losses = []
     step = run_module._one_step
 
-    def watched(state, views):
-        row = step(state, views)
+    def watched(state, task):
+        row = step(state, task)
         losses.append(row["loss"])
         return row
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_module, "_one_step", watched)
-        state = train(config, views, views, out=tmp_path, device=CPU)
+        state = train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
     assert len(losses) == 60
     assert sum(losses[-10:]) < 0.25 * sum(losses[:10])
     scores = [row["val_psnr"] for row in rows_of(tmp_path)]
@@ -57,7 +57,7 @@ def test_a_tiny_model_learns_two_balls(tmp_path):
 
 def test_rows_say_what_a_plot_needs(views, tmp_path):
     config = scenes.train_config(steps=12, eval_every=5)
-    state = train(config, views, views, out=tmp_path, device=CPU)
+    state = train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
     rows = rows_of(tmp_path)
     # Every tenth step, each evaluation, and the last step.
     assert [row["step"] for row in rows] == [5, 10, 12]
@@ -75,7 +75,8 @@ def test_it_is_saved_on_the_way(views, tmp_path, monkeypatch):
     monkeypatch.setattr(
         run_module.TrainState, "save", lambda state, path: saved.append((state.step, path.name))
     )
-    train(scenes.train_config(steps=3, save_minutes=0.0), views, views, out=tmp_path, device=CPU)
+    config = scenes.train_config(steps=3, save_minutes=0.0)
+    train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
     assert saved == [(1, "state.pt"), (2, "state.pt"), (3, "state.pt"), (3, "state.pt")]
 
 
@@ -85,20 +86,21 @@ def test_only_what_may_train_moves(views, tmp_path):
         real = run_module.HyperModel
         patch.setattr(run_module, "HyperModel", lambda config, **_: real(config))
         config = scenes.train_config(model=model, steps=2)
-        start = train(config, views, views, out=tmp_path / "a", device=CPU, stop_at=1)
-        end = train(config, views, views, out=tmp_path / "b", device=CPU)
+        task = scenes.task_of(config, views)
+        start = train(config, task, out=tmp_path / "a", device=CPU, stop_at=1)
+        end = train(config, task, out=tmp_path / "b", device=CPU)
     for name, parameter in end.model.named_parameters():
         same = torch.equal(parameter, start.model.get_parameter(name))
         assert same == name.startswith("encoder."), name
 
 
 def test_a_gradient_that_is_not_finite_ends_the_run(views, tmp_path, monkeypatch):
-    batch_loss = run_module.batch_loss
-    monkeypatch.setattr(
-        run_module, "batch_loss", lambda *a, **k: tuple(v * math.nan for v in batch_loss(*a, **k))
-    )
+    config = scenes.train_config()
+    task = scenes.task_of(config, views)
+    loss = task.loss
+    monkeypatch.setattr(task, "loss", lambda *a, **k: (loss(*a, **k)[0] * math.nan, {}))
     with pytest.raises(FloatingPointError, match="not finite at step 0; lower the learning rate"):
-        train(scenes.train_config(), views, views, out=tmp_path, device=CPU)
+        train(config, task, out=tmp_path, device=CPU)
     assert not (tmp_path / "state.pt").exists()
 
 
@@ -113,7 +115,7 @@ def test_the_norm_of_the_gradient_is_clipped(views, tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch.optim.AdamW, "step", watched)
     config = scenes.train_config(steps=2, clip=1e-4)
-    train(config, views, views, out=tmp_path, device=CPU)
+    train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
     assert norms == pytest.approx([1e-4, 1e-4], rel=1e-2)
     assert rows_of(tmp_path)[-1]["grad_norm"] > 1e-3  # as it was before
 
@@ -139,10 +141,10 @@ def test_arguments_become_a_config(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("steps = 9\n")
     argv = ["--config", str(path), "--init", "scratch", "--set", "lr=1e-4"]
-    argv += ["--set", "model.n_groups=4", "--set", "views_dir=somewhere", "--device", "cpu"]
+    argv += ["--set", "model.n_groups=4", "--set", "data.views_dir=somewhere", "--device", "cpu"]
     config, out, device = parse_arguments(argv)
     assert config.steps == 9 and config.lr == 1e-4 and config.model.n_groups == 4
-    assert config.views_dir == "somewhere" and config.model.init == "scratch"
+    assert config.data.views_dir == "somewhere" and config.model.init == "scratch"
     assert str(out) == "runs/mine-scratch-full" and device == CPU
     _, out, _ = parse_arguments([*argv[:2], "--adapt", "frozen", "--out", "here"])
     assert str(out) == "here"
@@ -166,8 +168,8 @@ def test_the_command_from_files_to_a_finished_run(tmp_path, monkeypatch, capsys)
     folder, splits = scenes.write_dataset(tmp_path)
     path = tmp_path / "mine.toml"
     path.write_text(
-        f'views_dir = "{folder}"\nsplits_file = "{splits}"\nsteps = 2\nobjects = 2\nrays = 8\n'
-        "samples = 8\ntrain_share = 0.5\nthreads = 1\n"
+        "steps = 2\nbatch = 2\ntrain_share = 0.5\nthreads = 1\n"
+        f'[data]\nviews_dir = "{folder}"\nsplits_file = "{splits}"\nrays = 8\nsamples = 8\n'
         '[model]\ninit = "scratch"\nn_groups = 4\n'
         "[model.field]\nwidth = 16\ndepth = 3\nn_freqs = 4\n"
         "[model.backbone]\nimage_size = 28\n"

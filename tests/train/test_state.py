@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import math
 import shutil
@@ -9,6 +8,7 @@ import torch
 from hyperdemo.model import HyperModel
 from tests import tiny
 from tests.train import scenes
+from train.config import ViewData
 from train.run import train
 from train.state import TrainState, learning_rate_scale
 
@@ -28,7 +28,7 @@ def state_of(**changes):
 
 def run(out, views, *, stop_at=None, **changes):
     config = scenes.train_config(**{"eval_every": 1, "lr_heads": 1e-2} | changes)
-    return train(config, views, views, out=out, device=CPU, stop_at=stop_at)
+    return train(config, scenes.task_of(config, views), out=out, device=CPU, stop_at=stop_at)
 
 
 def rows(out):
@@ -81,8 +81,8 @@ def test_another_seed_is_another_run(views, tmp_path):
     ("changes", "named"),
     [
         ({"lr": 2e-3}, "lr"),
-        ({"seed": 1, "near_share": 0.1}, "near_share, seed"),
-        ({"model": tiny.model_config(init="scratch", n_groups=2), "rays": 4}, "model, rays"),
+        ({"seed": 1, "data": ViewData(near_share=0.1)}, "data, seed"),
+        ({"model": tiny.model_config(init="scratch", n_groups=2), "batch": 4}, "batch, model"),
     ],
 )
 def test_a_run_with_another_configuration_is_not_continued(views, tmp_path, changes, named):
@@ -170,4 +170,4 @@ def test_what_is_saved_needs_no_pickled_code(tmp_path):
     state = state_of()
     state.save(tmp_path / "state.pt")
     saved = torch.load(tmp_path / "state.pt", weights_only=True)
-    assert saved["config"] == dataclasses.asdict(state.config)
+    assert saved["config"] == state.config.to_dict()

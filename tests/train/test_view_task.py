@@ -1,0 +1,62 @@
+import dataclasses
+
+import pytest
+import torch
+
+from hyperdemo.model import to_pixels
+from tests import tiny
+from tests.train import scenes
+from train.config import ViewData
+from train.data import draw_batch
+from train.objective import ray_loss, render_rays
+from train.validate import quick_psnr
+from train.view_task import ViewTask
+
+CPU = torch.device("cpu")
+
+
+def test_the_loss_is_that_of_a_batch_drawn_by_hand():
+    views = scenes.views_of()
+    data = ViewData(
+        target_views=2, rays=16, samples=8, near_share=0.7, mirror=1.0, recolour=1.0,
+        alpha_weight=0.3,
+    )  # fmt: skip
+    config = scenes.train_config(data=data, batch=3)
+    model = tiny.model()
+    loss, shown = scenes.task_of(config, views).loss(
+        model, generator=torch.Generator().manual_seed(4)
+    )
+    generator = torch.Generator().manual_seed(4)
+    batch = draw_batch(
+        views, objects=3, target_views=2, rays=16, near_share=0.7, mirror=1.0, recolour=1.0,
+        generator=generator,
+    )  # fmt: skip
+    seen = render_rays(
+        tiny.FIELD, model.encode(to_pixels(batch.framed)), batch.origins,
+        directions=batch.directions, samples=8, generator=generator,
+    )  # fmt: skip
+    expected, colour = ray_loss(seen, batch.rgba, alpha_weight=0.3)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(shown["psnr"], -10 * torch.log10(colour))
+    assert loss.requires_grad and not shown["psnr"].requires_grad
+
+
+def test_the_score_is_of_the_validation_objects():
+    views = scenes.views_of()
+    others = scenes.views_of(scenes.BALLS[:1])
+    task = ViewTask(scenes.train_config(), views, others, device=CPU)
+    model = tiny.model()
+    assert task.score(model) == {"val_psnr": pytest.approx(quick_psnr(model, others, device=CPU))}
+    assert task.facts == {"train_objects": 3}
+
+
+def test_a_share_of_the_objects_is_read(tmp_path):
+    folder, splits = scenes.write_dataset(tmp_path)
+    data = ViewData(views_dir=str(folder), splits_file=str(splits))
+    whole = ViewTask.load(scenes.train_config(data=data), device=CPU)
+    half = ViewTask.load(scenes.train_config(data=data, train_share=0.5), device=CPU)
+    assert half.facts["train_objects"] == round(whole.facts["train_objects"] / 2)
+    assert half.train_views.ids == whole.train_views.ids[: len(half.train_views)]
+    with pytest.raises(ValueError, match="no views of"):
+        missing = dataclasses.replace(data, views_dir=str(tmp_path / "none"))
+        ViewTask.load(scenes.train_config(data=missing), device=CPU)
