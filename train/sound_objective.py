@@ -1,0 +1,56 @@
+"""The training objective of the audio task: waveforms, and spectrograms at several resolutions."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+FFT_SIZES = (256, 512, 1024)  # 16, 32 and 64 ms at 16 kHz; hops are a quarter of each
+
+# Magnitudes below this are one: with a Hann window of 256 samples, a hiss of −90 dBFS.
+_FLOOR = 3e-4
+
+
+def waveform_loss(
+    estimate: Float[Tensor, "b n"], target: Float[Tensor, "b n"], *, scale: float
+) -> Float[Tensor, ""]:
+    """Mean squared error in units of `scale`, the amplitude that counts as ordinary."""
+    return ((estimate - target) / scale).square().mean()
+
+
+def spectral_loss(
+    estimate: Float[Tensor, "b n"], target: Float[Tensor, "b n"]
+) -> Float[Tensor, ""]:
+    """Multi-resolution STFT loss (Yamamoto et al. 2020, Eq. 3–6), averaged over resolutions.
+
+    Of each resolution: the spectral convergence, ‖|Y| − |X|‖ / ‖Y‖ a sound, and the mean absolute
+    difference of the natural logarithms. Frames lie whole inside the sound.
+
+    Args:
+        estimate: sounds of at least the longest FFT's samples.
+        target: the same sounds as they should be.
+
+    Raises:
+        ValueError: sounds too short.
+    """
+    if target.shape[-1] < FFT_SIZES[-1]:
+        raise ValueError(
+            f"sounds of at least {FFT_SIZES[-1]} samples expected, got {target.shape[-1]}"
+        )
+    total = estimate.new_zeros(())
+    for size in FFT_SIZES:
+        x, y = _magnitudes(estimate, size), _magnitudes(target, size)
+        convergence = (y - x).flatten(1).norm(dim=1) / y.flatten(1).norm(dim=1)
+        total = total + convergence.mean() + (y.log() - x.log()).abs().mean()
+    return total / len(FFT_SIZES)
+
+
+def _magnitudes(wave: Float[Tensor, "b n"], size: int) -> Float[Tensor, "b f t"]:
+    """Magnitude spectrogram with a floor, below which neither logarithm nor gradient runs away."""
+    window = torch.hann_window(size, device=wave.device, dtype=wave.dtype)
+    spectrum = torch.stft(
+        wave, size, hop_length=size // 4, window=window, center=False, return_complex=True
+    )
+    power = spectrum.real.square() + spectrum.imag.square()
+    return power.clamp_min(_FLOOR**2).sqrt()
