@@ -1,4 +1,4 @@
-"""The hypernetwork as a whole: pictures in, the weights of one INR a picture out."""
+"""The hypernetwork as a whole: pictures or sounds in, the weights of one INR each out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hyperdemo.backbones import build_vit
+from hyperdemo.backbones import build_encoder
 from hyperdemo.config import ModelConfig
 from hyperdemo.hypernet import WeightHeads
 from hyperdemo.inr import InrParams
@@ -19,40 +19,48 @@ class HyperModel(nn.Module):
 
     Args:
         config: the named variant.
-        pretrained: weights of the backbone, as in `build_vit`; ignored by scratch.
+        pretrained: weights of the backbone, as in `build_encoder`; ignored by scratch.
     """
 
     def __init__(self, config: ModelConfig, *, pretrained: str | Path | bool = False):
         super().__init__()
         self.config = config
         foundation = config.init == "foundation"
-        self.encoder = build_vit(config.backbone, pretrained=pretrained if foundation else False)
+        self.encoder = build_encoder(
+            config.backbone, pretrained=pretrained if foundation else False
+        )
         self.heads = WeightHeads(self.encoder.dim, config)
         self.prompts = None
         if config.adapt == "prompt":
-            shape = (len(self.encoder.vit.blocks), config.n_prompts, self.encoder.dim)
+            shape = (self.encoder.n_blocks, config.n_prompts, self.encoder.dim)
             self.prompts = nn.Parameter(torch.randn(shape) * 0.02)
         if config.adapt != "full":
             self.encoder.requires_grad_(False)
+            for parameter in self.encoder.new_parameters():
+                parameter.requires_grad_(True)
 
-    def encode(self, pixels: Float[Tensor, "b 3 h w"]) -> InrParams:
-        """Write the weights of one INR for each picture.
+    def encode(self, media: Float[Tensor, "b ..."]) -> InrParams:
+        """Write the weights of one INR for each picture or window of sound.
 
         Args:
-            pixels: RGB in [0, 1], framed by `hyperdemo.preprocess` at the encoder's size.
+            media: RGB pictures `[b, 3, h, w]` in [0, 1], framed by `hyperdemo.preprocess` at the
+                encoder's size; or waveforms `[b, s]` at 16 kHz in [-1, 1], as long as its window.
 
         Returns:
             Weights of b INRs, in float32 whatever the precision of the encoder.
         """
-        tokens = self.heads.tokens.expand(len(pixels), -1, -1)
-        encoded = self.encoder(pixels, tokens, prompts=self.prompts)
+        tokens = self.heads.tokens.expand(len(media), -1, -1)
+        encoded = self.encoder(media, tokens, prompts=self.prompts)
         with torch.autocast(encoded.device.type, enabled=False):
             return self.heads(encoded.float())
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """Trainable parameters of the encoder, and those that every variant learns anew."""
-        encoder = [p for p in self.encoder.parameters() if p.requires_grad]
-        own = list(self.heads.parameters())
+        new = self.encoder.new_parameters()
+        is_new = {id(p) for p in new}
+        trainable = [p for p in self.encoder.parameters() if p.requires_grad]
+        encoder = [p for p in trainable if id(p) not in is_new]
+        own = [*new, *self.heads.parameters()]
         if self.prompts is not None:
             own.append(self.prompts)
         return encoder, own

@@ -3,7 +3,15 @@ import json
 
 import pytest
 
-from hyperdemo.config import BackboneConfig, FieldConfig, ModelConfig, SoundFieldConfig, ViewRequest
+from hyperdemo.config import (
+    BackboneConfig,
+    FieldConfig,
+    ModelConfig,
+    SoundFieldConfig,
+    ViewRequest,
+    WhisperConfig,
+)
+from tests import tiny
 
 
 def test_the_shipped_field_in_numbers():
@@ -17,6 +25,22 @@ def test_a_sound_field_in_numbers():
     field = SoundFieldConfig(width=64, depth=3, n_freqs=16)
     assert field.layer_shapes == ((33, 64), (64, 64), (64, 1)) and field.encoded_dim == 33
     assert field.n_parameters == 2176 + 4160 + 65
+
+
+def test_an_audio_model_comes_back_through_json():
+    config = tiny.sound_config(n_groups=2, init="scratch")
+    data = json.loads(json.dumps(config.to_dict()))
+    assert data["task"] == config.task == "audio" and ModelConfig().task == "view"
+    assert ModelConfig.from_dict(data) == config
+    with pytest.raises(ValueError, match="task must be one of .*, got 'smell'"):
+        ModelConfig.from_dict({"task": "smell"})
+
+
+def test_an_encoder_and_a_field_that_do_not_go_together():
+    with pytest.raises(ValueError, match="the view task takes a BackboneConfig, got WhisperConfig"):
+        ModelConfig(backbone=WhisperConfig())
+    with pytest.raises(ValueError, match=r"reads windows of 1.0 s and the field holds 0.25"):
+        ModelConfig(backbone=WhisperConfig(), field=SoundFieldConfig(window_s=0.25))
 
 
 def test_the_last_layer_has_no_more_tokens_than_outputs():

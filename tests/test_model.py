@@ -110,3 +110,34 @@ def test_pixels_by_hand():
     assert pixels.shape == (1, 3, 2, 2) and pixels.dtype == torch.float32
     assert pixels[0, :, 0, 1].tolist() == pytest.approx([1.0, 0.2, 0.0])
     assert pixels.sum().item() == pytest.approx(1.2)
+
+
+def sounds(batch=2):
+    generator = torch.Generator().manual_seed(4)
+    return 0.1 * torch.randn(batch, 4000, generator=generator)
+
+
+@pytest.mark.parametrize("adapt", ["full", "frozen", "prompt"])
+def test_what_no_file_holds_trains_in_every_variant_of_sound(adapt):
+    model = tiny.sound_model(adapt=adapt, n_prompts=5)
+    raw = {"encoder.patch_embed.weight", "encoder.patch_embed.bias", "encoder.patch_position"}
+    encoder, own = model.parameter_groups()
+    names = {id(p): name for name, p in model.named_parameters()}
+    assert raw <= {names[id(p)] for p in own}
+    assert len({id(p) for p in encoder + own}) == len(encoder + own)
+    assert sum(p.numel() for p in encoder + own) == model.n_trainable
+    assert bool(encoder) == (adapt == "full")
+    params = model.encode(sounds())
+    assert tuple(w.shape[1:] for w in params.weights) == tiny.SOUND.layer_shapes
+    sum(w.square().sum(2).sqrt().sum() for w in params.weights).backward()
+    assert {name for name, p in model.named_parameters() if p.grad is not None} >= raw
+    if adapt == "prompt":
+        assert model.prompts.shape == (2, 5, 24)
+
+
+def test_a_sound_s_network_is_its_own():
+    model = tiny.sound_model()
+    together = model.encode(sounds())
+    alone = model.encode(sounds()[1:])
+    torch.testing.assert_close(alone.weights[0][0], together.weights[0][1], atol=1e-5, rtol=1e-4)
+    assert (together.weights[0][0] - together.weights[0][1]).abs().max() > 1e-4

@@ -6,22 +6,44 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from hyperdemo.config import BackboneConfig, FieldConfig, ModelConfig
+from hyperdemo.config import (
+    BackboneConfig,
+    FieldConfig,
+    ModelConfig,
+    SoundFieldConfig,
+    WhisperConfig,
+)
 from hyperdemo.inr import InrParams
 from hyperdemo.model import HyperModel
 
 BACKBONE = BackboneConfig(image_size=28, overrides=dict(depth=2, embed_dim=48, num_heads=3))
 FIELD = FieldConfig(width=16, depth=3, n_freqs=4)
+WHISPER = WhisperConfig(
+    dim=24, n_heads=3, n_blocks=2, n_mels=8, max_frames=20, window=4000, patch=400
+)
+SOUND = SoundFieldConfig(window_s=0.25, width=16, depth=3, n_freqs=8)
 
 
 def model_config(**changes):
     return ModelConfig(**{"backbone": BACKBONE, "field": FIELD, "n_groups": 4} | changes)
 
 
+def sound_config(**changes):
+    return ModelConfig(**{"backbone": WHISPER, "field": SOUND, "n_groups": 4} | changes)
+
+
 def model(seed=0, **changes):
     """A hypernetwork in which nothing is left at its neutral start: no zeros, no ones."""
+    return _roughened(model_config(**changes), seed)
+
+
+def sound_model(seed=0, **changes):
+    return _roughened(sound_config(**changes), seed)
+
+
+def _roughened(config, seed):
     torch.manual_seed(seed)
-    made = HyperModel(model_config(**changes)).eval()
+    made = HyperModel(config).eval()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter += 0.1 * torch.randn_like(parameter)

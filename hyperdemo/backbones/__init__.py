@@ -1,5 +1,14 @@
 """Encoders: media to tokens to encoded tokens, and their pretrained weights."""
 
+from hyperdemo.backbones.build import Encoder, build_encoder
 from hyperdemo.backbones.vit import VitEncoder, build_vit
+from hyperdemo.backbones.whisper import WhisperEncoder, build_whisper
 
-__all__ = ["VitEncoder", "build_vit"]
+__all__ = [
+    "Encoder",
+    "VitEncoder",
+    "WhisperEncoder",
+    "build_encoder",
+    "build_vit",
+    "build_whisper",
+]

@@ -33,6 +33,14 @@ class VitEncoder(nn.Module):
         self.register_buffer("mean", mean.view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", std.view(1, 3, 1, 1), persistent=False)
 
+    @property
+    def n_blocks(self) -> int:
+        return len(self.vit.blocks)
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """The parameters that no pretrained file holds: none."""
+        return []
+
     def embed(self, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         """Class and patch tokens with their position embedding; pixels are RGB in [0, 1]."""
         tokens = self.vit.patch_embed((pixels - self.mean) / self.std)

@@ -1,0 +1,110 @@
+"""Which encoder, at which input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from hyperdemo.config.require import require
+
+WHISPER_RATE_HZ = 16_000
+MEL_TOKEN = 320  # samples: two mel frames, one each 10 ms at 16 kHz
+MIN_WINDOW = 201  # samples that a mel frame of 400, reflected at its middle, takes
+
+SoundInputs = Literal["mel", "raw", "both"]
+
+SOUND_INPUTS: tuple[str, ...] = ("mel", "raw", "both")
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """A ViT of timm, by name, at the input size it is used with.
+
+    Attributes:
+        name: timm model name.
+        image_size: side of the square input in pixels, a multiple of the patch size.
+        depth: blocks kept, counted from the input; None keeps all.
+        overrides: keyword arguments for timm, for tiny models in tests.
+    """
+
+    name: str = "vit_small_patch14_dinov2"
+    image_size: int = 112
+    depth: int | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require(bool(self.name), "BackboneConfig.name is empty")
+        require(self.image_size >= 8, f"image_size must be at least 8, got {self.image_size}")
+        require(self.depth is None or self.depth >= 1, f"depth must be ≥ 1, got {self.depth}")
+
+
+@dataclass(frozen=True)
+class WhisperConfig:
+    """A Whisper encoder, by default the one of tiny.en, and the windows of sound it reads.
+
+    Attributes:
+        name: which pretrained weights fit.
+        dim: width of the tokens.
+        n_heads: attention heads a block.
+        n_blocks: Transformer blocks.
+        n_mels: bands of the log-mel spectrogram.
+        max_frames: rows of the position table, one for each 20 ms.
+        inputs: "mel" reads log-mel frames, as Whisper does; "raw" patches of the waveform, since
+            log-mel frames know no phase; "both" the two in one sequence.
+        window: samples an input has, at 16 kHz.
+        patch: samples of a raw token.
+    """
+
+    name: str = "whisper_tiny_en"
+    dim: int = 384
+    n_heads: int = 6
+    n_blocks: int = 4
+    n_mels: int = 80
+    max_frames: int = 1500
+    inputs: SoundInputs = "both"
+    window: int = 16_000
+    patch: int = 200
+
+    def __post_init__(self) -> None:
+        require(bool(self.name), "WhisperConfig.name is empty")
+        for name in ("n_heads", "n_blocks", "n_mels", "max_frames", "patch"):
+            value = getattr(self, name)
+            require(value >= 1, f"WhisperConfig.{name} must be at least 1, got {value}")
+        require(
+            self.dim >= 4 and self.dim % 2 == 0,
+            f"dim must be even and at least 4 (half sines, half cosines), got {self.dim}",
+        )
+        require(
+            self.dim % self.n_heads == 0,
+            f"dim must be a multiple of n_heads={self.n_heads}, got {self.dim}",
+        )
+        require(
+            self.inputs in SOUND_INPUTS,
+            f"inputs must be one of {SOUND_INPUTS}, got {self.inputs!r}",
+        )
+        if self.inputs != "raw":
+            require(
+                self.window >= MIN_WINDOW,
+                f"window must be at least {MIN_WINDOW} samples for mel frames, got {self.window}",
+            )
+            require(
+                self.n_mel_tokens <= self.max_frames,
+                f"a window of {self.window} samples makes {self.n_mel_tokens} mel tokens, and the "
+                f"position table has max_frames={self.max_frames}; shorten the window",
+            )
+        if self.inputs != "mel":
+            require(
+                self.window >= self.patch and self.window % self.patch == 0,
+                f"window must be a multiple of patch={self.patch} samples, got {self.window}",
+            )
+
+    @property
+    def n_mel_tokens(self) -> int:
+        """Mel tokens a window: one for each two frames begun; 0 where none are read."""
+        return 0 if self.inputs == "raw" else (self.window + MEL_TOKEN // 2) // MEL_TOKEN
+
+    @property
+    def n_raw_tokens(self) -> int:
+        """Raw tokens a window; 0 where none are read."""
+        return 0 if self.inputs == "mel" else self.window // self.patch

@@ -1,0 +1,116 @@
+"""Shapes and scales of the INRs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hyperdemo.config.require import require
+
+Shapes = tuple[tuple[int, int], ...]
+
+
+def _mlp_shapes(inputs: int, width: int, *, depth: int, outputs: int) -> Shapes:
+    dims = [inputs] + [width] * (depth - 1) + [outputs]
+    return tuple(zip(dims[:-1], dims[1:], strict=True))
+
+
+class _Mlp:
+    """What all fields share: they are MLPs of known shapes."""
+
+    @property
+    def layer_shapes(self) -> Shapes:
+        raise NotImplementedError
+
+    @property
+    def encoded_dim(self) -> int:
+        """Inputs of the first layer, the encoded coordinates."""
+        return self.layer_shapes[0][0]
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(i * o + o for i, o in self.layer_shapes)
+
+
+@dataclass(frozen=True)
+class FieldConfig(_Mlp):
+    """The INR: an MLP from a point in space to density and colour (NeRF without view direction).
+
+    Attributes:
+        width: units of a hidden layer.
+        depth: linear layers in all, the output layer included.
+        n_freqs: frequencies a coordinate of the positional encoding.
+        max_log2_freq: the highest frequency is π·2**max_log2_freq radians a world unit.
+        density_scale: density at a pre-activation of about one, in 1/world unit.
+    """
+
+    width: int = 128
+    depth: int = 5
+    n_freqs: int = 10
+    max_log2_freq: float = 5.0
+    density_scale: float = 25.0
+
+    def __post_init__(self) -> None:
+        require(self.width >= 4, f"FieldConfig.width must be at least 4, got {self.width}")
+        require(self.depth >= 2, f"FieldConfig.depth must be at least 2, got {self.depth}")
+        require(self.n_freqs >= 1, f"FieldConfig.n_freqs must be at least 1, got {self.n_freqs}")
+        require(self.density_scale > 0, "FieldConfig.density_scale must be positive")
+
+    @property
+    def layer_shapes(self) -> Shapes:
+        """(inputs, outputs) of each linear layer; the last one gives density, red, green, blue."""
+        return _mlp_shapes(3 + 6 * self.n_freqs, self.width, depth=self.depth, outputs=4)
+
+    @property
+    def output_bias(self) -> tuple[float, ...]:
+        """Where training starts: thin haze, for a ray must see something, but through it too."""
+        return (-4.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class SoundFieldConfig(_Mlp):
+    """The INR of a stretch of sound: an MLP from time to amplitude.
+
+    Attributes:
+        window_s: length in seconds of the stretch that one INR holds.
+        width: units of a hidden layer.
+        depth: linear layers in all, the output layer included.
+        n_freqs: frequencies of the encoding.
+        min_freq_hz, max_freq_hz: the lowest and the highest of them.
+        spacing: "linear" or "log" between these two.
+        scale: amplitude at an output of one.
+    """
+
+    window_s: float = 1.0
+    width: int = 256
+    depth: int = 4
+    n_freqs: int = 128
+    min_freq_hz: float = 31.25
+    max_freq_hz: float = 4000.0
+    spacing: Literal["linear", "log"] = "linear"
+    scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("window_s", "min_freq_hz", "scale"):
+            require(getattr(self, name) > 0, f"SoundFieldConfig.{name} must be positive")
+        require(self.width >= 4, f"SoundFieldConfig.width must be at least 4, got {self.width}")
+        require(self.depth >= 2, f"SoundFieldConfig.depth must be at least 2, got {self.depth}")
+        require(self.n_freqs >= 1, f"n_freqs must be at least 1, got {self.n_freqs}")
+        require(
+            self.max_freq_hz >= self.min_freq_hz,
+            f"max_freq_hz must be at least min_freq_hz, got {self.max_freq_hz}",
+        )
+        require(
+            self.spacing in ("linear", "log"),
+            f"spacing must be 'linear' or 'log', got {self.spacing!r}",
+        )
+
+    @property
+    def layer_shapes(self) -> Shapes:
+        """(inputs, outputs) of each linear layer; the last one gives the amplitude."""
+        return _mlp_shapes(1 + 2 * self.n_freqs, self.width, depth=self.depth, outputs=1)
+
+    @property
+    def output_bias(self) -> tuple[float, ...]:
+        """Where training starts: round silence."""
+        return (0.0,)

@@ -1,0 +1,104 @@
+"""The hypernetwork in its named variants."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hyperdemo.config.backbones import WHISPER_RATE_HZ, BackboneConfig, WhisperConfig
+from hyperdemo.config.fields import FieldConfig, SoundFieldConfig
+from hyperdemo.config.require import require
+
+Init = Literal["foundation", "scratch"]
+Adapt = Literal["full", "frozen", "prompt"]
+Task = Literal["view", "audio"]
+
+INITS: tuple[str, ...] = ("foundation", "scratch")
+TASKS: tuple[str, ...] = ("view", "audio")
+ADAPTS: tuple[str, ...] = ("full", "frozen", "prompt")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The hypernetwork: backbone, weight tokens, heads and the INR that they write.
+
+    Attributes:
+        backbone: a ViT for pictures, Whisper for sound.
+        field: of the INR, which decides the task.
+        n_groups: weight tokens a layer; outputs of a layer share a token in equal groups.
+        init: where the encoder's weights come from before training.
+        adapt: "full" trains all of the encoder, "frozen" none of it (tokens, heads and base
+            weights only), "prompt" none of it, but learned prompts in every block.
+        n_prompts: prompts a block where adapt is "prompt".
+    """
+
+    backbone: BackboneConfig | WhisperConfig = BackboneConfig()
+    field: FieldConfig | SoundFieldConfig = FieldConfig()
+    n_groups: int = 8
+    init: Init = "foundation"
+    adapt: Adapt = "full"
+    n_prompts: int = 16
+
+    def __post_init__(self) -> None:
+        reads = BackboneConfig if self.task == "view" else WhisperConfig
+        require(
+            isinstance(self.backbone, reads),
+            f"the {self.task} task takes a {reads.__name__}, got {type(self.backbone).__name__}",
+        )
+        if isinstance(self.backbone, WhisperConfig):
+            self._check_window(self.backbone.window)
+        require(self.init in INITS, f"init must be one of {INITS}, got {self.init!r}")
+        require(self.adapt in ADAPTS, f"adapt must be one of {ADAPTS}, got {self.adapt!r}")
+        for _, outputs in self.field.layer_shapes:
+            groups = min(self.n_groups, outputs)
+            require(
+                groups >= 1 and outputs % groups == 0,
+                f"n_groups={self.n_groups} does not divide a layer of {outputs} outputs",
+            )
+        require(self.n_prompts >= 1, f"n_prompts must be at least 1, got {self.n_prompts}")
+        require(
+            not (self.init == "scratch" and self.adapt != "full"),
+            "a scratch encoder must train in full: random frozen weights compare with nothing",
+        )
+
+    def _check_window(self, samples: int) -> None:
+        seconds = samples / WHISPER_RATE_HZ
+        require(
+            self.field.window_s == seconds,
+            f"the encoder reads windows of {seconds} s and the field holds {self.field.window_s}",
+        )
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Weight tokens of each layer."""
+        return tuple(min(self.n_groups, outputs) for _, outputs in self.field.layer_shapes)
+
+    @property
+    def task(self) -> Task:
+        """What the INR is of, by its field: "view" or "audio"."""
+        return "view" if isinstance(self.field, FieldConfig) else "audio"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"task": self.task, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ModelConfig:
+        """Rebuild from `to_dict`; an unknown key is a ValueError that names it."""
+        parts = dict(data)
+        task = parts.pop("task", "view")
+        require(task in TASKS, f"task must be one of {TASKS}, got {task!r}")
+        backbone, field = (
+            (BackboneConfig, FieldConfig) if task == "view" else (WhisperConfig, SoundFieldConfig)
+        )
+        parts["backbone"] = _build(backbone, parts.get("backbone", {}))
+        parts["field"] = _build(field, parts.get("field", {}))
+        return _build(cls, parts)
+
+
+def _build(cls: type, data: Mapping[str, Any]) -> Any:
+    known = {f.name for f in dataclasses.fields(cls)}
+    unknown = sorted(set(data) - known)
+    require(not unknown, f"{cls.__name__} has no {', '.join(unknown)}; it has {sorted(known)}")
+    return cls(**data)

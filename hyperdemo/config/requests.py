@@ -1,0 +1,59 @@
+"""What a visitor asks for, and the cameras that it is shown with."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from hyperdemo.config.require import require
+
+CAMERA_DISTANCE = 3.0
+"""Distance of every data-set camera from the origin, in world units (object radius 1)."""
+
+CAMERA_FOV_DEG = 40.0
+"""Full field of view: 2·asin(1/3) = 38.9° just holds the unit sphere, and a little air."""
+
+
+@dataclass(frozen=True)
+class ViewRequest:
+    """What to render of one object.
+
+    Attributes:
+        size: side of the frames in pixels.
+        n_frames: frames of one full turn.
+        fps: frames a second.
+        elevation_deg: height of the orbit above the horizon.
+        renderer: "fast" marches a baked grid, "exact" integrates the field itself.
+        chunk_frames: frames a streamed chunk.
+        pose_size: side of the views at poses the caller gives; None takes `size`.
+    """
+
+    size: int = 256
+    n_frames: int = 96
+    fps: int = 24
+    elevation_deg: float = 20.0
+    renderer: Literal["exact", "fast"] = "fast"
+    chunk_frames: int = 24
+    pose_size: int | None = None
+
+    def __post_init__(self) -> None:
+        require(
+            16 <= self.size <= 1024 and self.size % 2 == 0,
+            f"size must be an even number of pixels from 16 to 1024, got {self.size}",
+        )
+        require(1 <= self.n_frames <= 960, f"n_frames must be from 1 to 960, got {self.n_frames}")
+        require(1 <= self.fps <= 120, f"fps must be from 1 to 120, got {self.fps}")
+        require(
+            math.isfinite(self.elevation_deg) and -89 <= self.elevation_deg <= 89,
+            f"elevation_deg must be from -89 to 89, got {self.elevation_deg}",
+        )
+        require(
+            self.renderer in ("exact", "fast"),
+            f"renderer must be 'exact' or 'fast', got {self.renderer!r}",
+        )
+        require(self.chunk_frames >= 1, f"chunk_frames must be ≥ 1, got {self.chunk_frames}")
+        require(
+            self.pose_size is None or 16 <= self.pose_size <= 1024,
+            f"pose_size must be from 16 to 1024 pixels, got {self.pose_size}",
+        )

@@ -1,0 +1,291 @@
+"""Whisper's encoder against one written out in NumPy, and what it takes from files."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from hyperdemo.backbones.whisper import TOKEN_RMS, WhisperEncoder, build_whisper, sinusoids
+from hyperdemo.config.backbones import MEL_TOKEN, MIN_WINDOW, WhisperConfig
+from hyperdemo.preprocess.logmel import HOP, MIN_SAMPLES, log_mel
+
+ALL_INPUTS = ("mel", "raw", "both")
+
+
+def config(inputs="both", **changes):
+    small = dict(dim=12, n_heads=3, n_blocks=2, n_mels=8, max_frames=9, window=2400, patch=400)
+    return WhisperConfig(**small | {"inputs": inputs} | changes)
+
+
+def made(inputs="both", *, seed=0, **changes):
+    """An encoder with nothing left at its neutral start."""
+    torch.manual_seed(seed)
+    encoder = WhisperEncoder(config(inputs, **changes)).eval()
+    with torch.no_grad():
+        for tensor in encoder.state_dict().values():
+            tensor += 0.2 * torch.randn_like(tensor)
+    return encoder
+
+
+def sounds(batch=2, samples=2400):
+    generator = torch.Generator().manual_seed(1)
+    return 0.1 * torch.randn(batch, samples, generator=generator)
+
+
+def gelu(x):
+    return 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+
+
+def convolve(weight, bias, x, *, stride):
+    """Width 3 over zeros at the ends; `[c, t]` to `[d, t / stride]`."""
+    padded = np.pad(x, ((0, 0), (1, 1)))
+    starts = range(0, x.shape[1], stride)
+    columns = [np.einsum("dck,ck->d", weight, padded[:, s : s + 3]) + bias for s in starts]
+    return np.stack(columns, axis=1)
+
+
+def data_tokens_by_hand(state, config, wave):
+    tokens = []
+    if config.inputs != "raw":
+        x = log_mel(wave[None].double(), n_mels=config.n_mels)[0].numpy()
+        for index in (1, 2):
+            weight, bias = state[f"conv{index}.weight"], state[f"conv{index}.bias"]
+            x = gelu(convolve(weight, bias, x, stride=index))
+        tokens += [row + state["positional_embedding"][k] for k, row in enumerate(x.T)]
+    if config.inputs != "mel":
+        for k in range(config.window // config.patch):
+            patch = wave[config.patch * k : config.patch * (k + 1)].double().numpy()
+            token = state["patch_embed.weight"] @ patch + state["patch_embed.bias"]
+            tokens.append(token + state["patch_position"][k])
+    return np.stack(tokens)
+
+
+def encoder_by_hand(encoder, wave, extra, *, prompts=None):
+    """All tokens of the last block, the data tokens first, for one window; float64."""
+    config = encoder.config
+    state = {key: value.double().numpy() for key, value in encoder.state_dict().items()}
+    x = np.concatenate([data_tokens_by_hand(state, config, wave), extra.double().numpy()])
+
+    def linear(name, x):
+        return x @ state[f"{name}.weight"].T + state.get(f"{name}.bias", 0)
+
+    def norm(name, x):
+        centred = x - x.mean(-1, keepdims=True)
+        unit = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
+        return unit * state[f"{name}.weight"] + state[f"{name}.bias"]
+
+    length, width = len(x), config.dim // config.n_heads
+    for block in range(config.n_blocks):
+        if prompts is not None:
+            x = np.concatenate([x[:length], prompts[block].double().numpy()])
+        name = f"blocks.{block}"
+        q, k, v = (linear(f"{name}.attn.{p}", norm(f"{name}.attn_ln", x)) for p in QKV)
+        mixed = []
+        for head in range(config.n_heads):
+            own = slice(head * width, (head + 1) * width)
+            weights = np.exp(q[:, own] @ k[:, own].T / math.sqrt(width))
+            mixed.append(weights / weights.sum(1, keepdims=True) @ v[:, own])
+        x = x + linear(f"{name}.attn.out", np.concatenate(mixed, axis=1))
+        hidden = gelu(linear(f"{name}.mlp.0", norm(f"{name}.mlp_ln", x)))
+        x = x + linear(f"{name}.mlp.2", hidden)
+    return torch.from_numpy(norm("ln_post", x[:length]))
+
+
+QKV = ("query", "key", "value")
+
+
+@pytest.mark.parametrize("inputs", ALL_INPUTS)
+def test_extra_tokens_run_in_the_sequence_that_the_definition_makes(inputs):
+    encoder, wave, extra = made(inputs), sounds(), torch.randn(2, 5, 12)
+    n_data = {"mel": 8, "raw": 6, "both": 14}[inputs]  # 2400 = 15 hops, so 8 mel tokens
+    assert encoder.embed(wave).shape == (2, n_data, 12)
+    assert encoder.config.n_mel_tokens + encoder.config.n_raw_tokens == n_data
+    out = encoder(wave, extra)
+    assert out.shape == (2, 5, 12) and encoder.dim == 12 and encoder.n_blocks == 2
+    for index in range(2):
+        by_hand = encoder_by_hand(encoder, wave[index], extra[index])[n_data:]
+        torch.testing.assert_close(out[index].double(), by_hand, atol=2e-4, rtol=1e-4)
+    assert (out - encoder(sounds().flip(0), extra)).abs().max() > 1e-2  # they do hear the sound
+
+
+def test_prompts_are_new_in_every_block():
+    encoder, wave, extra = made(), sounds(1), torch.randn(1, 5, 12)
+    prompts = torch.randn(2, 3, 12)
+    out = encoder(wave, extra, prompts=prompts)
+    by_hand = encoder_by_hand(encoder, wave[0], extra[0], prompts=prompts)[-5:]
+    torch.testing.assert_close(out[0].double(), by_hand, atol=2e-4, rtol=1e-4)
+    for block in range(2):
+        other = prompts.clone()
+        other[block] += torch.randn(3, 12)
+        assert (encoder(wave, extra, prompts=other) - out).abs().max() > 1e-3
+    with pytest.raises(ValueError, match="prompts for 2 blocks expected, got 1"):
+        encoder(wave, extra, prompts=prompts[:1])
+
+
+def test_extra_tokens_have_no_place_but_sound_has():
+    encoder, wave, extra = made(), sounds(1), torch.randn(1, 5, 12)
+    out, order = encoder(wave, extra), torch.tensor([3, 0, 4, 1, 2])
+    torch.testing.assert_close(encoder(wave, extra[:, order]), out[:, order], atol=1e-5, rtol=1e-4)
+    shifted = wave.roll(encoder.config.patch, dims=1)  # the same patches at other places
+    raw = made("raw")
+    assert (raw(shifted, extra) - raw(wave, extra)).abs().max() > 1e-2
+    with torch.no_grad():
+        raw.patch_position.copy_(raw.patch_position[:1].expand(6, -1))
+    torch.testing.assert_close(raw(shifted, extra), raw(wave, extra), atol=1e-5, rtol=1e-4)
+
+
+def test_gradient_reaches_tokens_prompts_and_every_weight():
+    encoder, wave = made(), sounds(1)
+    given = [torch.randn(1, 5, 12), torch.randn(2, 3, 12)]
+    extra, prompts = (t.requires_grad_() for t in given)
+    encoder(wave, extra, prompts=prompts).square().sum().backward()
+    for tensor in (extra, prompts, *encoder.parameters()):
+        assert tensor.grad is not None and tensor.grad.abs().max() > 0
+
+
+def test_another_window_than_built_for_is_refused():
+    for samples in (2399, 2800):
+        with pytest.raises(ValueError, match=f"windows of 2400 samples expected, got {samples}"):
+            made()(sounds(1, samples), torch.zeros(1, 1, 12))
+
+
+def test_the_sinusoids_are_those_of_the_definition():
+    table = sinusoids(7, 12)
+    for position in range(7):
+        for k in range(6):
+            angle = position * 10_000 ** (-k / 5)
+            assert table[position, k] == pytest.approx(math.sin(angle), abs=1e-6)
+            assert table[position, 6 + k] == pytest.approx(math.cos(angle), abs=1e-6)
+    shifted = sinusoids(3, 12, step=0.5, start=2.0)
+    torch.testing.assert_close(shifted[[0, 2]], table[[2, 3]])
+
+
+def test_random_weights_start_as_whisper_s_modules_do():
+    encoder = build_whisper(WhisperConfig())
+    torch.testing.assert_close(encoder.positional_embedding, sinusoids(1500, 384))
+    assert "positional_embedding" not in dict(encoder.named_parameters())
+    key = encoder.blocks[3].attn.key.weight
+    assert key.std().item() == pytest.approx(1 / math.sqrt(3 * 384), rel=0.03)
+    for name, fan_in in {"conv1": 240, "conv2": 1152}.items():
+        weight = encoder.get_submodule(name).weight
+        assert weight.std().item() == pytest.approx(2 / math.sqrt(fan_in), rel=0.03)
+    assert (encoder.blocks[0].attn_ln.weight == 1).all()
+    # The encoder of tiny.en, from the literature's table of its widths.
+    own = sum(p.numel() for p in encoder.parameters()) + 1500 * 384
+    assert own - sum(p.numel() for p in encoder.new_parameters()) == 8_208_384
+
+
+def test_raw_tokens_start_as_loud_as_mel_tokens_and_on_their_clock():
+    encoder = build_whisper(WhisperConfig(patch=320))
+    tokens = encoder.embed(0.1 * torch.randn(4, 16_000))
+    raw = tokens[:, 50:] - encoder.patch_position
+    assert raw.square().mean().sqrt().item() == pytest.approx(TOKEN_RMS, rel=0.05)
+    # A patch of 20 ms begins where a mel token is centred, and so stands half a step behind it.
+    between = sinusoids(99, 384, step=0.5)[1::2]
+    torch.testing.assert_close(encoder.patch_position[:49], between)
+    quarter = build_whisper(WhisperConfig(patch=80))
+    centre = quarter.patch_position.unflatten(0, (50, 4))[:, 1:3].mean(1)
+    torch.testing.assert_close(centre[:, :20], encoder.patch_position[:, :20], atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("inputs", ALL_INPUTS)
+def test_what_no_file_holds_is_new(inputs):
+    encoder = made(inputs)
+    raw = ["patch_embed.weight", "patch_embed.bias", "patch_position"]
+    expected = [encoder.get_parameter(name) for name in raw] if inputs != "mel" else []
+    assert list(map(id, encoder.new_parameters())) == list(map(id, expected))
+    stem = {n for n in encoder.state_dict() if n.startswith(("conv", "positional"))}
+    assert len(stem) == (0 if inputs == "raw" else 5)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A pretrained file in OpenAI's naming, in float16, and what it holds."""
+    state = {k: v.half().contiguous() for k, v in made("mel", seed=7).state_dict().items()}
+    save_file(state, tmp_path / "whisper.safetensors")
+    return tmp_path / "whisper.safetensors", state
+
+
+@pytest.mark.parametrize("inputs", ALL_INPUTS)
+def test_a_file_is_loaded_bit_for_bit_and_the_rest_is_new(inputs, weights):
+    path, state = weights
+    torch.manual_seed(3)
+    random = build_whisper(config(inputs)).state_dict()
+    torch.manual_seed(3)
+    loaded = build_whisper(config(inputs), pretrained=path).state_dict()
+    assert loaded.keys() == random.keys()
+    for name, value in loaded.items():
+        assert value.dtype == torch.float32
+        expected = random[name] if name.startswith("patch_") else state[name].float()
+        torch.testing.assert_close(value, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("inputs", ALL_INPUTS)
+def test_a_file_that_lacks_or_adds_a_weight_is_refused(inputs, weights):
+    path, state = weights
+    name = "blocks.1.attn.query.bias"
+    for altered, message in (
+        ({k: v for k, v in state.items() if k != name}, f"Missing: {name}"),
+        (state | {"blocks.1.attn.key.bias": torch.zeros(12)}, "Unexpected: blocks.1.attn.key.bias"),
+        (state | {"patch_position": torch.zeros(6, 12)}, "Unexpected: patch_position"),
+        (state | {name: torch.zeros(13)}, f"size mismatch for {name}"),
+    ):
+        save_file(altered, path)
+        with pytest.raises(ValueError, match=f"(?s)does not hold the weights.*{message}"):
+            build_whisper(config(inputs), pretrained=str(path))
+
+
+def test_only_an_encoder_without_mel_frames_does_without_the_stem(weights):
+    path, state = weights
+    save_file({k: v for k, v in state.items() if not k.startswith("conv")}, path)
+    assert build_whisper(config("raw"), pretrained=path).n_blocks == 2
+    for inputs in ("mel", "both"):
+        with pytest.raises(ValueError, match="Missing: conv1.bias, conv1.weight, conv2.bias"):
+            build_whisper(config(inputs), pretrained=path)
+
+
+def test_without_a_file_the_remedy_is_named(tmp_path):
+    with pytest.raises(ValueError, match="no hub is known.*python -m train.whisper"):
+        build_whisper(config(), pretrained=True)
+    with pytest.raises(ValueError, match="there is no backbone file .*python -m train.whisper"):
+        build_whisper(config(), pretrained=tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": ""}, "name is empty"),
+        ({"n_blocks": 0}, "n_blocks must be at least 1, got 0"),
+        ({"dim": 15}, "dim must be even and at least 4.*got 15"),
+        ({"dim": 16}, "dim must be a multiple of n_heads=3, got 16"),
+        ({"inputs": "ears"}, r"inputs must be one of \('mel', 'raw', 'both'\), got 'ears'"),
+        ({"patch": 7}, "window must be a multiple of patch=7 samples, got 2400"),
+        ({"window": 0, "inputs": "raw"}, "window must be a multiple of patch=400 samples, got 0"),
+        ({"window": 200, "patch": 200}, "at least 201 samples for mel frames, got 200"),
+        ({"window": 3200}, "3200 samples makes 10 mel tokens.*max_frames=9; shorten"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        config(**changes)
+
+
+def test_the_configuration_counts_as_the_spectrogram_does():
+    assert MEL_TOKEN == 2 * HOP and MIN_WINDOW == MIN_SAMPLES
+    for window in (201, 319, 320, 479, 480, 639, 640, 2400, 2880):
+        encoder = WhisperEncoder(config("mel", window=window))
+        assert encoder.embed(sounds(1, window)).shape[1] == encoder.config.n_mel_tokens
+    assert WhisperConfig().n_mel_tokens == 50 and WhisperConfig().n_raw_tokens == 80
+
+
+def test_a_random_stem_is_about_as_loud_as_the_pretrained_one():
+    """Whose mel tokens, without positions, have a root mean square of 0.40 to 0.43 on speech."""
+    torch.manual_seed(0)
+    encoder = build_whisper(WhisperConfig(inputs="mel"))
+    time = torch.arange(16_000) / 16_000
+    tones = sum(torch.sin(2 * math.pi * f * time) for f in (220, 900, 2500))
+    wave = (0.05 * tones + 0.02 * torch.randn(16_000))[None]
+    content = encoder.embed(wave) - encoder.positional_embedding[:50]
+    assert 0.2 < content.square().mean().sqrt() < 0.9
