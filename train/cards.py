@@ -35,9 +35,10 @@ a small radiance field. {ORIGIN[init]}
 (CC BY 3.0 and CC0, every creator in `CREDITS.md`), 32 views of 128×128 pixels each; vehicles, beds,
 people and animals were held out altogether.
 
-**Training.** {facts["steps_taken"]} steps of {training["objects"]} objects, one seed
-({training["seed"]}), {facts["minutes"]:.0f} minutes on {facts["hardware"]}; learning rate
-{training["lr"]:g}, of the encoder {training["lr_backbone"]:g};
+**Training.** {facts["steps_taken"]} steps of {training["batch"]} objects, one seed
+({training["seed"]}), {facts["minutes"]:.0f} minutes on {facts["hardware"]}; learning rates:
+{training["lr_backbone"]:g} for the encoder and {training["lr"]:g} for what is new (AdamW),
+{training["lr_heads"]:g} for heads and base weights (Muon);
 {facts["trainable_parameters"] / 1e6:.1f} million trainable parameters. Command:
 `{facts["command"]}`, code at `{facts["git"]}`.
 

@@ -61,6 +61,36 @@ class ViewData:
 
 
 @dataclass(frozen=True)
+class SoundData:
+    """Data and objective of the audio task.
+
+    Attributes:
+        speech_dir: decoded speech, see `train.speech`.
+        splits_file: which prompt belongs to which split.
+        stretch: successive samples of a window that the error is taken over.
+        spectral_weight: weight of the multi-resolution STFT error beside that of the waveform.
+        gain_db: windows are made louder or softer by up to as much.
+        flip: share of the windows of a step with their polarity reversed.
+    """
+
+    speech_dir: str = "data/speech"
+    splits_file: str = "train/speech_splits.json"
+    stretch: int = 4096
+    spectral_weight: float = 0.1
+    gain_db: float = 6.0
+    flip: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.stretch < 1024:
+            raise ValueError(f"stretch must be at least 1024 samples, got {self.stretch}")
+        for name in ("spectral_weight", "gain_db"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if not 0 <= self.flip <= 1:
+            raise ValueError(f"flip must lie in [0, 1], got {self.flip}")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """One run: model, data, optimiser and budget.
 
@@ -70,7 +100,7 @@ class TrainConfig:
         backbone_file: pretrained weights of the backbone.
         train_share: share of the training objects that is used, in (0, 1].
         steps: optimiser steps.
-        batch: INRs written a step: objects, each encoded from one random view.
+        batch: INRs written a step: objects, each encoded from one random view, or windows.
         lr: peak learning rate of AdamW for weight tokens, heads and base weights.
         lr_heads: peak learning rate of Muon, which then takes the matrices of heads and base
             weights from AdamW; 0 leaves them there.
@@ -88,7 +118,7 @@ class TrainConfig:
     """
 
     model: ModelConfig = ModelConfig()
-    data: ViewData = ViewData()
+    data: ViewData | SoundData = ViewData()
     backbone_file: str = "data/backbones/vit_small_patch14_dinov2.safetensors"
     train_share: float = 1.0
     steps: int = 2000
@@ -110,6 +140,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision must be 'fp32' or 'bf16', got {self.precision!r}")
+        expected = ViewData if self.model.task == "view" else SoundData
+        if not isinstance(self.data, expected):
+            raise ValueError(f"the {self.model.task} task takes {expected.__name__} as its data")
         for name in ("steps", "batch", "eval_every"):
             _at_least_one(name, getattr(self, name))
         if not 0 < self.train_share <= 1:
@@ -123,8 +156,9 @@ class TrainConfig:
         """Rebuild from `to_dict` or a TOML file; an unknown key is a ValueError that names it."""
         parts = dict(data)
         parts["model"] = ModelConfig.from_dict(parts.get("model", {}))
-        _refuse_unknown(ViewData, parts.get("data", {}), what="its data")
-        parts["data"] = ViewData(**parts.get("data", {}))
+        kind = ViewData if parts["model"].task == "view" else SoundData
+        _refuse_unknown(kind, parts.get("data", {}), what="its data")
+        parts["data"] = kind(**parts.get("data", {}))
         _refuse_unknown(cls, parts, what="a training config")
         return cls(**parts)
 

@@ -1,6 +1,6 @@
 """From finished runs to what is shipped: `python -m train.package runs/A runs/B`.
 
-Writes `weights/view-<init>.safetensors` and `.json` from each run's averaged weights.
+Writes `weights/<task>-<init>.safetensors` and `.json` from each run's averaged weights.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def package(run: Path, out: Path) -> Path:
         "val_psnr": round(scores[-1]["val_psnr"], 3) if scores else None,
         "val_curve": [[row["step"], round(row["val_psnr"], 3)] for row in scores],
     }
-    return save_checkpoint(model, out, name=f"view-{config.model.init}", facts=facts)
+    return save_checkpoint(model, out, name=f"{config.model.task}-{config.model.init}", facts=facts)
 
 
 def main() -> None:

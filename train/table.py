@@ -59,7 +59,7 @@ def _budget(models: dict[str, Any]) -> str:
     for name, facts in models.items():
         lines.append(
             f"| {name} | {facts['parameters'] / 1e6:.1f} M | {facts['steps_taken']} "
-            f"| {facts['training']['objects']} | {facts['minutes']:.0f} | {facts['hardware']} "
+            f"| {facts['training']['batch']} | {facts['minutes']:.0f} | {facts['hardware']} "
             f"| {facts['val_psnr']:.2f} dB |"
         )
     return "\n".join(lines)

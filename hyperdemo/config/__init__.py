@@ -1,6 +1,6 @@
 """Frozen, validated configurations and the named variants of the system."""
 
-from hyperdemo.config.backbones import BackboneConfig, WhisperConfig
+from hyperdemo.config.backbones import WHISPER_RATE_HZ, BackboneConfig, WhisperConfig
 from hyperdemo.config.fields import FieldConfig, SoundFieldConfig
 from hyperdemo.config.model import ADAPTS, INITS, TASKS, Adapt, Init, ModelConfig, Task
 from hyperdemo.config.requests import CAMERA_DISTANCE, CAMERA_FOV_DEG, ViewRequest
@@ -19,5 +19,6 @@ __all__ = [
     "TASKS",
     "Task",
     "ViewRequest",
+    "WHISPER_RATE_HZ",
     "WhisperConfig",
 ]

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from train.config import CONFIG_DIR, TrainConfig, ViewData, load_config
+from train.config import CONFIG_DIR, SoundData, TrainConfig, ViewData, load_config
 
 
 def test_comes_back_through_json():
@@ -82,3 +82,26 @@ def test_what_cannot_be_is_refused(changes, message):
 def test_data_that_cannot_be_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         TrainConfig.from_dict({"data": changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stretch": 512}, "stretch must be at least 1024 samples, got 512"),
+        ({"gain_db": -1.0}, "gain_db must not be negative"),
+        ({"spectral_weight": -0.1}, "spectral_weight must not be negative"),
+        ({"flip": 1.5}, "flip must lie"),
+        ({"rays": 3}, r"its data has no \['rays'\]"),
+    ],
+)
+def test_sound_data_that_cannot_be_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig.from_dict({"model": {"task": "audio"}, "data": changes})
+
+
+def test_the_model_decides_what_data_it_learns_from():
+    config = TrainConfig.from_dict({"model": {"task": "audio"}, "data": {"stretch": 2000}})
+    assert config.data == SoundData(stretch=2000) and config.model.task == "audio"
+    assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    with pytest.raises(ValueError, match="the audio task takes SoundData as its data"):
+        TrainConfig(model=config.model)
