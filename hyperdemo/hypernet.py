@@ -24,18 +24,27 @@ class WeightHeads(nn.Module):
 
     Token k of a layer with g tokens and o outputs gates the outputs k·o/g … (k+1)·o/g − 1.
 
+    Where one input is written as k INRs, each of a stretch of time (locality-aware modulation,
+    Lee et al. 2023), all k share tokens, heads and base weights; a learned position is added to
+    the tokens of each.
+
     Args:
         dim: width of the encoded tokens.
         config: shapes of the INR and the groups of each of its layers.
+        clock: where the positions of the k stretches start.
     """
 
-    def __init__(self, dim: int, config: ModelConfig):
+    def __init__(
+        self, dim: int, config: ModelConfig, *, clock: Float[Tensor, "k d"] | None = None
+    ):
         super().__init__()
         shapes = config.field.layer_shapes
         self.groups = config.groups
+        self.unit_output = config.field.unit_output
         # The scale of DINOv2's patch embeddings: at a tenth of it all tokens come out of the
         # encoder alike, at three times it they no longer listen to the picture.
         self.tokens = nn.Parameter(torch.randn(sum(self.groups), dim) * 0.15)
+        self.positions = None if clock is None else nn.Parameter(clock.clone())
         self.base = nn.ParameterList(
             nn.Parameter(torch.randn(inputs, outputs) / math.sqrt(inputs))
             for inputs, outputs in shapes
@@ -54,13 +63,23 @@ class WeightHeads(nn.Module):
         """The matrices between encoded tokens and the INR: heads and base weights."""
         return [*(head[1].weight for head in self.heads), *self.base]
 
-    def forward(self, encoded: Float[Tensor, "b m d"]) -> InrParams:
-        """Weights of b INRs from the m encoded weight tokens of each."""
+    def weight_tokens(self) -> Float[Tensor, "km d"]:
+        """The tokens that the encoder reads beside the data: m for each of k stretches in turn."""
+        if self.positions is None:
+            return self.tokens
+        return (self.positions[:, None] + self.tokens).flatten(0, 1)
+
+    def forward(self, encoded: Float[Tensor, "b km d"]) -> InrParams:
+        """Weights of b·k INRs, those of one input in a row, from the encoded weight tokens."""
+        encoded = encoded.unflatten(1, (-1, len(self.tokens))).flatten(0, 1)
         weights, start = [], 0
         for base, head, groups in zip(self.base, self.heads, self.groups, strict=True):
             mask = head(encoded[:, start : start + groups]).transpose(1, 2)
             mask = mask.repeat_interleave(base.shape[1] // groups, dim=2)
-            weights.append(F.normalize(base * mask, dim=1))
+            gated = base * mask
+            last = len(weights) == len(self.base) - 1
+            unit = self.unit_output or not last
+            weights.append(F.normalize(gated, dim=1) if unit else gated)
             start += groups
         biases = tuple(bias.expand(len(encoded), -1) for bias in self.biases)
         return InrParams(tuple(weights), biases)

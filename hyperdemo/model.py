@@ -29,7 +29,9 @@ class HyperModel(nn.Module):
         self.encoder = build_encoder(
             config.backbone, pretrained=pretrained if foundation else False
         )
-        self.heads = WeightHeads(self.encoder.dim, config)
+        k = config.n_stretches
+        clock = self.encoder.clock(k) if k > 1 else None
+        self.heads = WeightHeads(self.encoder.dim, config, clock=clock)
         self.prompts = None
         if config.adapt == "prompt":
             shape = (self.encoder.n_blocks, config.n_prompts, self.encoder.dim)
@@ -40,16 +42,17 @@ class HyperModel(nn.Module):
                 parameter.requires_grad_(True)
 
     def encode(self, media: Float[Tensor, "b ..."]) -> InrParams:
-        """Write the weights of one INR for each picture or window of sound.
+        """Write the weights of one INR for each picture, or each stretch of each sound.
 
         Args:
             media: RGB pictures `[b, 3, h, w]` in [0, 1], framed by `hyperdemo.preprocess` at the
                 encoder's size; or waveforms `[b, s]` at 16 kHz in [-1, 1], as long as its window.
 
         Returns:
-            Weights of b INRs, in float32 whatever the precision of the encoder.
+            Weights of b·k INRs, in float32 whatever the precision of the encoder: one a picture,
+            or those of a window's k stretches in a row.
         """
-        tokens = self.heads.tokens.expand(len(media), -1, -1)
+        tokens = self.heads.weight_tokens().expand(len(media), -1, -1)
         encoded = self.encoder(media, tokens, prompts=self.prompts)
         with torch.autocast(encoded.device.type, enabled=False):
             return self.heads(encoded.float())

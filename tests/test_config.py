@@ -39,8 +39,18 @@ def test_an_audio_model_comes_back_through_json():
 def test_an_encoder_and_a_field_that_do_not_go_together():
     with pytest.raises(ValueError, match="the view task takes a BackboneConfig, got WhisperConfig"):
         ModelConfig(backbone=WhisperConfig())
-    with pytest.raises(ValueError, match=r"reads windows of 1.0 s and the field holds 0.25"):
-        ModelConfig(backbone=WhisperConfig(), field=SoundFieldConfig(window_s=0.25))
+    with pytest.raises(ValueError, match=r"whole stretches: k·1000 \+ 200 samples .*, got 16000"):
+        ModelConfig(backbone=WhisperConfig(window=16_000), field=SoundFieldConfig())
+    with pytest.raises(ValueError, match="whole stretches"):
+        ModelConfig(backbone=WhisperConfig(window=400), field=SoundFieldConfig())
+
+
+def test_stretches_of_a_window():
+    assert ModelConfig().n_stretches == 1
+    config = ModelConfig(backbone=WhisperConfig(), field=SoundFieldConfig())
+    assert config.n_stretches == 16 and config.field.stretch_s == 0.075
+    whole = SoundFieldConfig(stretch=16_200, overlap=200)
+    assert ModelConfig(backbone=WhisperConfig(), field=whole).n_stretches == 1
 
 
 def test_the_last_layer_has_no_more_tokens_than_outputs():
@@ -81,7 +91,9 @@ def test_an_unknown_key_is_named(data, message):
         (FieldConfig, {"depth": 1}, "depth must be at least 2, got 1"),
         (FieldConfig, {"n_freqs": 0}, "n_freqs must be at least 1, got 0"),
         (FieldConfig, {"density_scale": 0.0}, "density_scale must be positive"),
-        (SoundFieldConfig, {"window_s": 0.0}, "SoundFieldConfig.window_s must be positive"),
+        (SoundFieldConfig, {"stretch": 0}, "SoundFieldConfig.stretch must be positive"),
+        (SoundFieldConfig, {"overlap": 601}, "to half a stretch of 1200, got 601"),
+        (SoundFieldConfig, {"overlap": -1}, "to half a stretch of 1200, got -1"),
         (SoundFieldConfig, {"scale": -1.0}, "SoundFieldConfig.scale must be positive"),
         (SoundFieldConfig, {"width": 2}, "SoundFieldConfig.width must be at least 4, got 2"),
         (SoundFieldConfig, {"depth": 1}, "SoundFieldConfig.depth must be at least 2, got 1"),

@@ -1,9 +1,10 @@
+import dataclasses
 import math
 
 import pytest
 import torch
 
-from hyperdemo.config import FieldConfig, ModelConfig
+from hyperdemo.config import FieldConfig, ModelConfig, SoundFieldConfig
 from hyperdemo.hypernet import WeightHeads
 from tests import tiny
 
@@ -49,6 +50,8 @@ def inr_by_hand(made, config, encoded):
             mask = masks[out // (n_out // n_tokens)]
             column = [base[i][out] * mask[i] for i in range(n_in)]
             length = math.sqrt(sum(v * v for v in column))
+            if not config.field.unit_output and layer == len(config.field.layer_shapes) - 1:
+                length = 1.0
             columns.append([v / length for v in column])
         weights.append(torch.tensor(columns, dtype=torch.float64).T)
     biases = [torch.tensor(state[f"biases.{k}"]) for k in range(len(weights))]
@@ -130,3 +133,26 @@ def test_gradient_by_finite_differences():
         return (*params.weights, *params.biases)
 
     assert torch.autograd.gradcheck(written, (encoded, *own))
+
+
+@pytest.mark.parametrize("unit_output", [True, False])
+def test_stretches_share_heads_and_differ_by_their_tokens(unit_output):
+    field = SoundFieldConfig(
+        stretch=1200, overlap=400, width=8, depth=3, n_freqs=2, unit_output=unit_output
+    )
+    backbone = dataclasses.replace(tiny.WHISPER, window=2800)
+    config = ModelConfig(backbone=backbone, field=field, n_groups=4)
+    clock = torch.randn(3, DIM)
+    made = WeightHeads(DIM, config, clock=clock)
+    assert made.weight_tokens().shape == (27, DIM)
+    torch.testing.assert_close(made.weight_tokens()[9:18], made.tokens + clock[1])
+    encoded = torch.randn(2, 27, DIM)
+    params = made(encoded)
+    assert len(params) == 6
+    for which in range(6):
+        own = encoded[which // 3, 9 * (which % 3) : 9 * (which % 3) + 9].double().tolist()
+        weights, _ = inr_by_hand(made, config, own)
+        for found, expected in zip(params[which].weights, weights, strict=True):
+            torch.testing.assert_close(found[0].double(), expected, atol=1e-5, rtol=1e-4)
+    loud = params.weights[-1].norm(dim=1)
+    assert torch.allclose(loud, torch.ones(6, 1)) == unit_output

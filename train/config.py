@@ -67,7 +67,7 @@ class SoundData:
     Attributes:
         speech_dir: decoded speech, see `train.speech`.
         splits_file: which prompt belongs to which split.
-        stretch: successive samples of a window that the error is taken over.
+        stretches: stretches of a window that the error is taken over in a step.
         spectral_weight: weight of the multi-resolution STFT error beside that of the waveform.
         gain_db: windows are made louder or softer by up to as much.
         flip: share of the windows of a step with their polarity reversed.
@@ -75,14 +75,13 @@ class SoundData:
 
     speech_dir: str = "data/speech"
     splits_file: str = "train/speech_splits.json"
-    stretch: int = 4096
+    stretches: int = 16
     spectral_weight: float = 0.1
     gain_db: float = 6.0
     flip: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.stretch < 1024:
-            raise ValueError(f"stretch must be at least 1024 samples, got {self.stretch}")
+        _at_least_one("stretches", self.stretches)
         for name in ("spectral_weight", "gain_db"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")

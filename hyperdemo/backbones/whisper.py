@@ -127,6 +127,11 @@ class WhisperEncoder(nn.Module):
     def n_blocks(self) -> int:
         return len(self.blocks)
 
+    def clock(self, k: int) -> Float[Tensor, "k d"]:
+        """Whisper's own positions of the middles of k equal parts of a window."""
+        part = self.config.window / k / MEL_TOKEN
+        return sinusoids(k, self.dim, step=part, start=part / 2)
+
     def new_parameters(self) -> list[nn.Parameter]:
         """The parameters that no pretrained file holds: those of the raw tokens, if any."""
         if self.config.inputs == "mel":

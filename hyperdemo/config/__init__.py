@@ -1,7 +1,7 @@
 """Frozen, validated configurations and the named variants of the system."""
 
-from hyperdemo.config.backbones import WHISPER_RATE_HZ, BackboneConfig, WhisperConfig
-from hyperdemo.config.fields import FieldConfig, SoundFieldConfig
+from hyperdemo.config.backbones import BackboneConfig, WhisperConfig
+from hyperdemo.config.fields import SAMPLE_RATE_HZ, FieldConfig, SoundFieldConfig
 from hyperdemo.config.model import ADAPTS, INITS, TASKS, Adapt, Init, ModelConfig, Task
 from hyperdemo.config.requests import CAMERA_DISTANCE, CAMERA_FOV_DEG, ViewRequest
 
@@ -15,10 +15,10 @@ __all__ = [
     "INITS",
     "Init",
     "ModelConfig",
+    "SAMPLE_RATE_HZ",
     "SoundFieldConfig",
     "TASKS",
     "Task",
     "ViewRequest",
-    "WHISPER_RATE_HZ",
     "WhisperConfig",
 ]

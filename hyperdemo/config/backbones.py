@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from hyperdemo.config.require import require
 
-WHISPER_RATE_HZ = 16_000
 MEL_TOKEN = 320  # samples: two mel frames, one each 10 ms at 16 kHz
 MIN_WINDOW = 201  # samples that a mel frame of 400, reflected at its middle, takes
 
@@ -63,7 +62,7 @@ class WhisperConfig:
     n_mels: int = 80
     max_frames: int = 1500
     inputs: SoundInputs = "both"
-    window: int = 16_000
+    window: int = 16_200
     patch: int = 200
 
     def __post_init__(self) -> None:

@@ -7,6 +7,9 @@ from typing import Literal
 
 from hyperdemo.config.require import require
 
+SAMPLE_RATE_HZ = 16_000
+"""Rate of all sound that a model reads or learns from; Whisper's."""
+
 Shapes = tuple[tuple[int, int], ...]
 
 
@@ -62,6 +65,11 @@ class FieldConfig(_Mlp):
         return _mlp_shapes(3 + 6 * self.n_freqs, self.width, depth=self.depth, outputs=4)
 
     @property
+    def unit_output(self) -> bool:
+        """The last layer's weights are normalised as the others'."""
+        return True
+
+    @property
     def output_bias(self) -> tuple[float, ...]:
         """Where training starts: thin haze, for a ray must see something, but through it too."""
         return (-4.0, 0.0, 0.0, 0.0)
@@ -72,16 +80,20 @@ class SoundFieldConfig(_Mlp):
     """The INR of a stretch of sound: an MLP from time to amplitude.
 
     Attributes:
-        window_s: length in seconds of the stretch that one INR holds.
+        stretch: samples at 16 kHz that one INR holds.
+        overlap: samples that it shares with the next one, over which the two are crossfaded.
         width: units of a hidden layer.
         depth: linear layers in all, the output layer included.
         n_freqs: frequencies of the encoding.
         min_freq_hz, max_freq_hz: the lowest and the highest of them.
         spacing: "linear" or "log" between these two.
         scale: amplitude at an output of one.
+        unit_output: normalise the last layer's weights as the others'. Not doing so leaves it to
+            the hypernetwork to say how loud a stretch is, which in speech spans 40 dB.
     """
 
-    window_s: float = 1.0
+    stretch: int = 1200
+    overlap: int = 200
     width: int = 256
     depth: int = 4
     n_freqs: int = 128
@@ -89,10 +101,15 @@ class SoundFieldConfig(_Mlp):
     max_freq_hz: float = 4000.0
     spacing: Literal["linear", "log"] = "linear"
     scale: float = 0.1
+    unit_output: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("window_s", "min_freq_hz", "scale"):
+        for name in ("stretch", "min_freq_hz", "scale"):
             require(getattr(self, name) > 0, f"SoundFieldConfig.{name} must be positive")
+        require(
+            0 <= self.overlap and 2 * self.overlap <= self.stretch,
+            f"overlap must be from 0 to half a stretch of {self.stretch}, got {self.overlap}",
+        )
         require(self.width >= 4, f"SoundFieldConfig.width must be at least 4, got {self.width}")
         require(self.depth >= 2, f"SoundFieldConfig.depth must be at least 2, got {self.depth}")
         require(self.n_freqs >= 1, f"n_freqs must be at least 1, got {self.n_freqs}")
@@ -104,6 +121,11 @@ class SoundFieldConfig(_Mlp):
             self.spacing in ("linear", "log"),
             f"spacing must be 'linear' or 'log', got {self.spacing!r}",
         )
+
+    @property
+    def stretch_s(self) -> float:
+        """Seconds that one INR holds."""
+        return self.stretch / SAMPLE_RATE_HZ
 
     @property
     def layer_shapes(self) -> Shapes:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hyperdemo.config.backbones import WHISPER_RATE_HZ, BackboneConfig, WhisperConfig
+from hyperdemo.config.backbones import BackboneConfig, WhisperConfig
 from hyperdemo.config.fields import FieldConfig, SoundFieldConfig
 from hyperdemo.config.require import require
 
@@ -47,8 +47,7 @@ class ModelConfig:
             isinstance(self.backbone, reads),
             f"the {self.task} task takes a {reads.__name__}, got {type(self.backbone).__name__}",
         )
-        if isinstance(self.backbone, WhisperConfig):
-            self._check_window(self.backbone.window)
+        self._check_stretches()
         require(self.init in INITS, f"init must be one of {INITS}, got {self.init!r}")
         require(self.adapt in ADAPTS, f"adapt must be one of {ADAPTS}, got {self.adapt!r}")
         for _, outputs in self.field.layer_shapes:
@@ -63,12 +62,23 @@ class ModelConfig:
             "a scratch encoder must train in full: random frozen weights compare with nothing",
         )
 
-    def _check_window(self, samples: int) -> None:
-        seconds = samples / WHISPER_RATE_HZ
-        require(
-            self.field.window_s == seconds,
-            f"the encoder reads windows of {seconds} s and the field holds {self.field.window_s}",
-        )
+    def _check_stretches(self) -> None:
+        if isinstance(self.field, SoundFieldConfig):
+            hop = self.field.stretch - self.field.overlap
+            require(
+                (self.backbone.window - self.field.overlap) % hop == 0
+                and self.backbone.window >= self.field.stretch,
+                f"a window must hold whole stretches: k·{hop} + {self.field.overlap} samples "
+                f"expected, got {self.backbone.window}",
+            )
+
+    @property
+    def n_stretches(self) -> int:
+        """INRs written for one input: one a picture, one for each stretch of a window of sound."""
+        if isinstance(self.field, FieldConfig):
+            return 1
+        field = self.field
+        return (self.backbone.window - field.overlap) // (field.stretch - field.overlap)
 
     @property
     def groups(self) -> tuple[int, ...]:

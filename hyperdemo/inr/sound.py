@@ -26,13 +26,13 @@ def angular_frequencies(config: SoundFieldConfig) -> Float[Tensor, " f"]:
 def encode_time(
     config: SoundFieldConfig, seconds: Float[Tensor, "b n"]
 ) -> Float[Tensor, "b n e"]:
-    """Time as a fraction of the window, then sines, then cosines: e = 1 + 2·n_freqs.
+    """Time as a fraction of the stretch, then sines, then cosines: e = 1 + 2·n_freqs.
 
     Rows have about the energy of independent unit inputs, so that nothing need be rescaled.
     """
     freqs = angular_frequencies(config).to(seconds)
     angles = seconds[..., None] * freqs
-    share = seconds[..., None] * (2.0 / config.window_s)
+    share = seconds[..., None] * (2.0 / config.stretch_s)
     return torch.cat([share, torch.sin(angles), torch.cos(angles)], dim=-1)
 
 
@@ -44,7 +44,7 @@ def sound(
     Args:
         config: shape and scales of the field.
         params: weights of b fields.
-        seconds: time from the middle of the window, in [-window_s/2, window_s/2].
+        seconds: time from the middle of the stretch, in [-stretch_s/2, stretch_s/2].
 
     Returns:
         Amplitude; full scale is ±1, beyond which nothing holds the network back.

@@ -178,14 +178,14 @@ def test_random_weights_start_as_whisper_s_modules_do():
 
 
 def test_raw_tokens_start_as_loud_as_mel_tokens_and_on_their_clock():
-    encoder = build_whisper(WhisperConfig(patch=320))
+    encoder = build_whisper(WhisperConfig(patch=320, window=16_000))
     tokens = encoder.embed(0.1 * torch.randn(4, 16_000))
     raw = tokens[:, 50:] - encoder.patch_position
     assert raw.square().mean().sqrt().item() == pytest.approx(TOKEN_RMS, rel=0.05)
     # A patch of 20 ms begins where a mel token is centred, and so stands half a step behind it.
     between = sinusoids(99, 384, step=0.5)[1::2]
     torch.testing.assert_close(encoder.patch_position[:49], between)
-    quarter = build_whisper(WhisperConfig(patch=80))
+    quarter = build_whisper(WhisperConfig(patch=80, window=16_000))
     centre = quarter.patch_position.unflatten(0, (50, 4))[:, 1:3].mean(1)
     torch.testing.assert_close(centre[:, :20], encoder.patch_position[:, :20], atol=0.02, rtol=0)
 
@@ -277,15 +277,22 @@ def test_the_configuration_counts_as_the_spectrogram_does():
     for window in (201, 319, 320, 479, 480, 639, 640, 2400, 2880):
         encoder = WhisperEncoder(config("mel", window=window))
         assert encoder.embed(sounds(1, window)).shape[1] == encoder.config.n_mel_tokens
-    assert WhisperConfig().n_mel_tokens == 50 and WhisperConfig().n_raw_tokens == 80
+    assert WhisperConfig(window=16_000).n_mel_tokens == 50
+    assert WhisperConfig(window=16_000).n_raw_tokens == 80
 
 
 def test_a_random_stem_is_about_as_loud_as_the_pretrained_one():
     """Whose mel tokens, without positions, have a root mean square of 0.40 to 0.43 on speech."""
     torch.manual_seed(0)
-    encoder = build_whisper(WhisperConfig(inputs="mel"))
+    encoder = build_whisper(WhisperConfig(inputs="mel", window=16_000))
     time = torch.arange(16_000) / 16_000
     tones = sum(torch.sin(2 * math.pi * f * time) for f in (220, 900, 2500))
     wave = (0.05 * tones + 0.02 * torch.randn(16_000))[None]
     content = encoder.embed(wave) - encoder.positional_embedding[:50]
     assert 0.2 < content.square().mean().sqrt() < 0.9
+
+
+def test_the_clock_tells_the_middles_of_equal_parts():
+    """In units of mel tokens: four parts of 2560 samples have their middles at 1, 3, 5 and 7."""
+    encoder = WhisperEncoder(config(window=2560, patch=320))
+    torch.testing.assert_close(encoder.clock(4), encoder.positional_embedding[1:8:2])

@@ -10,7 +10,7 @@ from hyperdemo.inr.sound import angular_frequencies
 from tests import tiny
 
 CONFIG = SoundFieldConfig(
-    window_s=0.25, width=8, depth=3, n_freqs=4, min_freq_hz=50.0, max_freq_hz=200.0, scale=0.3
+    stretch=4000, width=8, depth=3, n_freqs=4, min_freq_hz=50.0, max_freq_hz=200.0, scale=0.3
 )
 
 
@@ -21,7 +21,7 @@ def times(batch, n=13):
 
 def amplitude_by_hand(config, params, second, hz):
     """One moment of one field, from the definition, in Python's floats."""
-    x = [second / (config.window_s / 2)]
+    x = [second / (4000 / 16000 / 2)]
     x += [math.sin(2 * math.pi * f * second) for f in hz]
     x += [math.cos(2 * math.pi * f * second) for f in hz]
     for layer, (weight, bias) in enumerate(zip(params.weights, params.biases, strict=True)):
@@ -38,7 +38,7 @@ def amplitude_by_hand(config, params, second, hz):
 )
 def test_agrees_with_the_definition(spacing, hz):
     config = SoundFieldConfig(
-        window_s=0.25, width=8, depth=3, n_freqs=4, min_freq_hz=50.0, max_freq_hz=200.0,
+        stretch=4000, width=8, depth=3, n_freqs=4, min_freq_hz=50.0, max_freq_hz=200.0,
         spacing=spacing, scale=0.3,
     )  # fmt: skip
     np.testing.assert_allclose(angular_frequencies(config) / (2 * math.pi), hz, rtol=1e-5)
@@ -65,8 +65,8 @@ def test_a_network_that_holds_one_sine():
     np.testing.assert_allclose(sound(config, params, where), expected, atol=1e-4)
 
 
-def test_single_precision_is_enough_at_the_edge_of_a_window():
-    config = SoundFieldConfig(window_s=1.0, width=32, n_freqs=64, max_freq_hz=8000.0)
+def test_single_precision_is_enough_at_the_edge_of_a_long_stretch():
+    config = SoundFieldConfig(stretch=16000, width=32, n_freqs=64, max_freq_hz=8000.0)
     params = tiny.params(config, dtype=torch.float64)
     where = torch.linspace(0.45, 0.5, 500, dtype=torch.float64)[None]
     exact = sound(config, params, where)

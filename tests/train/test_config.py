@@ -87,7 +87,7 @@ def test_data_that_cannot_be_is_refused(changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"stretch": 512}, "stretch must be at least 1024 samples, got 512"),
+        ({"stretches": 0}, "stretches must be at least 1, got 0"),
         ({"gain_db": -1.0}, "gain_db must not be negative"),
         ({"spectral_weight": -0.1}, "spectral_weight must not be negative"),
         ({"flip": 1.5}, "flip must lie"),
@@ -100,8 +100,8 @@ def test_sound_data_that_cannot_be_is_refused(changes, message):
 
 
 def test_the_model_decides_what_data_it_learns_from():
-    config = TrainConfig.from_dict({"model": {"task": "audio"}, "data": {"stretch": 2000}})
-    assert config.data == SoundData(stretch=2000) and config.model.task == "audio"
+    config = TrainConfig.from_dict({"model": {"task": "audio"}, "data": {"stretches": 3}})
+    assert config.data == SoundData(stretches=3) and config.model.task == "audio"
     assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     with pytest.raises(ValueError, match="the audio task takes SoundData as its data"):
         TrainConfig(model=config.model)
