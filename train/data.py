@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,14 @@ def turn_poses(
     turn[..., 2, 0] = -angles.sin()
     turn[..., 1, 1] = turn[..., 3, 3] = 1.0
     return turn @ poses
+
+
+def some_of(ids: list[str], share: float) -> list[str]:
+    """A share of the ids, at least one, in their order: no prefix, and smaller shares in larger."""
+    ranks = list(range(len(ids)))
+    random.Random(0).shuffle(ranks)
+    kept = max(1, round(share * len(ids)))
+    return [name for name, rank in zip(ids, ranks, strict=True) if rank < kept]
 
 
 def read_split(splits_file: str | Path, split: str) -> tuple[list[str], dict[str, str]]:

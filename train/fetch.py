@@ -102,7 +102,7 @@ def unpack(package: Package, path: Path, sources: Path) -> None:
     Raises:
         ValueError: the archive lacks a member.
     """
-    opener = _open_deb if path.suffix == ".deb" else _open_zip
+    opener = open_deb if path.suffix == ".deb" else _open_zip
     target = sources / package.folder
     target.mkdir(parents=True, exist_ok=True)
     with opener(path) as archive:
@@ -135,7 +135,7 @@ def _open_zip(path: Path) -> _Zip:
     return _Zip(path)
 
 
-def _open_deb(path: Path) -> _Tar:
+def open_deb(path: Path) -> _Tar:
     """The data of a Debian package: an `ar` archive of a few members with 60-byte headers."""
     content = path.read_bytes()
     position = len(b"!<arch>\n")

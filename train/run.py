@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig, load_config
+from train.sound_task import SoundTask
 from train.state import TrainState
 from train.view_task import ViewTask
 
@@ -39,7 +40,7 @@ class Task(Protocol):
     def score(self, model: HyperModel) -> dict[str, float]: ...
 
 
-TASKS = {"view": ViewTask}
+TASKS = {"view": ViewTask, "audio": SoundTask}
 
 
 def train(
@@ -86,7 +87,7 @@ def train(
         row |= scores
         if state.step % 10 == 0 or scores:
             log.write(row)
-            bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if "psnr" in k})
+            bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if "snr" in k})
         if time.monotonic() - saved > 60 * config.save_minutes:
             state.save(out / "state.pt")
             saved = time.monotonic()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hyperdemo.model import HyperModel, to_pixels
 from train.config import TrainConfig, ViewData
-from train.data import ViewSet, draw_batch, load_views, read_split
+from train.data import ViewSet, draw_batch, load_views, read_split, some_of
 from train.objective import batch_loss
 from train.validate import quick_psnr
 
@@ -45,7 +45,7 @@ class ViewTask:
         data, size = config.data, config.model.backbone.image_size
         train_ids, classes = read_split(data.splits_file, "train")
         val_ids, _ = read_split(data.splits_file, "val")
-        kept = train_ids[: max(1, round(len(train_ids) * config.train_share))]
+        kept = some_of(train_ids, config.train_share)
         train_views, val_views = (
             load_views(data.views_dir, ids, classes=classes, input_size=size)
             for ids in (kept, val_ids)

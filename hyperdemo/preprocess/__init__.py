@@ -1,11 +1,14 @@
-"""Arrays to model inputs: cut the object out, crop it, scale it, put it on white."""
+"""Arrays to model inputs: objects cut out and framed; sounds cut into windows and joined."""
 
 from hyperdemo.preprocess.frame import composite_on_white, frame_input
 from hyperdemo.preprocess.mask import apply_mask_edit, object_mask, paint
 from hyperdemo.preprocess.prepare import Prepared, prepare
+from hyperdemo.preprocess.windows import WindowJoiner, WindowPlan
 
 __all__ = [
     "Prepared",
+    "WindowJoiner",
+    "WindowPlan",
     "apply_mask_edit",
     "composite_on_white",
     "frame_input",

@@ -1,9 +1,9 @@
 """Cut a signal into overlapping windows, and join windows by crossfades, at any rate.
 
 A window is a span of *time*, so that the network written for it can be asked at any rate. A
-`WindowPlan` holds the spans as exact fractions of a second; sample i of a signal at `rate_hz` stands
-at the time i / rate_hz, and everything else follows. Nothing is ever added up, so nothing drifts,
-also where a hop is no whole number of samples.
+`WindowPlan` holds the spans as exact fractions of a second; sample i of a signal stands at the
+time i / rate_hz, and everything else follows. Nothing is ever added up, so nothing drifts, also
+where a hop is no whole number of samples.
 
 The fades have equal gain and not equal power: both windows show the same sound, so their
 amplitudes, and not their powers, must sum to one.

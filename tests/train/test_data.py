@@ -10,7 +10,7 @@ from hyperdemo.preprocess import frame_input
 from hyperdemo.render.cameras import look_at_origin
 from tests.tiny import Ball
 from tests.train import scenes
-from train.data import draw_batch, load_views, read_split, turn_poses
+from train.data import draw_batch, load_views, read_split, some_of, turn_poses
 
 ORDERS = tuple(itertools.permutations(range(3)))
 
@@ -142,6 +142,16 @@ def test_the_share_of_rays_near_the_object(views, generator, near_share):
 def test_a_view_without_any_object_gives_rays_all_the_same(views, generator):
     empty = dataclasses.replace(views, rgba=torch.zeros_like(views.rgba))
     assert batch_of(empty, generator, near_share=0.5).rgba.max() == 0
+
+
+def test_a_share_of_the_ids_is_no_prefix_and_shares_are_nested():
+    ids = [f"{k:03d}" for k in range(200)]
+    assert some_of(ids, 1.0) == ids and len(some_of(ids, 0.001)) == 1
+    tenth, quarter = some_of(ids, 0.1), some_of(ids, 0.25)
+    assert len(tenth) == 20 and len(quarter) == 50
+    assert set(tenth) < set(quarter) and quarter == sorted(quarter)
+    assert tenth == some_of(ids, 0.1)
+    assert 60 < sum(map(int, tenth)) / 20 < 140  # from all over
 
 
 def test_turning_poses_adds_azimuth():

@@ -56,7 +56,7 @@ def test_a_share_of_the_objects_is_read(tmp_path):
     whole = ViewTask.load(scenes.train_config(data=data), device=CPU)
     half = ViewTask.load(scenes.train_config(data=data, train_share=0.5), device=CPU)
     assert half.facts["train_objects"] == round(whole.facts["train_objects"] / 2)
-    assert half.train_views.ids == whole.train_views.ids[: len(half.train_views)]
+    assert set(half.train_views.ids) < set(whole.train_views.ids)
     with pytest.raises(ValueError, match="no views of"):
         missing = dataclasses.replace(data, views_dir=str(tmp_path / "none"))
         ViewTask.load(scenes.train_config(data=missing), device=CPU)
