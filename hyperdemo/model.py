@@ -29,9 +29,7 @@ class HyperModel(nn.Module):
         self.encoder = build_encoder(
             config.backbone, pretrained=pretrained if foundation else False
         )
-        k = config.n_stretches
-        clock = self.encoder.clock(k) if k > 1 else None
-        self.heads = WeightHeads(self.encoder.dim, config, clock=clock)
+        self.heads = WeightHeads(self.encoder.dim, config, clock=self._clock())
         self.prompts = None
         if config.adapt == "prompt":
             shape = (self.encoder.n_blocks, config.n_prompts, self.encoder.dim)
@@ -40,6 +38,14 @@ class HyperModel(nn.Module):
             self.encoder.requires_grad_(False)
             for parameter in self.encoder.new_parameters():
                 parameter.requires_grad_(True)
+
+    def _clock(self) -> Float[Tensor, "k d"] | None:
+        """Positions of the middles of a window's stretches; None where there is but one INR."""
+        k, field = self.config.n_stretches, self.config.field
+        if k == 1:
+            return None
+        hop = float(field.stretch - field.overlap)
+        return self.encoder.clock(k, first=field.stretch / 2, step=hop)
 
     def encode(self, media: Float[Tensor, "b ..."]) -> InrParams:
         """Write the weights of one INR for each picture, or each stretch of each sound.

@@ -135,6 +135,14 @@ def test_what_no_file_holds_trains_in_every_variant_of_sound(adapt):
         assert model.prompts.shape == (2, 5, 24)
 
 
+def test_positions_of_stretches_start_at_their_middles():
+    model = HyperModel(tiny.sound_config())
+    middles = torch.tensor([600.0, 1400.0, 2200.0, 3000.0]) / 320  # in mel tokens
+    first = model.heads.positions[:, 0].detach()  # the fastest sine, of one radian a token
+    torch.testing.assert_close(first, middles.sin(), atol=1e-5, rtol=0)
+    assert HyperModel(tiny.model_config()).heads.positions is None
+
+
 def test_each_stretch_of_each_sound_has_a_network_of_its_own():
     model = tiny.sound_model()
     together = model.encode(sounds())

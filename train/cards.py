@@ -20,6 +20,8 @@ SPLITS = {"test": "held-out objects", "unseen": "held-out classes"}
 def card(init: str, facts: dict[str, Any], results: dict[str, Any]) -> str:
     """Markdown card of one checkpoint."""
     training = facts["training"]
+    rate = training["lr_heads"]
+    muon = f", {rate:g} for heads and base weights (Muon)" if rate else ""
     scores = [
         f"- {words}: PSNR {row['psnr']:.2f} ± {row['psnr_stderr']:.2f} dB, SSIM {row['ssim']:.3f}, "
         f"perceptual distance {row['perceptual']:.3f} ({row['objects']} objects)"
@@ -37,8 +39,7 @@ people and animals were held out altogether.
 
 **Training.** {facts["steps_taken"]} steps of {training["batch"]} objects, one seed
 ({training["seed"]}), {facts["minutes"]:.0f} minutes on {facts["hardware"]}; learning rates:
-{training["lr_backbone"]:g} for the encoder and {training["lr"]:g} for what is new (AdamW),
-{training["lr_heads"]:g} for heads and base weights (Muon);
+{training["lr_backbone"]:g} for the encoder and {training["lr"]:g} for what is new (AdamW){muon};
 {facts["trainable_parameters"] / 1e6:.1f} million trainable parameters. Command:
 `{facts["command"]}`, code at `{facts["git"]}`.
 

@@ -100,7 +100,7 @@ class TrainConfig:
         train_share: share of the training objects that is used, in (0, 1].
         steps: optimiser steps.
         batch: INRs written a step: objects, each encoded from one random view, or windows.
-        lr: peak learning rate of AdamW for weight tokens, heads and base weights.
+        lr: peak learning rate of AdamW for all but the encoder: tokens, heads, base weights.
         lr_heads: peak learning rate of Muon, which then takes the matrices of heads and base
             weights from AdamW; 0 leaves them there.
         lr_backbone: peak learning rate of the encoder.
@@ -142,6 +142,11 @@ class TrainConfig:
         expected = ViewData if self.model.task == "view" else SoundData
         if not isinstance(self.data, expected):
             raise ValueError(f"the {self.model.task} task takes {expected.__name__} as its data")
+        if isinstance(self.data, SoundData) and self.data.stretches > self.model.n_stretches:
+            raise ValueError(
+                f"data.stretches must be at most the {self.model.n_stretches} stretches of a "
+                f"window, got {self.data.stretches}"
+            )
         for name in ("steps", "batch", "eval_every"):
             _at_least_one(name, getattr(self, name))
         if not 0 < self.train_share <= 1:

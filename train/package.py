@@ -20,13 +20,15 @@ def package(run: Path, out: Path) -> Path:
     """Write the checkpoint of one run; returns the path of its weights.
 
     Raises:
-        ValueError: the run has no saved state.
+        ValueError: the run has no saved state, or is not of the view task.
     """
     if not (run / "state.pt").is_file():
         raise ValueError(f"{run} has no state.pt; train it first with python -m train.run")
     state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
     facts = json.loads((run / "run.json").read_text())
     config = TrainConfig.from_dict(facts.pop("config"))
+    if config.model.task != "view":
+        raise ValueError(f"{run} is of the {config.model.task} task; only views are packaged yet")
     model = HyperModel(config.model)
     model.load_state_dict(state["average"])
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

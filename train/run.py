@@ -13,10 +13,12 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
@@ -31,13 +33,19 @@ class Task(Protocol):
     """Data and objective of a modality."""
 
     @property
-    def facts(self) -> dict[str, int]: ...
+    def facts(self) -> dict[str, int]:
+        """What a result must say of its data."""
+        ...
 
     def loss(
         self, model: HyperModel, *, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]: ...
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """Objective of a random batch, and what else is worth a look."""
+        ...
 
-    def score(self, model: HyperModel) -> dict[str, float]: ...
+    def score(self, model: HyperModel) -> dict[str, float]:
+        """Quality on what is not trained on, by names that start with `val_`."""
+        ...
 
 
 TASKS = {"view": ViewTask, "audio": SoundTask}
@@ -49,6 +57,7 @@ def train(
     *,
     out: Path,
     device: torch.device,
+    facts: Mapping[str, Any] | None = None,
     stop_at: int | None = None,
 ) -> TrainState:
     """Run or continue a training until its budget is spent.
@@ -56,6 +65,7 @@ def train(
     Args:
         task: gives the loss of each step and the scores on the way.
         out: folder of the run.
+        facts: what a result must carry to be repeated, for `run.json`.
         stop_at: end early after this step, as a kill would; the schedule is not shortened.
 
     Raises:
@@ -68,6 +78,9 @@ def train(
     state = TrainState(config, model, device=device)
     if (out / "state.pt").is_file():
         state.load(out / "state.pt")
+    if facts is not None:
+        # Not before the state is loaded: a refused run leaves the facts of the one that is there.
+        (out / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
     if config.precision == "bf16":
         torch.set_float32_matmul_precision("high")
     if config.compile:
@@ -194,10 +207,8 @@ def main() -> None:
     if config.threads:
         torch.set_num_threads(config.threads)
     task = TASKS[config.model.task].load(config, device=device)
-    out.mkdir(parents=True, exist_ok=True)
     facts = provenance(config, device) | task.facts
-    (out / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
-    state = train(config, task, out=out, device=device)
+    state = train(config, task, out=out, device=device, facts=facts)
     print(f"{out}: {state.step} steps in {state.seconds / 60:.1f} minutes")
 
 

@@ -12,7 +12,7 @@ from hyperdemo.model import HyperModel
 from train.config import SoundData, TrainConfig
 from train.data import some_of
 from train.sound_data import SoundSet, draw_windows, load_speech
-from train.sound_objective import spectral_loss, waveform_loss
+from train.sound_objective import FFT_SIZES, spectral_loss, waveform_loss
 from train.speech_splits import read_speech_split
 
 N_SCORED = 48  # validation windows, the same for every run
@@ -38,7 +38,10 @@ class SoundTask:
         config: of the run; its `data` is a `SoundData`.
         train_sounds: prompts to learn from, all of them used.
         val_sounds: prompts to score on.
-        device: where the model runs.
+        device: where the sounds live and the model runs.
+
+    Raises:
+        ValueError: stretches shorter than the longest spectrum that is compared.
     """
 
     def __init__(
@@ -54,7 +57,12 @@ class SoundTask:
         self.config, self.data, self.device = config, config.data, device
         self.field: SoundFieldConfig = config.model.field
         self.window = config.model.backbone.window
-        self.train_sounds = train_sounds
+        if self.field.stretch < FFT_SIZES[-1]:
+            raise ValueError(
+                f"stretches of at least {FFT_SIZES[-1]} samples expected, for the longest "
+                f"spectrum of the score, got model.field.stretch={self.field.stretch}"
+            )
+        self.train_sounds = train_sounds.to(device)
         self.places = stretch_samples(config.model).to(device)
         self.seconds = stretch_seconds(self.field).to(device)
         self.val_windows = draw_windows(
@@ -86,7 +94,7 @@ class SoundTask:
 
     def loss(
         self, model: HyperModel, *, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Objective of random windows, and what else is worth a look, as scalars.
 
         The encoder has read the whole window; the field, which costs as much, is evaluated on
@@ -105,8 +113,8 @@ class SoundTask:
         half = self.config.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             params = model.encode(windows)
-        chosen = torch.randperm(len(self.places), generator=generator)[: data.stretches]
-        chosen = chosen.to(self.device)
+        order = torch.randperm(len(self.places), generator=generator, device=self.device)
+        chosen = order[: data.stretches]
         target = windows[:, self.places[chosen]].flatten(0, 1)
         estimate = self._listen(params, chosen=chosen)
         loss = waveform_loss(estimate, target, scale=self.field.scale)

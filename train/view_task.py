@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from hyperdemo.model import HyperModel, to_pixels
@@ -59,7 +60,7 @@ class ViewTask:
 
     def loss(
         self, model: HyperModel, *, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Objective of a random batch, and what else is worth a look, as scalars."""
         data = self.data
         batch = draw_batch(

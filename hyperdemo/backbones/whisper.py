@@ -127,10 +127,9 @@ class WhisperEncoder(nn.Module):
     def n_blocks(self) -> int:
         return len(self.blocks)
 
-    def clock(self, k: int) -> Float[Tensor, "k d"]:
-        """Whisper's own positions of the middles of k equal parts of a window."""
-        part = self.config.window / k / MEL_TOKEN
-        return sinusoids(k, self.dim, step=part, start=part / 2)
+    def clock(self, k: int, *, first: float, step: float) -> Float[Tensor, "k d"]:
+        """Whisper's own positions of the samples first, first + step, … of a window."""
+        return sinusoids(k, self.dim, step=step / MEL_TOKEN, start=first / MEL_TOKEN)
 
     def new_parameters(self) -> list[nn.Parameter]:
         """The parameters that no pretrained file holds: those of the raw tokens, if any."""
@@ -220,7 +219,9 @@ def build_whisper(
 
 
 def _open_stem(encoder: WhisperEncoder) -> None:
-    """Let the random convolutions keep the energy of what they read, through GELUs that halve it.
+    """Let the random convolutions keep the loudness of what they read.
+
+    Of inputs as small as these a GELU passes half the amplitude, hence the gain of 2.
 
     At torch's default the mel tokens are a tenth as loud as the pretrained stem makes them, under
     positions as loud as ever; a short comparison would then flatter the pretrained weights.

@@ -26,10 +26,7 @@ def angular_frequencies(config: SoundFieldConfig) -> Float[Tensor, " f"]:
 def encode_time(
     config: SoundFieldConfig, seconds: Float[Tensor, "b n"]
 ) -> Float[Tensor, "b n e"]:
-    """Time as a fraction of the stretch, then sines, then cosines: e = 1 + 2·n_freqs.
-
-    Rows have about the energy of independent unit inputs, so that nothing need be rescaled.
-    """
+    """Time in [-1, 1] over the stretch, then sines, then cosines: e = 1 + 2·n_freqs."""
     freqs = angular_frequencies(config).to(seconds)
     angles = seconds[..., None] * freqs
     share = seconds[..., None] * (2.0 / config.stretch_s)

@@ -292,7 +292,8 @@ def test_a_random_stem_is_about_as_loud_as_the_pretrained_one():
     assert 0.2 < content.square().mean().sqrt() < 0.9
 
 
-def test_the_clock_tells_the_middles_of_equal_parts():
-    """In units of mel tokens: four parts of 2560 samples have their middles at 1, 3, 5 and 7."""
+def test_the_clock_is_that_of_the_mel_tokens():
+    """One each 320 samples."""
     encoder = WhisperEncoder(config(window=2560, patch=320))
-    torch.testing.assert_close(encoder.clock(4), encoder.positional_embedding[1:8:2])
+    clock = encoder.clock(3, first=640.0, step=960.0)
+    torch.testing.assert_close(clock, encoder.positional_embedding[2:9:3])

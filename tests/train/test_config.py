@@ -103,5 +103,7 @@ def test_the_model_decides_what_data_it_learns_from():
     config = TrainConfig.from_dict({"model": {"task": "audio"}, "data": {"stretches": 3}})
     assert config.data == SoundData(stretches=3) and config.model.task == "audio"
     assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    with pytest.raises(ValueError, match="at most the 16 stretches of a window, got 17"):
+        TrainConfig(model=config.model, data=SoundData(stretches=17))
     with pytest.raises(ValueError, match="the audio task takes SoundData as its data"):
         TrainConfig(model=config.model)

@@ -108,3 +108,16 @@ def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path):
     torch.testing.assert_close(
         dict(resumed.average.state_dict()), dict(straight.average.state_dict()), rtol=0, atol=0
     )
+
+
+def test_stretches_too_short_for_the_score_are_refused_before_the_first_step():
+    field = dataclasses.replace(tiny.SOUND, stretch=900, overlap=0)
+    config = config_of(model=tiny.sound_config(init="scratch", field=field))
+    with pytest.raises(ValueError, match="at least 1024 samples expected, .*got .*stretch=900"):
+        task_of(config, tones(200))
+
+
+def test_a_step_on_a_gpu(gpu, tmp_path):
+    task = SoundTask(config_of(), tones(200), tones(200), device=gpu)
+    state = train(config_of(steps=2), task, out=tmp_path, device=gpu)
+    assert state.step == 2
