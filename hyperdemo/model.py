@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from hyperdemo.backbones import build_encoder
@@ -47,19 +47,25 @@ class HyperModel(nn.Module):
         hop = float(field.stretch - field.overlap)
         return self.encoder.clock(k, first=field.stretch / 2, step=hop)
 
-    def encode(self, media: Float[Tensor, "b ..."]) -> InrParams:
+    def encode(
+        self, media: Float[Tensor, "b ..."], *, stretches: Int[Tensor, " c"] | None = None
+    ) -> InrParams:
         """Write the weights of one INR for each picture, or each stretch of each sound.
 
         Args:
             media: RGB pictures `[b, 3, h, w]` in [0, 1], framed by `hyperdemo.preprocess` at the
                 encoder's size; or waveforms `[b, s]` at 16 kHz in [-1, 1], as long as its window.
+            stretches: which of the k stretches of each window to write; all if not given.
 
         Returns:
             Weights of b·k INRs, in float32 whatever the precision of the encoder: one a picture,
-            or those of a window's k stretches in a row.
+            or those of a window's k stretches, or of the chosen ones, in a row.
         """
         tokens = self.heads.weight_tokens().expand(len(media), -1, -1)
         encoded = self.encoder(media, tokens, prompts=self.prompts)
+        if stretches is not None:
+            by_stretch = encoded.unflatten(1, (self.config.n_stretches, -1))
+            encoded = by_stretch[:, stretches].flatten(1, 2)
         with torch.autocast(encoded.device.type, enabled=False):
             return self.heads(encoded.float())
 

@@ -149,5 +149,8 @@ def test_each_stretch_of_each_sound_has_a_network_of_its_own():
     assert len(together) == 2 * tiny.sound_config().n_stretches == 8
     alone = model.encode(sounds()[1:])
     torch.testing.assert_close(alone.weights[0], together.weights[0][4:], atol=1e-5, rtol=1e-4)
+    some = model.encode(sounds(), stretches=torch.tensor([3, 0]))
+    torch.testing.assert_close(some.weights[0], together.weights[0][[3, 0, 7, 4]])
+    torch.testing.assert_close(some.weights[2], together.weights[2][[3, 0, 7, 4]])
     flat = together.weights[0].flatten(1)
     assert (torch.cdist(flat, flat) + torch.eye(8)).min() > 1e-3

@@ -97,8 +97,8 @@ class SoundTask:
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Objective of random windows, and what else is worth a look, as scalars.
 
-        The encoder has read the whole window; the field, which costs as much, is evaluated on
-        `data.stretches` of its stretches, drawn anew for each step.
+        The encoder reads whole windows; heads and field, which cost as much, are run for
+        `data.stretches` of the stretches, drawn anew for each step.
         """
         data = self.data
         windows = draw_windows(
@@ -109,26 +109,20 @@ class SoundTask:
             flip=data.flip,
             generator=generator,
         )
-        windows = windows.to(self.device)
-        half = self.config.precision == "bf16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            params = model.encode(windows)
         order = torch.randperm(len(self.places), generator=generator, device=self.device)
         chosen = order[: data.stretches]
+        half = self.config.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            params = model.encode(windows, stretches=chosen)
         target = windows[:, self.places[chosen]].flatten(0, 1)
-        estimate = self._listen(params, chosen=chosen)
+        estimate = self._listen(params)
         loss = waveform_loss(estimate, target, scale=self.field.scale)
         if data.spectral_weight:
             loss = loss + data.spectral_weight * spectral_loss(estimate, target)
         return loss, {"snr": _snr(estimate.detach(), target).mean()}
 
-    def _listen(
-        self, params: InrParams, *, chosen: Tensor | None = None
-    ) -> Float[Tensor, "b n"]:
-        """Waveforms of all INRs, or of the chosen stretches of each window."""
-        if chosen is not None:
-            first = torch.arange(0, len(params), len(self.places), device=chosen.device)
-            params = params.select((first[:, None] + chosen).flatten())
+    def _listen(self, params: InrParams) -> Float[Tensor, "b n"]:
+        """Waveforms of all INRs."""
         return sound(self.field, params, self.seconds.expand(len(params), -1))
 
     @torch.no_grad()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -49,12 +49,6 @@ class InrParams:
         index = range(len(self))[index]
         keep = slice(index, index + 1)
         return InrParams(tuple(w[keep] for w in self.weights), tuple(b[keep] for b in self.biases))
-
-    def select(self, indices: Int[Tensor, " k"]) -> InrParams:
-        """Some INRs of the batch, in the order of their indices."""
-        return InrParams(
-            tuple(w[indices] for w in self.weights), tuple(b[indices] for b in self.biases)
-        )
 
     def to(self, device: torch.device | str, *, dtype: torch.dtype | None = None) -> InrParams:
         return InrParams(

@@ -79,12 +79,3 @@ def test_it_is_a_value():
 def test_a_value_s_promised_types_are_checked_in_tests():
     with pytest.raises(TypeCheckError, match="weights"):
         InrParams((W1.long(), W2), (B1, B2))
-
-
-def test_selected_are_those_asked_for_in_that_order():
-    params = tiny.params(batch=4)
-    chosen = params.select(torch.tensor([2, 0, 2]))
-    assert len(chosen) == 3
-    for place, index in enumerate((2, 0, 2)):
-        for name, tensor in chosen[place].tensors().items():
-            assert torch.equal(tensor, params[index].tensors()[name])
