@@ -80,6 +80,16 @@ def test_it_is_saved_on_the_way(views, tmp_path, monkeypatch):
     assert saved == [(1, "state.pt"), (2, "state.pt"), (3, "state.pt"), (3, "state.pt")]
 
 
+def test_a_refused_run_leaves_the_facts_of_the_one_that_is_there(views, tmp_path):
+    config = scenes.train_config(steps=1)
+    task = scenes.task_of(config, views)
+    train(config, task, out=tmp_path, device=CPU, facts={"git": "mine"})
+    other = scenes.train_config(steps=1, seed=5)
+    with pytest.raises(ValueError, match="other values of seed"):
+        train(other, task, out=tmp_path, device=CPU, facts={"git": "theirs"})
+    assert json.loads((tmp_path / "run.json").read_text()) == {"git": "mine"}
+
+
 def test_only_what_may_train_moves(views, tmp_path):
     model = tiny.model_config(adapt="prompt", n_prompts=2)
     with pytest.MonkeyPatch.context() as patch:
