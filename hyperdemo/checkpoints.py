@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from hyperdemo.config import ModelConfig
 from hyperdemo.model import HyperModel
 
-FORMAT = "hyperdemo-view-1"
+FORMATS = {"view": "hyperdemo-view-1", "audio": "hyperdemo-audio-1"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class LoadedModel:
     """A checkpoint in memory, ready to encode.
 
     Attributes:
-        name: name of the checkpoint, such as "view-foundation".
+        name: name of the checkpoint, such as "view-foundation" or "audio-scratch".
         model: in evaluation mode, in float32, without gradients.
         facts: what is known of it: training budget, metrics, provenance.
     """
@@ -55,9 +55,10 @@ def save_checkpoint(
     broken = [key for key, t in tensors.items() if not torch.isfinite(t).all()]
     if broken:
         raise ValueError(f"weights that float16 cannot hold: {', '.join(broken)}")
-    description = {"format": FORMAT, "model": model.config.to_dict(), **facts}
+    kind = FORMATS[model.config.task]
+    description = {"format": kind, "model": model.config.to_dict(), **facts}
     path = directory / f"{name}.safetensors"
-    metadata = {"format": FORMAT, "description": json.dumps(description)}
+    metadata = {"format": kind, "description": json.dumps(description)}
     save_file({k: t.contiguous() for k, t in tensors.items()}, path, metadata=metadata)
     (directory / f"{name}.json").write_text(json.dumps(description, indent=1) + "\n")
     return path
@@ -81,8 +82,9 @@ def load_checkpoint(
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged ({error}); fetch it again") from error
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} has the format {metadata.get('format')!r}, not {FORMAT!r}")
+    if metadata.get("format") not in FORMATS.values():
+        known = " or ".join(map(repr, FORMATS.values()))
+        raise ValueError(f"{path} has the format {metadata.get('format')!r}, not {known}")
     try:
         description = json.loads(metadata["description"])
         config = ModelConfig.from_dict(description["model"])

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
-from hyperdemo.inr import InrParams
+from hyperdemo.inr import InrParams, WrittenSound
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,44 @@ class MeshReady:
 
 
 @dataclass(frozen=True)
-class Done:
-    """All is rendered.
+class Heard:
+    """Consecutive samples of the resyntheses, of all models over the same time, so in step.
 
     Attributes:
-        seconds: time of each stage, "foundation.encode", "scratch.bake", "orbit", …
+        start: number of the first sample.
+        samples: of each model, at the rate that was asked for; full scale is ±1, beyond which
+            nothing holds a network back.
+    """
+
+    start: int
+    samples: Mapping[str, Float[np.ndarray, " n"]]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A hypernetwork has written the networks of a whole clip.
+
+    Attributes:
+        name: "foundation" or "scratch".
+        sound: the networks, to be evaluated at any rate.
+        seconds: time the encoding took.
+    """
+
+    name: str
+    sound: WrittenSound
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """All is rendered or synthesised.
+
+    Attributes:
+        seconds: time of each stage: "foundation.encode", "scratch.bake", "orbit", … of a view,
+            "foundation.encode", "foundation.decode", … of a sound.
     """
 
     seconds: Mapping[str, float]
 
 
-Event = Progress | Encoded | Frames | Views | MeshReady | Done
+Event = Progress | Encoded | Frames | Views | MeshReady | Heard | Written | Done

@@ -1,4 +1,4 @@
-"""Weight tokens, heads and base parameters: encoded tokens in, the weights of an INR out.
+"""Weight tokens, heads and base parameters: encoded tokens in, modulated INRs out.
 
 The paper's Eq. 1–2 (arXiv 2503.00838, after Trans-INR, arXiv 2208.02801): the encoder's outputs
 at the weight tokens are grouped by INR layer; a head a layer (LayerNorm + Linear) turns each
@@ -11,18 +11,15 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from hyperdemo.config import ModelConfig
-from hyperdemo.inr.params import InrParams
+from hyperdemo.inr.modulation import ModulatedInrs
 
 
 class WeightHeads(nn.Module):
-    """From encoded weight tokens to `InrParams`.
-
-    Token k of a layer with g tokens and o outputs gates the outputs k·o/g … (k+1)·o/g − 1.
+    """From encoded weight tokens to `ModulatedInrs`.
 
     Where one input is written as k INRs, each of a stretch of time (locality-aware modulation,
     Lee et al. 2023), all k share tokens, heads and base weights; a learned position is added to
@@ -69,17 +66,17 @@ class WeightHeads(nn.Module):
             return self.tokens
         return (self.positions[:, None] + self.tokens).flatten(0, 1)
 
-    def forward(self, encoded: Float[Tensor, "b km d"]) -> InrParams:
-        """Weights of b·k INRs, those of one input in a row, from the encoded weight tokens."""
+    def forward(self, encoded: Float[Tensor, "b km d"]) -> ModulatedInrs:
+        """b·k INRs, those of one input in a row, from the encoded weight tokens."""
         encoded = encoded.unflatten(1, (-1, len(self.tokens))).flatten(0, 1)
-        weights, start = [], 0
-        for base, head, groups in zip(self.base, self.heads, self.groups, strict=True):
-            mask = head(encoded[:, start : start + groups]).transpose(1, 2)
-            mask = mask.repeat_interleave(base.shape[1] // groups, dim=2)
-            gated = base * mask
-            last = len(weights) == len(self.base) - 1
-            unit = self.unit_output or not last
-            weights.append(F.normalize(gated, dim=1) if unit else gated)
+        masks, start = [], 0
+        for head, groups in zip(self.heads, self.groups, strict=True):
+            masks.append(head(encoded[:, start : start + groups]).transpose(1, 2))
             start += groups
-        biases = tuple(bias.expand(len(encoded), -1) for bias in self.biases)
-        return InrParams(tuple(weights), biases)
+        return ModulatedInrs(
+            base=tuple(self.base),
+            biases=tuple(self.biases),
+            masks=tuple(masks),
+            gains=encoded.new_ones(len(encoded)),
+            unit_output=self.unit_output,
+        )

@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from hyperdemo.backbones import build_encoder
 from hyperdemo.config import ModelConfig
 from hyperdemo.hypernet import WeightHeads
-from hyperdemo.inr import InrParams
+from hyperdemo.inr import InrParams, ModulatedInrs
+
+LOUDNESS_RMS = 0.1
+"""RMS at which the encoder hears a window of sound, that of speech at -20 dB of full scale."""
 
 
 class HyperModel(nn.Module):
@@ -50,7 +53,16 @@ class HyperModel(nn.Module):
     def encode(
         self, media: Float[Tensor, "b ..."], *, stretches: Int[Tensor, " c"] | None = None
     ) -> InrParams:
-        """Write the weights of one INR for each picture, or each stretch of each sound.
+        """The weights of one INR for each picture, or each stretch of each sound: see `write`."""
+        return self.write(media, stretches=stretches).params()
+
+    def write(
+        self, media: Float[Tensor, "b ..."], *, stretches: Int[Tensor, " c"] | None = None
+    ) -> ModulatedInrs:
+        """Write one INR for each picture, or each stretch of each sound.
+
+        The encoder hears every window of sound equally loud, and the INRs get its loudness back
+        as a gain: twice the sound is twice the answer.
 
         Args:
             media: RGB pictures `[b, 3, h, w]` in [0, 1], framed by `hyperdemo.preprocess` at the
@@ -58,16 +70,22 @@ class HyperModel(nn.Module):
             stretches: which of the k stretches of each window to write; all if not given.
 
         Returns:
-            Weights of b·k INRs, in float32 whatever the precision of the encoder: one a picture,
-            or those of a window's k stretches, or of the chosen ones, in a row.
+            b·k INRs, in float32 whatever the precision of the encoder: one a picture, or those of
+            a window's k stretches, or of the chosen ones, in a row.
         """
+        gains = None
+        if self.config.task == "audio":
+            media, gains = at_one_loudness(media)
         tokens = self.heads.weight_tokens().expand(len(media), -1, -1)
         encoded = self.encoder(media, tokens, prompts=self.prompts)
         if stretches is not None:
             by_stretch = encoded.unflatten(1, (self.config.n_stretches, -1))
             encoded = by_stretch[:, stretches].flatten(1, 2)
         with torch.autocast(encoded.device.type, enabled=False):
-            return self.heads(encoded.float())
+            written = self.heads(encoded.float())
+        if gains is not None:
+            written = written.louder(gains.repeat_interleave(len(written) // len(gains)))
+        return written
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """Trainable parameters of the encoder, and those that every variant learns anew."""
@@ -90,3 +108,15 @@ def to_pixels(
 ) -> Float[Tensor, "b 3 h w"]:
     """Framed uint8 pictures `[b, h, w, 3]` as the encoder's input in [0, 1]."""
     return framed.to(device).permute(0, 3, 1, 2).float() / 255
+
+
+def at_one_loudness(
+    windows: Float[Tensor, "b s"],
+) -> tuple[Float[Tensor, "b s"], Float[Tensor, " b"]]:
+    """Windows of sound at an RMS of 0.1 (-20 dB of full scale), and what gives theirs back.
+
+    What is softer than -80 dB is silence, and is not made louder than 60 dB allow.
+    """
+    level = windows.square().mean(1).sqrt().clamp_min(1e-4)
+    gains = level / LOUDNESS_RMS
+    return windows / gains[:, None], gains

@@ -63,7 +63,7 @@ def test_agrees_with_the_equations_written_out(n_groups):
     config = ModelConfig(field=CONFIG.field, n_groups=n_groups)
     made = heads(config)
     encoded = torch.randn(2, sum(config.groups), DIM)
-    params = made(encoded)
+    params = made(encoded).params()
     for index in range(2):
         weights, biases = inr_by_hand(made, config, encoded[index].double().tolist())
         for layer, (w, b) in enumerate(zip(weights, biases, strict=True)):
@@ -74,17 +74,17 @@ def test_agrees_with_the_equations_written_out(n_groups):
 
 
 def test_every_column_has_unit_norm():
-    params = heads()(10 * torch.randn(3, sum(CONFIG.groups), DIM))
+    params = heads()(10 * torch.randn(3, sum(CONFIG.groups), DIM)).params()
     for weight in params.weights:
         torch.testing.assert_close(weight.norm(dim=1), torch.ones(3, weight.shape[2]))
 
 
 def test_a_token_gates_its_own_group_of_outputs_and_no_other():
     made, encoded = heads(), torch.randn(1, sum(CONFIG.groups), DIM)
-    before = made(encoded).weights
+    before = made(encoded).params().weights
     changed = encoded.clone()
     changed[0, 4 + 2] += torch.randn(DIM)  # the third of the second layer's four tokens
-    after = made(changed).weights
+    after = made(changed).params().weights
     torch.testing.assert_close(after[0], before[0])
     torch.testing.assert_close(after[2], before[2])
     moved = (after[1] - before[1]).abs().amax(dim=1)[0] > 1e-6
@@ -92,7 +92,7 @@ def test_a_token_gates_its_own_group_of_outputs_and_no_other():
 
 
 def test_biases_are_shared_by_all_pictures():
-    params = heads()(torch.randn(3, sum(CONFIG.groups), DIM))
+    params = heads()(torch.randn(3, sum(CONFIG.groups), DIM)).params()
     for bias in params.biases:
         torch.testing.assert_close(bias[0], bias[2], rtol=0, atol=0)
 
@@ -104,7 +104,9 @@ def test_starts_as_a_thin_haze_close_to_the_base():
     with torch.no_grad():
         for head in made.heads:
             head[1].weight.zero_()
-    for weight, base in zip(made(torch.randn(1, 12, DIM)).weights, made.base, strict=True):
+    for weight, base in zip(
+        made(torch.randn(1, 12, DIM)).params().weights, made.base, strict=True
+    ):
         torch.testing.assert_close(weight[0], base / base.norm(dim=0))
 
 
@@ -129,7 +131,7 @@ def test_gradient_by_finite_differences():
     own = [made.base[0], made.heads[0][1].weight, made.heads[1][0].weight, made.biases[1]]
 
     def written(encoded, *_):
-        params = made(encoded)
+        params = made(encoded).params()
         return (*params.weights, *params.biases)
 
     assert torch.autograd.gradcheck(written, (encoded, *own))
@@ -140,14 +142,14 @@ def test_stretches_share_heads_and_differ_by_their_tokens(unit_output):
     field = SoundFieldConfig(
         stretch=1200, overlap=400, width=8, depth=3, n_freqs=2, unit_output=unit_output
     )
-    backbone = dataclasses.replace(tiny.WHISPER, window=2800)
+    backbone = dataclasses.replace(tiny.WHISPER, window=2800, tied=False, patch=400)
     config = ModelConfig(backbone=backbone, field=field, n_groups=4)
     clock = torch.randn(3, DIM)
     made = WeightHeads(DIM, config, clock=clock)
     assert made.weight_tokens().shape == (27, DIM)
     torch.testing.assert_close(made.weight_tokens()[9:18], made.tokens + clock[1])
     encoded = torch.randn(2, 27, DIM)
-    params = made(encoded)
+    params = made(encoded).params()
     assert len(params) == 6
     for which in range(6):
         own = encoded[which // 3, 9 * (which % 3) : 9 * (which % 3) + 9].double().tolist()

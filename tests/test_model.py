@@ -3,7 +3,8 @@ import torch
 from safetensors.torch import save_file
 
 from hyperdemo.backbones import build_vit
-from hyperdemo.model import HyperModel, to_pixels
+from hyperdemo.inr import sound_of_stretches
+from hyperdemo.model import HyperModel, at_one_loudness, to_pixels
 from tests import tiny
 
 # Tokens, then base weights, biases and heads (LayerNorm + Linear) of each layer, by hand for
@@ -114,13 +115,13 @@ def test_pixels_by_hand():
 
 def sounds(batch=2):
     generator = torch.Generator().manual_seed(4)
-    return 0.1 * torch.randn(batch, 3600, generator=generator)
+    return 0.1 * torch.randn(batch, 3280, generator=generator)
 
 
 @pytest.mark.parametrize("adapt", ["full", "frozen", "prompt"])
 def test_what_no_file_holds_trains_in_every_variant_of_sound(adapt):
     model = tiny.sound_model(adapt=adapt, n_prompts=5)
-    raw = {"encoder.patch_embed.weight", "encoder.patch_embed.bias", "encoder.patch_position"}
+    raw = {"encoder.patch_embed.weight", "encoder.patch_embed.bias"}
     encoder, own = model.parameter_groups()
     names = {id(p): name for name, p in model.named_parameters()}
     assert raw <= {names[id(p)] for p in own}
@@ -137,7 +138,7 @@ def test_what_no_file_holds_trains_in_every_variant_of_sound(adapt):
 
 def test_positions_of_stretches_start_at_their_middles():
     model = HyperModel(tiny.sound_config())
-    middles = torch.tensor([600.0, 1400.0, 2200.0, 3000.0]) / 320  # in mel tokens
+    middles = (240 + 400 * torch.arange(8.0)) / 320  # in mel tokens
     first = model.heads.positions[:, 0].detach()  # the fastest sine, of one radian a token
     torch.testing.assert_close(first, middles.sin(), atol=1e-5, rtol=0)
     assert HyperModel(tiny.model_config()).heads.positions is None
@@ -146,11 +147,26 @@ def test_positions_of_stretches_start_at_their_middles():
 def test_each_stretch_of_each_sound_has_a_network_of_its_own():
     model = tiny.sound_model()
     together = model.encode(sounds())
-    assert len(together) == 2 * tiny.sound_config().n_stretches == 8
+    assert len(together) == 2 * tiny.sound_config().n_stretches == 16
     alone = model.encode(sounds()[1:])
-    torch.testing.assert_close(alone.weights[0], together.weights[0][4:], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(alone.weights[0], together.weights[0][8:], atol=1e-5, rtol=1e-4)
     some = model.encode(sounds(), stretches=torch.tensor([3, 0]))
-    torch.testing.assert_close(some.weights[0], together.weights[0][[3, 0, 7, 4]])
-    torch.testing.assert_close(some.weights[2], together.weights[2][[3, 0, 7, 4]])
+    torch.testing.assert_close(some.weights[0], together.weights[0][[3, 0, 11, 8]])
+    torch.testing.assert_close(some.weights[2], together.weights[2][[3, 0, 11, 8]])
     flat = together.weights[0].flatten(1)
-    assert (torch.cdist(flat, flat) + torch.eye(8)).min() > 1e-3
+    assert (torch.cdist(flat, flat) + torch.eye(16)).min() > 1e-3
+
+
+def test_twice_the_sound_is_twice_the_answer():
+    model, places = tiny.sound_model(), dict(n_stretches=8)
+    loud = sound_of_stretches(tiny.SOUND, model.encode(sounds()), **places)
+    for factor in (0.01, 2.0):
+        other = sound_of_stretches(tiny.SOUND, model.encode(factor * sounds()), **places)
+        torch.testing.assert_close(other, factor * loud, rtol=1e-3, atol=1e-6 * factor)
+    windows, gains = at_one_loudness(sounds() * torch.tensor([[1.0], [3.0]]))
+    torch.testing.assert_close(windows.square().mean(1), torch.full((2,), 0.01))
+    torch.testing.assert_close(gains[1] / gains[0], torch.tensor(3.0), rtol=0.05, atol=0)
+    silence, _ = at_one_loudness(torch.zeros(1, 50))
+    assert not silence.any()  # and is not divided by nothing
+    answer = sound_of_stretches(tiny.SOUND, model.encode(torch.zeros(1, 3280)), **places)
+    assert answer.abs().max() < 1e-3 * loud.abs().max() * 10

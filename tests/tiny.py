@@ -19,9 +19,9 @@ from hyperdemo.model import HyperModel
 BACKBONE = BackboneConfig(image_size=28, overrides=dict(depth=2, embed_dim=48, num_heads=3))
 FIELD = FieldConfig(width=16, depth=3, n_freqs=4)
 WHISPER = WhisperConfig(
-    dim=24, n_heads=3, n_blocks=2, n_mels=8, max_frames=20, window=3600, patch=400
+    dim=24, n_heads=3, n_blocks=2, n_mels=8, max_frames=20, window=3280, patch=480, patch_hop=400
 )
-SOUND = SoundFieldConfig(stretch=1200, overlap=400, width=16, depth=3, n_freqs=8)
+SOUND = SoundFieldConfig(stretch=480, overlap=80, width=16, depth=3, n_freqs=8)
 
 
 def model_config(**changes):

@@ -67,24 +67,21 @@ class SoundData:
     Attributes:
         speech_dir: decoded speech, see `train.speech`.
         splits_file: which prompt belongs to which split.
-        stretches: stretches of a window that the error is taken over in a step.
+        stretches: consecutive stretches of a window that the error is taken over in a step.
         spectral_weight: weight of the multi-resolution STFT error beside that of the waveform.
-        gain_db: windows are made louder or softer by up to as much.
         flip: share of the windows of a step with their polarity reversed.
     """
 
     speech_dir: str = "data/speech"
     splits_file: str = "train/speech_splits.json"
-    stretches: int = 16
+    stretches: int = 40
     spectral_weight: float = 0.1
-    gain_db: float = 6.0
     flip: float = 0.5
 
     def __post_init__(self) -> None:
         _at_least_one("stretches", self.stretches)
-        for name in ("spectral_weight", "gain_db"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.spectral_weight < 0:
+            raise ValueError(f"spectral_weight must not be negative, got {self.spectral_weight}")
         if not 0 <= self.flip <= 1:
             raise ValueError(f"flip must lie in [0, 1], got {self.flip}")
 

@@ -62,23 +62,6 @@ class SoundSet:
         return self.samples[start : start + int(self.lengths[index])].float() / FULL_SCALE
 
 
-@dataclass(frozen=True)
-class WindowSet:
-    """Consecutive windows of sounds.
-
-    Attributes:
-        samples: in [-1, 1), zero past the end of a sound.
-        sounds: index of the sound that each window is of.
-        starts: where each begins in its sound, in samples.
-        lengths: samples of each that are the sound's own.
-    """
-
-    samples: Float[Tensor, "m window"]
-    sounds: Int[Tensor, " m"]
-    starts: Int[Tensor, " m"]
-    lengths: Int[Tensor, " m"]
-
-
 def _join(ids: Sequence[str], sounds: Sequence[np.ndarray], texts: Sequence[str]) -> SoundSet:
     empty = [name for name, samples in zip(ids, sounds, strict=True) if not len(samples)]
     if empty or not ids:
@@ -174,7 +157,6 @@ def draw_windows(
     count: int,
     window: int,
     generator: torch.Generator,
-    gain_db: float = 0.0,
     flip: float = 0.0,
     min_rms: float = MIN_RMS,
 ) -> Float[Tensor, "count window"]:
@@ -189,8 +171,6 @@ def draw_windows(
         count: windows.
         window: samples of each.
         generator: on the sounds' device; all that is random comes from it.
-        gain_db: each window is made louder or softer by up to so many dB, all equally likely, but
-            never so loud that it would clip.
         flip: share of the windows with their sign turned, which no ear can tell.
         min_rms: of a window with its padding, full scale being 1; 0 takes whatever comes.
 
@@ -200,10 +180,10 @@ def draw_windows(
     Raises:
         ValueError: a number is out of range.
     """
-    if min(count, window) < 1 or gain_db < 0 or not 0 <= flip <= 1 or min_rms < 0:
+    if min(count, window) < 1 or not 0 <= flip <= 1 or min_rms < 0:
         raise ValueError(
-            "expected count and window of at least 1, gain_db and min_rms of at least 0 and flip "
-            f"from 0 to 1, got {count=}, {window=}, {gain_db=}, {min_rms=}, {flip=}"
+            "expected count and window of at least 1, min_rms of at least 0 and flip from 0 to 1, "
+            f"got {count=}, {window=}, {min_rms=}, {flip=}"
         )
     device = sounds.samples.device
     drawn = _draw(sounds, count, window, generator)
@@ -213,15 +193,9 @@ def draw_windows(
             break
         drawn[quiet] = _draw(sounds, int(quiet.sum()), window, generator)
 
-    def uniform() -> Float[Tensor, "count 1"]:
-        return torch.rand(count, 1, device=device, generator=generator)
-
-    if gain_db:
-        gain = 10 ** (gain_db * (2 * uniform() - 1) / 20)
-        peak = drawn.abs().amax(1, keepdim=True).clamp_min(1 / FULL_SCALE)
-        drawn = drawn * torch.minimum(gain, 1 / peak)
     if flip:
-        drawn = torch.where(uniform() < flip, -drawn, drawn)
+        turned = torch.rand(count, 1, device=device, generator=generator) < flip
+        drawn = torch.where(turned, -drawn, drawn)
     return drawn
 
 
@@ -258,36 +232,23 @@ def _cut(
     return cut.div_(FULL_SCALE)
 
 
-def every_window(sounds: SoundSet, *, window: int) -> tuple[Float[Tensor, "m window"], list[int]]:
-    """All windows of every sound side by side, and for each the index of its sound.
+def every_window(sounds: SoundSet, *, window: int) -> Float[Tensor, "m window"]:
+    """All windows of every sound side by side, in order.
 
     Args:
         sounds: what to cut.
         window: samples of each window; the last one of a sound is filled up with zeros.
 
+    Returns:
+        Samples in [-1, 1).
+
     Raises:
         ValueError: the window is shorter than a sample.
     """
-    cut = cut_windows(sounds, window=window, hop=window)
-    return cut.samples, cut.sounds.tolist()
-
-
-def cut_windows(sounds: SoundSet, *, window: int, hop: int) -> WindowSet:
-    """All windows of every sound, in order, begun every `hop` samples until its end is covered.
-
-    Args:
-        sounds: what to cut.
-        window: samples of each window.
-        hop: from one beginning to the next; smaller than the window where they are to overlap.
-
-    Raises:
-        ValueError: the hop is not from 1 to the window, so that samples would be left out.
-    """
-    if not 1 <= hop <= window:
-        raise ValueError(f"expected a hop from 1 to the window, got {hop=}, {window=}")
-    counts = (sounds.lengths - window).clamp_min(0).add(hop - 1).div(hop, rounding_mode="floor") + 1
+    if window < 1:
+        raise ValueError(f"expected a window of at least one sample, got {window=}")
+    counts = (sounds.lengths + window - 1).div(window, rounding_mode="floor")
     index = torch.arange(len(sounds), device=counts.device).repeat_interleave(counts)
     first = (counts.cumsum(0) - counts)[index]
-    starts = (torch.arange(len(index), device=counts.device) - first) * hop
-    lengths = (sounds.lengths[index] - starts).clamp_max(window)
-    return WindowSet(_cut(sounds, index, starts, window), index, starts, lengths)
+    starts = (torch.arange(len(index), device=counts.device) - first) * window
+    return _cut(sounds, index, starts, window)

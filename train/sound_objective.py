@@ -12,11 +12,19 @@ FFT_SIZES = (256, 512, 1024)  # 16, 32 and 64 ms at 16 kHz; hops are a quarter o
 _FLOOR = 3e-4
 
 
+# Windows softer than this, -50 dB of full scale, count as if they were as loud.
+_QUIET_RMS = 10 ** (-50 / 20)
+
+
 def waveform_loss(
-    estimate: Float[Tensor, "b n"], target: Float[Tensor, "b n"], *, scale: float
+    estimate: Float[Tensor, "b n"], target: Float[Tensor, "b n"]
 ) -> Float[Tensor, ""]:
-    """Mean squared error in units of `scale`, the amplitude that counts as ordinary."""
-    return ((estimate - target) / scale).square().mean()
+    """Energy of the error relative to that of the sound, averaged over sounds.
+
+    Relative, so that soft speech counts as much as loud speech: both are heard.
+    """
+    energy = target.square().mean(1).clamp_min(_QUIET_RMS**2)
+    return ((estimate - target).square().mean(1) / energy).mean()
 
 
 def spectral_loss(

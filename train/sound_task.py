@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from hyperdemo.config import SAMPLE_RATE_HZ, ModelConfig, SoundFieldConfig
-from hyperdemo.inr import InrParams, sound
+from hyperdemo.config import SAMPLE_RATE_HZ, SoundFieldConfig
+from hyperdemo.inr import sound_of_stretches
+from hyperdemo.metrics import stoi
 from hyperdemo.model import HyperModel
 from train.config import SoundData, TrainConfig
 from train.data import some_of
@@ -16,19 +17,6 @@ from train.sound_objective import FFT_SIZES, spectral_loss, waveform_loss
 from train.speech_splits import read_speech_split
 
 N_SCORED = 48  # validation windows, the same for every run
-
-
-def stretch_samples(config: ModelConfig) -> Int[Tensor, "k n"]:
-    """Which samples of a window each of its k stretches holds."""
-    field = config.field
-    starts = torch.arange(config.n_stretches) * (field.stretch - field.overlap)
-    return starts[:, None] + torch.arange(field.stretch)
-
-
-def stretch_seconds(config: SoundFieldConfig) -> Float[Tensor, " n"]:
-    """Times of a stretch's samples in seconds from its middle, which lies between two samples."""
-    n = config.stretch
-    return (torch.arange(n) + 0.5 - n / 2) / SAMPLE_RATE_HZ
 
 
 class SoundTask:
@@ -57,14 +45,15 @@ class SoundTask:
         self.config, self.data, self.device = config, config.data, device
         self.field: SoundFieldConfig = config.model.field
         self.window = config.model.backbone.window
-        if self.field.stretch < FFT_SIZES[-1]:
+        self.n_stretches = config.model.n_stretches
+        self.hop = self.field.stretch - self.field.overlap
+        run = self.data.stretches * self.hop + self.field.overlap
+        if run < FFT_SIZES[-1]:
             raise ValueError(
-                f"stretches of at least {FFT_SIZES[-1]} samples expected, for the longest "
-                f"spectrum of the score, got model.field.stretch={self.field.stretch}"
+                f"at least {FFT_SIZES[-1]} samples a step expected, for the longest spectrum of "
+                f"the loss, got {run} with data.stretches={self.data.stretches}"
             )
         self.train_sounds = train_sounds.to(device)
-        self.places = stretch_samples(config.model).to(device)
-        self.seconds = stretch_seconds(self.field).to(device)
         self.val_windows = draw_windows(
             val_sounds,
             count=N_SCORED,
@@ -97,48 +86,50 @@ class SoundTask:
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Objective of random windows, and what else is worth a look, as scalars.
 
-        The encoder reads whole windows; heads and field, which cost as much, are run for
-        `data.stretches` of the stretches, drawn anew for each step.
+        The encoder reads whole windows; heads and field are run for `data.stretches` consecutive
+        stretches, drawn anew for each step.
         """
         data = self.data
         windows = draw_windows(
             self.train_sounds,
             count=self.config.batch,
             window=self.window,
-            gain_db=data.gain_db,
             flip=data.flip,
             generator=generator,
         )
-        order = torch.randperm(len(self.places), generator=generator, device=self.device)
-        chosen = order[: data.stretches]
+        spare = self.n_stretches - data.stretches
+        first = int(
+            torch.randint(spare + 1, (), device=generator.device, generator=generator)
+        )
+        chosen = torch.arange(first, first + data.stretches, device=self.device)
         half = self.config.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             params = model.encode(windows, stretches=chosen)
-        target = windows[:, self.places[chosen]].flatten(0, 1)
-        estimate = self._listen(params)
-        loss = waveform_loss(estimate, target, scale=self.field.scale)
+        estimate = sound_of_stretches(self.field, params, n_stretches=data.stretches)
+        start = first * self.hop
+        target = windows[:, start : start + estimate.shape[1]]
+        loss = waveform_loss(estimate, target)
         if data.spectral_weight:
             loss = loss + data.spectral_weight * spectral_loss(estimate, target)
         return loss, {"snr": _snr(estimate.detach(), target).mean()}
 
-    def _listen(self, params: InrParams) -> Float[Tensor, "b n"]:
-        """Waveforms of all INRs."""
-        return sound(self.field, params, self.seconds.expand(len(params), -1))
-
     @torch.no_grad()
     def score(self, model: HyperModel) -> dict[str, float]:
-        """Signal-to-noise ratio in dB and spectral error on the validation windows."""
+        """Signal-to-noise ratio in dB, spectral error and STOI on the validation windows."""
         model.eval()
-        ratios, errors = [], []
+        estimates = []
         for part in self.val_windows.split(8):
-            windows = part.to(self.device)
-            target = windows[:, self.places].flatten(0, 1)
-            estimate = self._listen(model.encode(windows))
-            ratios.append(_snr(estimate, target))
-            errors.append(spectral_loss(estimate, target).repeat(len(target)))
+            params = model.encode(part.to(self.device))
+            estimates.append(
+                sound_of_stretches(self.field, params, n_stretches=self.n_stretches).cpu()
+            )
+        estimate, target = torch.cat(estimates), self.val_windows
+        # One after another: a window alone may hold too little speech for STOI.
+        heard = (w.flatten().numpy() for w in (estimate, target))
         return {
-            "val_snr": torch.cat(ratios).mean().item(),
-            "val_spectral": torch.cat(errors).mean().item(),
+            "val_snr": _snr(estimate, target).mean().item(),
+            "val_spectral": spectral_loss(estimate, target).item(),
+            "val_stoi": stoi(*heard, rate_hz=SAMPLE_RATE_HZ) or 0.0,
         }
 
 

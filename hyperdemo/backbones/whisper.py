@@ -116,12 +116,14 @@ class WhisperEncoder(nn.Module):
         So pretrained attention, which tells time by these sinusoids, finds a patch beside the mel
         tokens of the same moment.
         """
-        patch, step = self.config.patch, self.config.patch / MEL_TOKEN
+        patch, n = self.config.patch, self.config.n_patches
         self.patch_embed = nn.Linear(patch, self.dim)
         nn.init.normal_(self.patch_embed.weight, std=TOKEN_RMS / (WAVE_RMS * math.sqrt(patch)))
         nn.init.zeros_(self.patch_embed.bias)
-        table = sinusoids(self.config.n_raw_tokens, self.dim, step=step, start=step / 2)
-        self.patch_position = nn.Parameter(table)
+        if not self.config.tied:
+            self.patch_position = nn.Parameter(
+                self.clock(n, first=patch / 2, step=float(self.config.patch_hop))
+            )
 
     @property
     def n_blocks(self) -> int:
@@ -135,10 +137,11 @@ class WhisperEncoder(nn.Module):
         """The parameters that no pretrained file holds: those of the raw tokens, if any."""
         if self.config.inputs == "mel":
             return []
-        return [*self.patch_embed.parameters(), self.patch_position]
+        positions = [] if self.config.tied else [self.patch_position]
+        return [*self.patch_embed.parameters(), *positions]
 
     def embed(self, wave: Float[Tensor, "b s"]) -> Float[Tensor, "b n d"]:
-        """Mel tokens, one each 20 ms, then raw tokens, one a patch, with their positions.
+        """Mel tokens, one each 20 ms, then untied patches, all with their positions.
 
         Args:
             wave: mono at 16 kHz, in [-1, 1], s the window of the configuration.
@@ -151,15 +154,32 @@ class WhisperEncoder(nn.Module):
                 f"windows of {self.config.window} samples expected, got {wave.shape[-1]}; "
                 "cut or pad the sound"
             )
-        tokens = []
+        tokens = [wave.new_zeros(len(wave), 0, self.dim)]
         if self.config.inputs != "raw":
             frames = F.gelu(self.conv1(log_mel(wave, n_mels=self.config.n_mels)))
             mel = F.gelu(self.conv2(frames)).transpose(1, 2)
             tokens.append(mel + self.positional_embedding[: mel.shape[1]])
-        if self.config.inputs != "mel":
-            patches = wave.unflatten(1, (-1, self.config.patch))
-            tokens.append(self.patch_embed(patches) + self.patch_position)
+        if self.config.inputs != "mel" and not self.config.tied:
+            tokens.append(self.embed_patches(wave) + self.patch_position)
         return torch.cat(tokens, dim=1)
+
+    def embed_patches(self, wave: Float[Tensor, "b s"]) -> Float[Tensor, "b p d"]:
+        """A linear view of each patch of the waveform, without a position."""
+        return self.patch_embed(wave.unfold(1, self.config.patch, self.config.patch_hop))
+
+    def tie(
+        self, wave: Float[Tensor, "b s"], extra: Float[Tensor, "b m d"]
+    ) -> Float[Tensor, "b m d"]:
+        """Patches added to the extra tokens, which come in as many equal runs as there are."""
+        if self.config.inputs == "mel" or not self.config.tied:
+            return extra
+        patches = self.embed_patches(wave)
+        if extra.shape[1] % patches.shape[1]:
+            raise ValueError(
+                f"extra tokens in {patches.shape[1]} equal runs expected, one a patch, got "
+                f"{extra.shape[1]}"
+            )
+        return (extra.unflatten(1, (patches.shape[1], -1)) + patches[:, :, None]).flatten(1, 2)
 
     def forward(
         self,
@@ -172,16 +192,17 @@ class WhisperEncoder(nn.Module):
 
         Args:
             wave: mono at 16 kHz, in [-1, 1], s the window of the configuration.
-            extra: tokens appended to the sound's.
+            extra: tokens appended to the sound's; where patches are tied, in one run a patch.
             prompts: learned tokens that stand in the sequence of each of the l blocks and are
                 replaced at the next (deep visual prompt tuning, Jia et al. 2022).
 
         Raises:
-            ValueError: a window of another length, or prompts for another number of blocks.
+            ValueError: a window of another length, prompts for another number of blocks, or extra
+                tokens that the patches cannot be tied to.
         """
         if prompts is not None and len(prompts) != self.n_blocks:
             raise ValueError(f"prompts for {self.n_blocks} blocks expected, got {len(prompts)}")
-        x = torch.cat([self.embed(wave), extra], dim=1)
+        x = torch.cat([self.embed(wave), self.tie(wave, extra)], dim=1)
         length = x.shape[1]
         for index, block in enumerate(self.blocks):
             if prompts is not None:

@@ -3,7 +3,14 @@
 from hyperdemo.config.backbones import BackboneConfig, WhisperConfig
 from hyperdemo.config.fields import SAMPLE_RATE_HZ, FieldConfig, SoundFieldConfig
 from hyperdemo.config.model import ADAPTS, INITS, TASKS, Adapt, Init, ModelConfig, Task
-from hyperdemo.config.requests import CAMERA_DISTANCE, CAMERA_FOV_DEG, ViewRequest
+from hyperdemo.config.requests import (
+    CAMERA_DISTANCE,
+    CAMERA_FOV_DEG,
+    MAX_RATE_HZ,
+    MIN_RATE_HZ,
+    SoundRequest,
+    ViewRequest,
+)
 
 __all__ = [
     "ADAPTS",
@@ -14,9 +21,12 @@ __all__ = [
     "FieldConfig",
     "INITS",
     "Init",
+    "MAX_RATE_HZ",
+    "MIN_RATE_HZ",
     "ModelConfig",
     "SAMPLE_RATE_HZ",
     "SoundFieldConfig",
+    "SoundRequest",
     "TASKS",
     "Task",
     "ViewRequest",

@@ -50,9 +50,12 @@ class WhisperConfig:
         n_mels: bands of the log-mel spectrogram.
         max_frames: rows of the position table, one for each 20 ms.
         inputs: "mel" reads log-mel frames, as Whisper does; "raw" patches of the waveform, since
-            log-mel frames know no phase; "both" the two in one sequence.
+            log-mel frames know no phase; "both" the two.
+        tied: a patch is added to the weight tokens of the stretch of sound that it is, instead of
+            being a token of its own that attention must find first.
         window: samples an input has, at 16 kHz.
-        patch: samples of a raw token.
+        patch: samples of a patch.
+        patch_hop: from the start of a patch to the start of the next, at most a patch.
     """
 
     name: str = "whisper_tiny_en"
@@ -62,12 +65,14 @@ class WhisperConfig:
     n_mels: int = 80
     max_frames: int = 1500
     inputs: SoundInputs = "both"
-    window: int = 16_200
-    patch: int = 200
+    tied: bool = True
+    window: int = 16_080
+    patch: int = 480
+    patch_hop: int = 400
 
     def __post_init__(self) -> None:
         require(bool(self.name), "WhisperConfig.name is empty")
-        for name in ("n_heads", "n_blocks", "n_mels", "max_frames", "patch"):
+        for name in ("n_heads", "n_blocks", "n_mels", "max_frames", "patch", "patch_hop"):
             value = getattr(self, name)
             require(value >= 1, f"WhisperConfig.{name} must be at least 1, got {value}")
         require(
@@ -94,8 +99,14 @@ class WhisperConfig:
             )
         if self.inputs != "mel":
             require(
-                self.window >= self.patch and self.window % self.patch == 0,
-                f"window must be a multiple of patch={self.patch} samples, got {self.window}",
+                self.patch_hop <= self.patch,
+                f"patch_hop must be at most patch={self.patch}, got {self.patch_hop}: samples "
+                "between patches would not be read",
+            )
+            require(
+                self.window >= self.patch and (self.window - self.patch) % self.patch_hop == 0,
+                f"a window must hold whole patches: {self.patch} + k·{self.patch_hop} samples "
+                f"expected, got {self.window}",
             )
 
     @property
@@ -104,6 +115,6 @@ class WhisperConfig:
         return 0 if self.inputs == "raw" else (self.window + MEL_TOKEN // 2) // MEL_TOKEN
 
     @property
-    def n_raw_tokens(self) -> int:
-        """Raw tokens a window; 0 where none are read."""
-        return 0 if self.inputs == "mel" else self.window // self.patch
+    def n_patches(self) -> int:
+        """Patches of the waveform a window; 0 where none are read."""
+        return 0 if self.inputs == "mel" else 1 + (self.window - self.patch) // self.patch_hop

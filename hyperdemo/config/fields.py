@@ -92,12 +92,12 @@ class SoundFieldConfig(_Mlp):
             the hypernetwork to say how loud a stretch is, which in speech spans 40 dB.
     """
 
-    stretch: int = 1200
-    overlap: int = 200
-    width: int = 256
-    depth: int = 4
-    n_freqs: int = 128
-    min_freq_hz: float = 31.25
+    stretch: int = 480
+    overlap: int = 80
+    width: int = 64
+    depth: int = 3
+    n_freqs: int = 120
+    min_freq_hz: float = 100 / 3
     max_freq_hz: float = 4000.0
     spacing: Literal["linear", "log"] = "linear"
     scale: float = 0.1

@@ -71,6 +71,15 @@ class ModelConfig:
                 f"a window must hold whole stretches: k·{hop} + {self.field.overlap} samples "
                 f"expected, got {self.backbone.window}",
             )
+            reads = self.backbone
+            require(
+                reads.inputs == "mel"
+                or not reads.tied
+                or (reads.patch, reads.patch_hop) == (self.field.stretch, hop),
+                f"patches tied to the weight tokens must be the stretches: patch="
+                f"{self.field.stretch} and patch_hop={hop} expected, got {reads.patch} and "
+                f"{reads.patch_hop}",
+            )
 
     @property
     def n_stretches(self) -> int:

@@ -8,6 +8,9 @@ from typing import Literal
 
 from hyperdemo.config.require import require
 
+MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
+"""Rates of sound that is read or written, in samples a second."""
+
 CAMERA_DISTANCE = 3.0
 """Distance of every data-set camera from the origin, in world units (object radius 1)."""
 
@@ -56,4 +59,21 @@ class ViewRequest:
         require(
             self.pose_size is None or 16 <= self.pose_size <= 1024,
             f"pose_size must be from 16 to 1024 pixels, got {self.pose_size}",
+        )
+
+
+@dataclass(frozen=True)
+class SoundRequest:
+    """What a visitor asks of a sound.
+
+    Attributes:
+        rate_hz: samples a second of the resynthesis; None for the clip's own rate.
+    """
+
+    rate_hz: int | None = None
+
+    def __post_init__(self) -> None:
+        require(
+            self.rate_hz is None or MIN_RATE_HZ <= self.rate_hz <= MAX_RATE_HZ,
+            f"rate_hz must be from {MIN_RATE_HZ} to {MAX_RATE_HZ}, got {self.rate_hz}",
         )

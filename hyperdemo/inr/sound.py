@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import fold
 
-from hyperdemo.config import SoundFieldConfig
+from hyperdemo.config import SAMPLE_RATE_HZ, SoundFieldConfig
 from hyperdemo.inr.mlp import check_shapes, run_mlp
 from hyperdemo.inr.params import InrParams
+from hyperdemo.preprocess.windows import WindowPlan
 
 
 def angular_frequencies(config: SoundFieldConfig) -> Float[Tensor, " f"]:
@@ -34,9 +37,9 @@ def encode_time(
 
 
 def sound(
-    config: SoundFieldConfig, params: InrParams, seconds: Float[Tensor, "b n"]
+    config: SoundFieldConfig, params: InrParams, seconds: Float[Tensor, "#b n"]
 ) -> Float[Tensor, "b n"]:
-    """Amplitudes of b waveforms, each at its own n times.
+    """Amplitudes of b waveforms, each at its own n times, or all at the same.
 
     Args:
         config: shape and scales of the field.
@@ -50,4 +53,40 @@ def sound(
         ValueError: the weights are of another shape than the configuration says.
     """
     check_shapes(params, config.layer_shapes)
-    return config.scale * run_mlp(params, encode_time(config, seconds))[..., 0]
+    encoded = encode_time(config, seconds).expand(len(params), -1, -1)
+    return config.scale * run_mlp(params, encoded)[..., 0]
+
+
+def stretch_plan(config: SoundFieldConfig, n_stretches: int) -> WindowPlan:
+    """When each of consecutive stretches starts, and how they are faded into each other."""
+    return WindowPlan(
+        n_stretches,
+        window_s=Fraction(config.stretch, SAMPLE_RATE_HZ),
+        overlap_s=Fraction(config.overlap, SAMPLE_RATE_HZ),
+    )
+
+
+def sound_of_stretches(
+    config: SoundFieldConfig, params: InrParams, *, n_stretches: int
+) -> Float[Tensor, "b n"]:
+    """Waveforms at 16 kHz of b sounds, each written as k consecutive stretches.
+
+    Args:
+        config: shape and scales of the fields.
+        params: weights of b·k fields, those of one sound in a row.
+        n_stretches: k.
+
+    Returns:
+        n = (k - 1)·(stretch - overlap) + stretch samples, faded from stretch to stretch as
+        `WindowPlan.join` does it.
+    """
+    plan = stretch_plan(config, n_stretches)
+    device = params.weights[0].device
+    seconds = plan.coordinates(0, rate_hz=SAMPLE_RATE_HZ).to(device) * (config.stretch_s / 2)
+    waves = sound(config, params, seconds[None]).unflatten(0, (-1, n_stretches))
+    waves = waves * plan.weights(rate_hz=SAMPLE_RATE_HZ).to(device)
+    # `fold` adds up what overlaps, for all sounds at once and with a gradient.
+    n, hop = plan.n_samples(rate_hz=SAMPLE_RATE_HZ), config.stretch - config.overlap
+    return fold(
+        waves.transpose(1, 2), output_size=(1, n), kernel_size=(1, config.stretch), stride=(1, hop)
+    )[:, 0, 0]

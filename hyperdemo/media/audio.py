@@ -21,8 +21,9 @@ import soxr
 from jaxtyping import Float
 from scipy.io import wavfile
 
+from hyperdemo.config import MAX_RATE_HZ, MIN_RATE_HZ
+
 DEFAULT_MAX_SECONDS = 60.0
-MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
 MAX_CHANNELS = 8  # 7.1; a minute at the highest rate then takes 369 MB
 MIN_DAMAGED_SECONDS = 0.1  # what must come out of a damaged file for it to count as sound
 MAX_PEAK = 32.0  # a float file beyond it holds integers: clipped, they would be a square wave

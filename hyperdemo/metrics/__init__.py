@@ -9,12 +9,15 @@ from hyperdemo.metrics.audio import (
     waveform_psnr,
 )
 from hyperdemo.metrics.image import perceptual_distance, psnr, ssim
+from hyperdemo.metrics.sound_scores import SoundScores, score_sound
 
 __all__ = [
+    "SoundScores",
     "log_spectral_distance",
     "perceptual_distance",
     "pesq_wb",
     "psnr",
+    "score_sound",
     "si_snr",
     "snr",
     "ssim",

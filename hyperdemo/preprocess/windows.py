@@ -228,47 +228,6 @@ class WindowJoiner:
         return samples
 
 
-def split_windows(
-    samples: Float[Tensor, " n"], *, window: int, overlap: int
-) -> Float[Tensor, "w window"]:
-    """As many windows as reach the end, one at least; zeros past it.
-
-    Args:
-        samples: any signal.
-        window, overlap: in samples, 0 <= 2 · overlap <= window; each starts window - overlap
-            after the one before.
-
-    Raises:
-        ValueError: window or overlap are out of range.
-    """
-    plan = WindowPlan.covering(len(samples), rate_hz=1, window_s=window, overlap_s=overlap)
-    return plan.split(samples, rate_hz=1)
-
-
-def crossfade_weights(
-    window: int, overlap: int, *, first: bool = False, last: bool = False
-) -> Float[Tensor, " window"]:
-    """Weight of each sample of a window in the joined signal.
-
-    Args:
-        window, overlap: in samples.
-        first, last: the window has none before it, or after it, and is not faded there.
-    """
-    plan = WindowPlan(3 - first - last, window, overlap)
-    return plan.weights(rate_hz=1)[0 if first else 1]
-
-
-def join_windows(
-    windows: Float[Tensor, "w window"], *, overlap: int, n: int
-) -> Float[Tensor, " n"]:
-    """The inverse of `split_windows`: n samples of windows that overlap by `overlap` samples.
-
-    Raises:
-        ValueError: there is no window, n is past the last one, or overlap is out of range.
-    """
-    return WindowPlan(len(windows), windows.shape[1], overlap).join(windows, rate_hz=1, n=n)
-
-
 def _checked_rate(rate_hz: int) -> int:
     if rate_hz < 1:
         raise ValueError(f"expected a rate of at least 1 Hz, got {rate_hz}")

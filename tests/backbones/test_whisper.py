@@ -15,7 +15,10 @@ ALL_INPUTS = ("mel", "raw", "both")
 
 
 def config(inputs="both", **changes):
-    small = dict(dim=12, n_heads=3, n_blocks=2, n_mels=8, max_frames=9, window=2400, patch=400)
+    small = dict(
+        dim=12, n_heads=3, n_blocks=2, n_mels=8, max_frames=9, window=2400, patch=600,
+        patch_hop=360, tied=False,
+    )  # fmt: skip
     return WhisperConfig(**small | {"inputs": inputs} | changes)
 
 
@@ -54,19 +57,27 @@ def data_tokens_by_hand(state, config, wave):
             weight, bias = state[f"conv{index}.weight"], state[f"conv{index}.bias"]
             x = gelu(convolve(weight, bias, x, stride=index))
         tokens += [row + state["positional_embedding"][k] for k, row in enumerate(x.T)]
-    if config.inputs != "mel":
-        for k in range(config.window // config.patch):
-            patch = wave[config.patch * k : config.patch * (k + 1)].double().numpy()
-            token = state["patch_embed.weight"] @ patch + state["patch_embed.bias"]
-            tokens.append(token + state["patch_position"][k])
-    return np.stack(tokens)
+    if config.inputs != "mel" and not config.tied:
+        patches = patches_by_hand(state, config, wave)
+        tokens += [patch + state["patch_position"][k] for k, patch in enumerate(patches)]
+    return np.stack(tokens) if tokens else np.zeros((0, config.dim))
+
+
+def patches_by_hand(state, config, wave):
+    starts = range(0, config.window - config.patch + 1, config.patch_hop)
+    patches = [wave[s : s + config.patch].double().numpy() for s in starts]
+    return [state["patch_embed.weight"] @ patch + state["patch_embed.bias"] for patch in patches]
 
 
 def encoder_by_hand(encoder, wave, extra, *, prompts=None):
     """All tokens of the last block, the data tokens first, for one window; float64."""
     config = encoder.config
     state = {key: value.double().numpy() for key, value in encoder.state_dict().items()}
-    x = np.concatenate([data_tokens_by_hand(state, config, wave), extra.double().numpy()])
+    extra = extra.double().numpy()
+    if config.tied and config.inputs != "mel":
+        patches = np.stack(patches_by_hand(state, config, wave))
+        extra = extra + np.repeat(patches, len(extra) // len(patches), axis=0)
+    x = np.concatenate([data_tokens_by_hand(state, config, wave), extra])
 
     def linear(name, x):
         return x @ state[f"{name}.weight"].T + state.get(f"{name}.bias", 0)
@@ -101,13 +112,28 @@ def test_extra_tokens_run_in_the_sequence_that_the_definition_makes(inputs):
     encoder, wave, extra = made(inputs), sounds(), torch.randn(2, 5, 12)
     n_data = {"mel": 8, "raw": 6, "both": 14}[inputs]  # 2400 = 15 hops, so 8 mel tokens
     assert encoder.embed(wave).shape == (2, n_data, 12)
-    assert encoder.config.n_mel_tokens + encoder.config.n_raw_tokens == n_data
+    assert encoder.config.n_mel_tokens + encoder.config.n_patches == n_data
     out = encoder(wave, extra)
     assert out.shape == (2, 5, 12) and encoder.dim == 12 and encoder.n_blocks == 2
     for index in range(2):
         by_hand = encoder_by_hand(encoder, wave[index], extra[index])[n_data:]
         torch.testing.assert_close(out[index].double(), by_hand, atol=2e-4, rtol=1e-4)
     assert (out - encoder(sounds().flip(0), extra)).abs().max() > 1e-2  # they do hear the sound
+
+
+@pytest.mark.parametrize("inputs", ["raw", "both"])
+def test_tied_patches_are_added_to_their_run_of_extra_tokens(inputs):
+    encoder, wave, extra = made(inputs, tied=True), sounds(), torch.randn(2, 12, 12)
+    n_data = {"raw": 0, "both": 8}[inputs]
+    assert encoder.embed(wave).shape == (2, n_data, 12) and encoder.config.n_patches == 6
+    out = encoder(wave, extra)
+    for index in range(2):
+        by_hand = encoder_by_hand(encoder, wave[index], extra[index])[n_data:]
+        torch.testing.assert_close(out[index].double(), by_hand, atol=2e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match="in 6 equal runs expected, one a patch, got 13"):
+        encoder(wave, torch.randn(2, 13, 12))
+    only_mel = made("mel", tied=True)
+    assert only_mel.tie(wave, extra) is extra and not only_mel.new_parameters()
 
 
 def test_prompts_are_new_in_every_block():
@@ -128,8 +154,8 @@ def test_extra_tokens_have_no_place_but_sound_has():
     encoder, wave, extra = made(), sounds(1), torch.randn(1, 5, 12)
     out, order = encoder(wave, extra), torch.tensor([3, 0, 4, 1, 2])
     torch.testing.assert_close(encoder(wave, extra[:, order]), out[:, order], atol=1e-5, rtol=1e-4)
-    shifted = wave.roll(encoder.config.patch, dims=1)  # the same patches at other places
-    raw = made("raw")
+    shifted = wave.roll(400, dims=1)  # the same patches at other places
+    raw = made("raw", patch=400, patch_hop=400)
     assert (raw(shifted, extra) - raw(wave, extra)).abs().max() > 1e-2
     with torch.no_grad():
         raw.patch_position.copy_(raw.patch_position[:1].expand(6, -1))
@@ -178,14 +204,14 @@ def test_random_weights_start_as_whisper_s_modules_do():
 
 
 def test_raw_tokens_start_as_loud_as_mel_tokens_and_on_their_clock():
-    encoder = build_whisper(WhisperConfig(patch=320, window=16_000))
+    encoder = build_whisper(WhisperConfig(patch=320, patch_hop=320, window=16_000, tied=False))
     tokens = encoder.embed(0.1 * torch.randn(4, 16_000))
     raw = tokens[:, 50:] - encoder.patch_position
     assert raw.square().mean().sqrt().item() == pytest.approx(TOKEN_RMS, rel=0.05)
     # A patch of 20 ms begins where a mel token is centred, and so stands half a step behind it.
     between = sinusoids(99, 384, step=0.5)[1::2]
     torch.testing.assert_close(encoder.patch_position[:49], between)
-    quarter = build_whisper(WhisperConfig(patch=80, window=16_000))
+    quarter = build_whisper(WhisperConfig(patch=80, patch_hop=80, window=16_000, tied=False))
     centre = quarter.patch_position.unflatten(0, (50, 4))[:, 1:3].mean(1)
     torch.testing.assert_close(centre[:, :20], encoder.patch_position[:, :20], atol=0.02, rtol=0)
 
@@ -196,6 +222,8 @@ def test_what_no_file_holds_is_new(inputs):
     raw = ["patch_embed.weight", "patch_embed.bias", "patch_position"]
     expected = [encoder.get_parameter(name) for name in raw] if inputs != "mel" else []
     assert list(map(id, encoder.new_parameters())) == list(map(id, expected))
+    tied = made(inputs, tied=True)
+    assert len(tied.new_parameters()) == (0 if inputs == "mel" else 2)
     stem = {n for n in encoder.state_dict() if n.startswith(("conv", "positional"))}
     assert len(stem) == (0 if inputs == "raw" else 5)
 
@@ -261,10 +289,11 @@ def test_without_a_file_the_remedy_is_named(tmp_path):
         ({"dim": 15}, "dim must be even and at least 4.*got 15"),
         ({"dim": 16}, "dim must be a multiple of n_heads=3, got 16"),
         ({"inputs": "ears"}, r"inputs must be one of \('mel', 'raw', 'both'\), got 'ears'"),
-        ({"patch": 7}, "window must be a multiple of patch=7 samples, got 2400"),
-        ({"window": 0, "inputs": "raw"}, "window must be a multiple of patch=400 samples, got 0"),
+        ({"patch_hop": 7}, r"whole patches: 600 \+ k·7 samples expected, got 2400"),
+        ({"patch_hop": 601}, "patch_hop must be at most patch=600, got 601"),
+        ({"window": 0, "inputs": "raw"}, "must hold whole patches: 600 .* expected, got 0"),
         ({"window": 200, "patch": 200}, "at least 201 samples for mel frames, got 200"),
-        ({"window": 3200}, "3200 samples makes 10 mel tokens.*max_frames=9; shorten"),
+        ({"window": 3120}, "3120 samples makes 10 mel tokens.*max_frames=9; shorten"),
     ],
 )
 def test_what_cannot_be_built_is_refused(changes, message):
@@ -277,8 +306,7 @@ def test_the_configuration_counts_as_the_spectrogram_does():
     for window in (201, 319, 320, 479, 480, 639, 640, 2400, 2880):
         encoder = WhisperEncoder(config("mel", window=window))
         assert encoder.embed(sounds(1, window)).shape[1] == encoder.config.n_mel_tokens
-    assert WhisperConfig(window=16_000).n_mel_tokens == 50
-    assert WhisperConfig(window=16_000).n_raw_tokens == 80
+    assert WhisperConfig().n_mel_tokens == 50 and WhisperConfig().n_patches == 40
 
 
 def test_a_random_stem_is_about_as_loud_as_the_pretrained_one():
@@ -294,6 +322,6 @@ def test_a_random_stem_is_about_as_loud_as_the_pretrained_one():
 
 def test_the_clock_is_that_of_the_mel_tokens():
     """One each 320 samples."""
-    encoder = WhisperEncoder(config(window=2560, patch=320))
+    encoder = WhisperEncoder(config(window=2560, patch=320, patch_hop=320))
     clock = encoder.clock(3, first=640.0, step=960.0)
     torch.testing.assert_close(clock, encoder.positional_embedding[2:9:3])

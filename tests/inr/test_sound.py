@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hyperdemo.config import SoundFieldConfig
-from hyperdemo.inr import InrParams, sound
+from hyperdemo.inr import InrParams, sound, sound_of_stretches, stretch_plan
 from hyperdemo.inr.sound import angular_frequencies
 from tests import tiny
 
@@ -80,6 +80,29 @@ def test_fields_of_a_batch_do_not_mix():
     for b in range(3):
         alone = sound(CONFIG, params[b], where[b : b + 1])
         torch.testing.assert_close(together[b : b + 1], alone)
+
+
+def test_fields_may_share_their_times():
+    params, where = tiny.params(CONFIG, batch=3), times(1).float()
+    each = sound(CONFIG, params, where.expand(3, -1))
+    torch.testing.assert_close(sound(CONFIG, params, where), each, rtol=0, atol=0)
+
+
+def test_stretches_are_joined_as_windows_are():
+    """Against the join of one window after another."""
+    config = SoundFieldConfig(stretch=480, overlap=80, width=8, n_freqs=4)
+    params = tiny.params(config, batch=6)
+    joined = sound_of_stretches(config, params, n_stretches=3)
+    plan = stretch_plan(config, 3)
+    assert joined.shape == (2, 1280) and plan.n_samples(rate_hz=16_000) == 1280
+    for b in range(2):
+        waves = []
+        for k in range(3):
+            # Sample i of a stretch stands i / 16000 s after its start, times count from its middle.
+            seconds = (torch.arange(480) - 240) / 16_000
+            waves.append(sound(config, params[3 * b + k], seconds[None])[0])
+        expected = plan.join(torch.stack(waves), rate_hz=16_000)
+        torch.testing.assert_close(joined[b], expected, atol=1e-6, rtol=1e-5)
 
 
 def test_gradient_by_finite_differences():

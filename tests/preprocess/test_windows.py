@@ -5,13 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from hyperdemo.preprocess.windows import (
-    WindowJoiner,
-    WindowPlan,
-    crossfade_weights,
-    join_windows,
-    split_windows,
-)
+from hyperdemo.preprocess.windows import WindowJoiner, WindowPlan
 
 RATES = (8000, 11025, 16000, 22050, 44100, 48000)
 # Seconds of a window and of its overlap: a common pair, thirds, no overlap, half of the window.
@@ -20,6 +14,11 @@ SPANS = [(1.0, 0.05), (Fraction(1, 3), Fraction(1, 30)), (0.7, 0.0), (0.02, 0.01
 
 def plans():
     return [WindowPlan(5, window_s, overlap_s) for window_s, overlap_s in SPANS]
+
+
+def in_samples(n, *, window, overlap):
+    """The plan that covers n samples, all lengths in samples."""
+    return WindowPlan.covering(n, rate_hz=1, window_s=window, overlap_s=overlap)
 
 
 def joined_by_hand(plan, windows, *, rate_hz, n):
@@ -46,13 +45,14 @@ def joined_by_hand(plan, windows, *, rate_hz, n):
 @pytest.mark.parametrize("overlap", [0, 1, 10, 37, 50])
 def test_windows_of_samples(n, overlap):
     samples = torch.randn(n)
-    windows = split_windows(samples, window=100, overlap=overlap)
+    plan = in_samples(n, window=100, overlap=overlap)
+    windows = plan.split(samples, rate_hz=1)
     hop = 100 - overlap
     assert windows.shape == (1 + max(0, math.ceil((n - 100) / hop)), 100)
     for k, window in enumerate(windows):
         part = samples[k * hop : k * hop + 100]
         assert torch.equal(window[: len(part)], part) and not window[len(part) :].any()
-    assert torch.equal(join_windows(windows, overlap=overlap, n=n), samples)
+    assert torch.equal(plan.join(windows, rate_hz=1, n=n), samples)
 
 
 def test_identity_at_random_sizes():
@@ -61,8 +61,9 @@ def test_identity_at_random_sizes():
         window = int(rng.integers(1, 60))
         overlap, n = int(rng.integers(0, window // 2 + 1)), int(rng.integers(0, 400))
         samples = torch.from_numpy(rng.standard_normal(n).astype(np.float32))
-        windows = split_windows(samples, window=window, overlap=overlap)
-        assert torch.equal(join_windows(windows, overlap=overlap, n=n), samples)
+        plan = in_samples(n, window=window, overlap=overlap)
+        windows = plan.split(samples, rate_hz=1)
+        assert torch.equal(plan.join(windows, rate_hz=1, n=n), samples)
 
 
 @pytest.mark.parametrize("rate_hz", RATES)
@@ -74,8 +75,8 @@ def test_identity_at_any_rate(plan, rate_hz):
     assert torch.equal(plan.join(windows, rate_hz=rate_hz, n=len(samples)), samples)
     hop, window = plan.hop_s * rate_hz, plan.window_s * rate_hz
     if hop.denominator == window.denominator == 1:
-        same = split_windows(samples, window=int(window), overlap=int(window - hop))
-        assert torch.equal(windows, same)
+        same = in_samples(len(samples), window=int(window), overlap=int(window - hop))
+        assert torch.equal(windows, same.split(samples, rate_hz=1))
 
 
 @pytest.mark.parametrize("rate_hz", [200, 1103])
@@ -111,15 +112,15 @@ def test_weights_sum_to_exactly_one(plan, rate_hz):
 
 def test_crossfades_have_their_closed_form():
     rising = np.array([0.5 - 0.5 * math.cos(math.pi * j / 4) for j in range(4)])
-    inner = crossfade_weights(10, 4).numpy()
+    first, inner, last = WindowPlan(3, 10, 4).weights(rate_hz=1).numpy()
     np.testing.assert_allclose(inner, [*rising, 1, 1, *(1 - rising)], atol=1e-7)
     assert (inner[:4] + inner[6:] == 1).all()
-    np.testing.assert_array_equal(crossfade_weights(10, 4, first=True)[:6], 1)
-    np.testing.assert_array_equal(crossfade_weights(10, 4, first=True)[6:], inner[6:])
-    np.testing.assert_array_equal(crossfade_weights(10, 4, last=True)[4:], 1)
-    np.testing.assert_array_equal(crossfade_weights(10, 4, last=True)[:4], inner[:4])
-    np.testing.assert_array_equal(crossfade_weights(10, 4, first=True, last=True), 1)
-    np.testing.assert_array_equal(crossfade_weights(10, 0), 1)
+    np.testing.assert_array_equal(first[:6], 1)
+    np.testing.assert_array_equal(first[6:], inner[6:])
+    np.testing.assert_array_equal(last[4:], 1)
+    np.testing.assert_array_equal(last[:4], inner[:4])
+    np.testing.assert_array_equal(WindowPlan(1, 10, 4).weights(rate_hz=1), 1)
+    np.testing.assert_array_equal(WindowPlan(3, 10, 0).weights(rate_hz=1), 1)
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 44100, 48000])
@@ -180,15 +181,17 @@ def test_a_broken_off_stream_ends_with_what_came():
     windows = torch.randn(4, 100)
     joiner = WindowJoiner(plan, rate_hz=1)
     parts = [joiner.push(windows[0]), joiner.push(windows[1]), joiner.finish()]
-    assert torch.equal(torch.cat(parts), join_windows(windows[:2], overlap=20, n=180))
+    whole = WindowPlan(2, 100, 20).join(windows[:2], rate_hz=1, n=180)
+    assert torch.equal(torch.cat(parts), whole)
     with pytest.raises(ValueError, match="got one more"):
         joiner.push(windows[2])
 
 
 def test_gradients_flow_to_the_windows_by_their_weights():
     windows = torch.randn(3, 10, dtype=torch.float64, requires_grad=True)
-    join_windows(windows, overlap=4, n=22).sum().backward()
-    weights = WindowPlan(3, 10, 4).weights(rate_hz=1, dtype=torch.float64)
+    plan = WindowPlan(3, 10, 4)
+    plan.join(windows, rate_hz=1, n=22).sum().backward()
+    weights = plan.weights(rate_hz=1, dtype=torch.float64)
     np.testing.assert_allclose(windows.grad, weights, atol=1e-15)
 
 
@@ -214,10 +217,9 @@ def test_plans_cover_a_clip():
         (lambda: WindowPlan(1, 1.0, -0.1), "at most half"),
         (lambda: WindowPlan(1, math.nan, 0.1), "finite window_s"),
         (lambda: WindowPlan(1, 1.0, 0.1).first_sample(0, rate_hz=0), "at least 1 Hz"),
-        (lambda: split_windows(torch.zeros(5), window=4, overlap=3), "at most half"),
-        (lambda: join_windows(torch.zeros(2, 10), overlap=2, n=19), "0 to 18 samples.*got 19"),
-        (lambda: join_windows(torch.zeros(2, 10), overlap=2, n=-1), "got -1"),
-        (lambda: join_windows(torch.zeros(0, 10), overlap=2, n=0), "got 0"),
+        (lambda: in_samples(5, window=4, overlap=3), "at most half"),
+        (lambda: WindowJoiner(WindowPlan(2, 10, 2), rate_hz=1, n=19), "0 to 18 samples.*got 19"),
+        (lambda: WindowJoiner(WindowPlan(2, 10, 2), rate_hz=1, n=-1), "got -1"),
         (lambda: WindowPlan(3, 10, 2).join(torch.zeros(2, 10), rate_hz=1), "3 windows, got 2"),
         (lambda: WindowPlan(2, 10, 2).join(torch.zeros(2, 9), rate_hz=1), r"of 10 .*got \[9\]"),
         (lambda: WindowJoiner(WindowPlan(3, 10, 2), rate_hz=1).finish(), "push it first"),

@@ -88,7 +88,6 @@ def test_data_that_cannot_be_is_refused(changes, message):
     ("changes", "message"),
     [
         ({"stretches": 0}, "stretches must be at least 1, got 0"),
-        ({"gain_db": -1.0}, "gain_db must not be negative"),
         ({"spectral_weight": -0.1}, "spectral_weight must not be negative"),
         ({"flip": 1.5}, "flip must lie"),
         ({"rays": 3}, r"its data has no \['rays'\]"),
@@ -103,7 +102,7 @@ def test_the_model_decides_what_data_it_learns_from():
     config = TrainConfig.from_dict({"model": {"task": "audio"}, "data": {"stretches": 3}})
     assert config.data == SoundData(stretches=3) and config.model.task == "audio"
     assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-    with pytest.raises(ValueError, match="at most the 16 stretches of a window, got 17"):
-        TrainConfig(model=config.model, data=SoundData(stretches=17))
+    with pytest.raises(ValueError, match="at most the 40 stretches of a window, got 41"):
+        TrainConfig(model=config.model, data=SoundData(stretches=41))
     with pytest.raises(ValueError, match="the audio task takes SoundData as its data"):
         TrainConfig(model=config.model)

@@ -4,13 +4,14 @@ import math
 import pytest
 import torch
 
-from hyperdemo.inr import sound
+import train.sound_task as module
+from hyperdemo.inr import sound, sound_of_stretches, stretch_plan
 from tests import tiny
 from train.config import SoundData, TrainConfig
 from train.run import train
 from train.sound_data import SoundSet, draw_windows
 from train.sound_objective import spectral_loss
-from train.sound_task import SoundTask, stretch_samples, stretch_seconds
+from train.sound_task import SoundTask
 
 CPU = torch.device("cpu")
 
@@ -28,7 +29,7 @@ def tones(*pitches, seconds=1.0):
 
 def config_of(*, field=tiny.SOUND, **changes):
     small = dict(
-        model=tiny.sound_config(init="scratch", field=field), data=SoundData(stretches=2),
+        model=tiny.sound_config(init="scratch", field=field), data=SoundData(stretches=3),
         steps=4, warmup=2, batch=2, lr=1e-3, lr_backbone=1e-3, eval_every=2,
     )  # fmt: skip
     return TrainConfig(**small | changes)
@@ -38,49 +39,49 @@ def task_of(config, sounds):
     return SoundTask(config, sounds, sounds, device=CPU)
 
 
-def test_stretches_overlap_and_fill_the_window():
-    places = stretch_samples(tiny.sound_config())
-    assert places.shape == (4, 1200) and places[0, 0] == 0 and places[-1, -1] == 3599
-    assert (places[1:, 0] - places[:-1, -1]).tolist() == [-399] * 3
-    seconds = stretch_seconds(tiny.SOUND)
-    assert seconds.sum().abs() < 1e-6
-    assert seconds[0].item() == pytest.approx(-599.5 / 16_000)
-
-
 def test_the_loss_by_hand():
     sounds = tones(300, 500)
-    config = config_of(data=SoundData(stretches=4, spectral_weight=0.3, gain_db=0.0, flip=0.0))
+    config = config_of(data=SoundData(stretches=8, spectral_weight=0.3, flip=0.0))
     model = tiny.sound_model()
     loss, shown = task_of(config, sounds).loss(model, generator=torch.Generator().manual_seed(1))
     generator = torch.Generator().manual_seed(1)
-    windows = draw_windows(sounds, count=2, window=3600, generator=generator)
+    windows = draw_windows(sounds, count=2, window=3280, generator=generator)
     params = model.encode(windows)
-    squares, ratios, estimates, targets = [], [], [], []
+    seconds = ((torch.arange(480) - 240) / 16_000)[None]
+    estimates = []
     for w in range(2):
-        for k in range(4):
-            target = windows[w, 800 * k : 800 * k + 1200]
-            seconds = (torch.arange(1200) - 599.5) / 16_000
-            estimate = sound(tiny.SOUND, params[4 * w + k], seconds[None])[0]
-            squares.append((estimate - target).square().mean() / 0.1**2)
-            error = (estimate - target).square().sum()
-            ratios.append(10 * torch.log10(target.square().sum() / error))
-            estimates.append(estimate)
-            targets.append(target)
-    spectral = spectral_loss(torch.stack(estimates), torch.stack(targets))
+        waves = [sound(tiny.SOUND, params[8 * w + k], seconds)[0] for k in range(8)]
+        estimates.append(stretch_plan(tiny.SOUND, 8).join(torch.stack(waves), rate_hz=16_000))
+    squares, ratios = [], []
+    for estimate, target in zip(estimates, windows, strict=True):
+        error, energy = (estimate - target).square().sum(), target.square().sum()
+        squares.append(error / energy)
+        ratios.append(10 * torch.log10(energy / error))
+    spectral = spectral_loss(torch.stack(estimates), windows)
     expected = torch.stack(squares).mean() + 0.3 * spectral
     torch.testing.assert_close(loss, expected, rtol=1e-4, atol=0)
     torch.testing.assert_close(shown["snr"], torch.stack(ratios).mean(), rtol=1e-4, atol=1e-4)
 
 
 def test_only_some_stretches_are_listened_to(monkeypatch):
-    task = task_of(config_of(), tones(300))
-    listened = []
-    real = task._listen
+    """Consecutive ones, compared with the part of the window that they are."""
+    task = task_of(config_of(data=SoundData(stretches=3, flip=0.0)), tones(300))
+    compared = []
     monkeypatch.setattr(
-        task, "_listen", lambda params, **k: listened.append(real(params, **k)) or listened[-1]
+        module, "waveform_loss", lambda e, t, **_: compared.append((e, t)) or (e - t).sum()
     )
-    task.loss(tiny.sound_model(), generator=torch.Generator().manual_seed(2))
-    assert listened[0].shape == (4, 1200)  # two of four, of two windows
+    model = tiny.sound_model()
+    task.loss(model, generator=torch.Generator().manual_seed(2))
+    [(estimate, target)] = compared
+    assert estimate.shape == target.shape == (2, 1280)
+    windows = draw_windows(
+        tones(300), count=2, window=3280, generator=torch.Generator().manual_seed(2)
+    )
+    places = windows.unfold(1, 1280, 400)
+    [first] = [k for k in range(6) if torch.equal(places[:, k], target)]
+    whole = sound_of_stretches(tiny.SOUND, model.encode(windows), n_stretches=8)
+    inside = slice(400 * first + 80, 400 * first + 1200)  # the ends are not faded there
+    torch.testing.assert_close(estimate[:, 80:1200], whole[:, inside], atol=1e-6, rtol=1e-4)
 
 
 def test_a_tiny_model_learns_two_tones(tmp_path):
@@ -90,13 +91,13 @@ def test_a_tiny_model_learns_two_tones(tmp_path):
     config = config_of(
         model=tiny.sound_config(init="scratch", field=field, backbone=backbone),
         steps=120, batch=16, lr=3e-3, lr_heads=1e-1, warmup=10, eval_every=120, ema=0.9,
-        data=SoundData(stretches=4, spectral_weight=0.0, gain_db=0.0),
+        data=SoundData(stretches=8, spectral_weight=0.0),
     )  # fmt: skip
     task = task_of(config, tones(200, 330))
     start = task.score(tiny.sound_model())
     state = train(config, task, out=tmp_path, device=CPU)
     end = task.score(state.average)
-    assert set(end) == {"val_snr", "val_spectral"}
+    assert set(end) == {"val_snr", "val_spectral", "val_stoi"}
     assert end["val_snr"] > start["val_snr"] + 3 and end["val_snr"] > 3
 
 
@@ -110,11 +111,9 @@ def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path):
     )
 
 
-def test_stretches_too_short_for_the_score_are_refused_before_the_first_step():
-    field = dataclasses.replace(tiny.SOUND, stretch=900, overlap=0)
-    config = config_of(model=tiny.sound_config(init="scratch", field=field))
-    with pytest.raises(ValueError, match="at least 1024 samples expected, .*got .*stretch=900"):
-        task_of(config, tones(200))
+def test_too_few_stretches_for_the_loss_are_refused_before_the_first_step():
+    with pytest.raises(ValueError, match="at least 1024 samples .*got 880 with .*stretches=2"):
+        task_of(config_of(data=SoundData(stretches=2)), tones(200))
 
 
 def test_a_step_on_a_gpu(gpu, tmp_path):

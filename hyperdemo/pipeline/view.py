@@ -1,11 +1,10 @@
-"""The facade: a picture in, a generator of typed events out, and no state per user.
+"""A picture in, a generator of typed events out, and no state per user.
 
 `ViewPipeline` may be shared by many threads: it keeps nothing of a request.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,14 +17,13 @@ from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG, ViewRequest
 from hyperdemo.events import Done, Encoded, Event, Frames, MeshReady, Progress, Views
 from hyperdemo.inr import Field, InrParams, as_field
 from hyperdemo.model import to_pixels
+from hyperdemo.pipeline.runtime import MODEL_NAMES, Stages, choose_device, device_in_words
 from hyperdemo.preprocess import Prepared, prepare
 from hyperdemo.render.bake import BakedField, bake
 from hyperdemo.render.cameras import PosedViews, orbit
 from hyperdemo.render.march import march, warm_up
 from hyperdemo.render.mesh import extract_mesh, mesh_to_glb
 from hyperdemo.render.quadrature import render_view
-
-MODEL_NAMES = ("foundation", "scratch")
 
 # Nodes along an axis of the baked grid, and steps a ray takes through it: within 41 dB of the exact
 # renderer on a fitted INR, at less than half the cost of 128.
@@ -35,23 +33,6 @@ Shot = Callable[
     [Float[np.ndarray, "4 4"], float, int], tuple[np.ndarray, np.ndarray, np.ndarray]
 ]
 """From pose, fov_deg and size to colour `[h, w, 3]`, opacity and depth `[h, w]`, all floats."""
-
-
-def choose_device(name: str | None = None) -> torch.device:
-    """The GPU if there is one, else the CPU; or the one asked for.
-
-    Raises:
-        ValueError: no such device.
-    """
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"device must be 'cpu' or 'cuda', got {name!r}") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda' was asked for, but torch sees no GPU; use 'cpu'")
-    return device
 
 
 class ViewPipeline:
@@ -95,9 +76,7 @@ class ViewPipeline:
     @property
     def device_name(self) -> str:
         """The device in words."""
-        if self.device.type == "cuda":
-            return torch.cuda.get_device_name(self.device)
-        return f"CPU, {torch.get_num_threads()} threads"
+        return device_in_words(self.device)
 
     def warm_up(self) -> None:
         """Compile the renderer and touch every weight, so that no visitor waits for it."""
@@ -149,7 +128,7 @@ class ViewPipeline:
         unknown = [name for name in names if name not in self.models]
         if unknown or not names:
             raise ValueError(f"models must be among {sorted(self.models)}, got {list(names)}")
-        clock = _Stages()
+        clock = Stages()
         shots: dict[str, Shot] = {}
         fields: dict[str, Field] = {}
         surfaces: dict[str, BakedField] = {}
@@ -186,7 +165,7 @@ class ViewPipeline:
         yield Done(clock.seconds)
 
     def _orbit(
-        self, shots: Mapping[str, Shot], request: ViewRequest, clock: _Stages
+        self, shots: Mapping[str, Shot], request: ViewRequest, clock: Stages
     ) -> Iterator[Event]:
         cameras = orbit(request.n_frames, request.elevation_deg)
         for start in range(0, request.n_frames, request.chunk_frames):
@@ -244,25 +223,3 @@ def depth_picture(
 
 def _to_bytes(image: np.ndarray) -> np.ndarray:
     return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-
-
-class _Stages:
-    """Wall-clock seconds by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def stage(self, name: str) -> _Stage:
-        return _Stage(self.seconds, name)
-
-
-class _Stage:
-    def __init__(self, seconds: dict[str, float], name: str):
-        self.seconds, self.name = seconds, name
-
-    def __enter__(self) -> None:
-        self.started = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        elapsed = time.perf_counter() - self.started
-        self.seconds[self.name] = self.seconds.get(self.name, 0.0) + elapsed

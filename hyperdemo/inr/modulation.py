@@ -1,0 +1,87 @@
+"""Many INRs that share base weights and biases, and are told apart by masks alone.
+
+The form in which a hypernetwork writes them: for the 40 networks of a second of sound it is a
+fortieth of their weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from hyperdemo.inr.params import InrParams
+
+
+@dataclass(frozen=True)
+class ModulatedInrs:
+    """n INRs of one shape.
+
+    The weights of a layer are base ⊙ mask, each column divided by its L2 norm. A layer's mask has
+    g columns; column k of it gates the outputs k·o/g … (k+1)·o/g - 1.
+
+    Attributes:
+        base: base weights of each layer.
+        biases: of each layer, the same for all INRs.
+        masks: of each layer, for each INR.
+        gains: factor of each INR's output.
+        unit_output: whether the last layer is divided by its norm too.
+    """
+
+    base: tuple[Float[Tensor, "_i _o"], ...]
+    biases: tuple[Float[Tensor, " _o"], ...]
+    masks: tuple[Float[Tensor, "n _i _g"], ...]
+    gains: Float[Tensor, " n"]
+    unit_output: bool
+
+    def __len__(self) -> int:
+        """Number of INRs."""
+        return len(self.gains)
+
+    def __getitem__(self, index: slice) -> ModulatedInrs:
+        """Some of them."""
+        masks = tuple(mask[index] for mask in self.masks)
+        return replace(self, masks=masks, gains=self.gains[index])
+
+    def louder(self, gains: Float[Tensor, " n"]) -> ModulatedInrs:
+        """The same with the output of each multiplied."""
+        return replace(self, gains=self.gains * gains)
+
+    def params(self) -> InrParams:
+        """The weights themselves."""
+        weights = []
+        last = len(self.base) - 1
+        for layer, (base, mask) in enumerate(zip(self.base, self.masks, strict=True)):
+            gated = base * mask.repeat_interleave(base.shape[1] // mask.shape[2], dim=2)
+            unit = self.unit_output or layer < last
+            weights.append(F.normalize(gated, dim=1) if unit else gated)
+        biases = [bias.expand(len(self), -1) for bias in self.biases]
+        weights[-1] = weights[-1] * self.gains[:, None, None]
+        biases[-1] = biases[-1] * self.gains[:, None]
+        return InrParams(tuple(weights), tuple(biases))
+
+    @property
+    def n_written(self) -> int:
+        """Numbers that were written: masks and gains, without what all inputs share."""
+        return sum(mask.numel() for mask in self.masks) + len(self)
+
+    @property
+    def n_shared(self) -> int:
+        """Numbers that are the same for every input: base weights and biases."""
+        return sum(t.numel() for t in (*self.base, *self.biases))
+
+    @staticmethod
+    def join(parts: Sequence[ModulatedInrs]) -> ModulatedInrs:
+        """Those of all parts in a row; base weights and biases are the first part's.
+
+        Raises:
+            ValueError: there is no part.
+        """
+        if not parts:
+            raise ValueError("at least one part expected, got none")
+        masks = tuple(torch.cat(layer) for layer in zip(*(p.masks for p in parts), strict=True))
+        return replace(parts[0], masks=masks, gains=torch.cat([p.gains for p in parts]))

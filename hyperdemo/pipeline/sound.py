@@ -1,0 +1,221 @@
+"""A sound in, a generator of typed events out, and no state per user.
+
+`SoundPipeline` may be shared by many threads: it keeps nothing of a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hyperdemo.checkpoints import LoadedModel, load_checkpoint
+from hyperdemo.config import SAMPLE_RATE_HZ, ModelConfig, SoundRequest
+from hyperdemo.events import Done, Event, Heard, Progress, Written
+from hyperdemo.inr import ModulatedInrs, WrittenSound, stretch_plan, stretch_waves
+from hyperdemo.media.audio import Clip, mix_to_mono, resample, resampled_length
+from hyperdemo.pipeline.runtime import MODEL_NAMES, Stages, choose_device, device_in_words
+from hyperdemo.preprocess.windows import WindowJoiner, WindowPlan
+
+MIN_SECONDS = 0.05
+MIN_PEAK = 10 ** (-80 / 20)
+
+# Windows that are encoded at once: the first alone, so that the sound starts soon, the others
+# in batches, which keep the processor busier.
+BATCH = 4
+
+
+@dataclass(frozen=True)
+class PreparedSound:
+    """A clip as the models hear it.
+
+    Attributes:
+        heard: mono at 16 kHz.
+        own: mono at the clip's own rate, to be played beside the resyntheses.
+        rate_hz: the clip's own rate.
+        channels_in_file: channels before they were mixed.
+        truncated: the file went on, but was cut.
+    """
+
+    heard: Float[np.ndarray, " n"]
+    own: Float[np.ndarray, " m"]
+    rate_hz: int
+    channels_in_file: int
+    truncated: bool
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.own) / self.rate_hz
+
+
+def prepare_sound(clip: Clip) -> PreparedSound:
+    """Mix a clip to mono and give the models their 16 kHz of it; its loudness stays.
+
+    Raises:
+        ValueError: there is less than 0.05 s, or nothing but silence.
+    """
+    own = mix_to_mono(clip)
+    if clip.duration_s < MIN_SECONDS:
+        raise ValueError(
+            f"expected at least {MIN_SECONDS} s of sound, got {clip.duration_s:.4f} s "
+            f"({len(own)} samples); choose a longer clip"
+        )
+    if np.abs(own).max() < MIN_PEAK:
+        mixed = clip.channels_in_file > 1 and np.abs(clip.samples).max() >= MIN_PEAK
+        raise ValueError(
+            "expected sound, got channels that cancel each other when mixed to mono; choose a "
+            "clip whose channels are not in opposite phase"
+            if mixed
+            else "expected sound, got silence; choose another clip, or check the microphone"
+        )
+    heard = resample(own, from_hz=clip.rate_hz, to_hz=SAMPLE_RATE_HZ)
+    return PreparedSound(heard, own, clip.rate_hz, clip.channels_in_file, clip.truncated)
+
+
+class SoundPipeline:
+    """From one clip to the resyntheses and networks that each model writes.
+
+    Args:
+        models: loaded checkpoints by the name they are shown under.
+        device: where the models live.
+    """
+
+    def __init__(self, models: Mapping[str, LoadedModel], *, device: torch.device):
+        if not models:
+            raise ValueError("at least one model expected")
+        self.models = dict(models)
+        self.device = device
+
+    @classmethod
+    def from_weights(
+        cls,
+        directory: str | Path = "weights",
+        *,
+        names: Sequence[str] = MODEL_NAMES,
+        device: str | None = None,
+    ) -> SoundPipeline:
+        """Load the shipped pair, or one of it.
+
+        Raises:
+            ValueError: a checkpoint is missing or damaged, or there is no such device.
+        """
+        chosen = choose_device(device)
+        return cls(
+            {name: load_checkpoint(directory, f"audio-{name}", device=chosen) for name in names},
+            device=chosen,
+        )
+
+    @property
+    def device_name(self) -> str:
+        """The device in words."""
+        return device_in_words(self.device)
+
+    def warm_up(self) -> None:
+        """Touch every weight, so that no visitor waits for it."""
+        for loaded in self.models.values():
+            window = loaded.model.config.backbone.window
+            self._write(loaded, torch.zeros(1, window, device=self.device))
+
+    def listen(
+        self,
+        prepared: PreparedSound,
+        request: SoundRequest,
+        *,
+        names: Sequence[str] | None = None,
+    ) -> Iterator[Event]:
+        """Write the networks of window after window, and stream the sound of all models in step.
+
+        The generator can be closed at any event; nothing runs on.
+
+        Args:
+            prepared: the clip.
+            request: at which rate it is to be heard.
+            names: models to hear, in this order; all if not given.
+
+        Raises:
+            ValueError: a name that no model has.
+        """
+        names = tuple(self.models if names is None else names)
+        unknown = [name for name in names if name not in self.models]
+        if unknown or not names:
+            raise ValueError(f"models must be among {sorted(self.models)}, got {list(names)}")
+        clock = Stages()
+        rate_hz = request.rate_hz or prepared.rate_hz
+        voices = {n: _Voice(self.models[n], prepared, rate_hz=rate_hz) for n in names}
+        n_windows = len(next(iter(voices.values())).windows)
+        start = 0
+        for first, end in _batches(n_windows):
+            words = f"writing networks: window {first + 1} of {n_windows}"
+            yield Progress(first / n_windows, words)
+            heard = {}
+            for name, voice in voices.items():
+                with clock.stage(f"{name}.encode"):
+                    written = self._write(voice.loaded, voice.windows[first:end].to(self.device))
+                with clock.stage(f"{name}.decode"):
+                    heard[name] = voice.add(written)
+            yield Heard(start, heard)
+            start += len(next(iter(heard.values())))
+        for name, voice in voices.items():
+            yield Written(name, voice.written(), clock.seconds[f"{name}.encode"])
+        yield Progress(1.0, f"{n_windows} windows written")
+        yield Done(clock.seconds)
+
+    @torch.inference_mode()
+    def _write(self, loaded: LoadedModel, windows: Float[Tensor, "b s"]) -> ModulatedInrs:
+        return loaded.model.write(windows)
+
+
+class _Voice:
+    """What one model has written and said of one clip so far."""
+
+    def __init__(self, loaded: LoadedModel, prepared: PreparedSound, *, rate_hz: int):
+        self.loaded, self.prepared, self.rate_hz = loaded, prepared, rate_hz
+        model = loaded.model.config
+        self.config = model.field
+        self.windows = _windows(prepared.heard, model)
+        self.plan = stretch_plan(self.config, len(self.windows) * model.n_stretches)
+        n = resampled_length(len(prepared.own), from_hz=prepared.rate_hz, to_hz=rate_hz)
+        self.joiner = WindowJoiner(self.plan, rate_hz=rate_hz, n=n)
+        self.parts: list[ModulatedInrs] = []
+        self.done = 0  # stretches
+
+    @torch.inference_mode()
+    def add(self, inrs: ModulatedInrs) -> Float[np.ndarray, " m"]:
+        """Take the next networks; returns the samples that no later one will change."""
+        self.parts.append(inrs)
+        waves = stretch_waves(
+            self.config, inrs, self.plan, first=self.done, rate_hz=self.rate_hz
+        )
+        samples = [self.joiner.push(wave.cpu()) for wave in waves]
+        self.done += len(inrs)
+        if self.done == self.plan.n_windows:
+            samples.append(self.joiner.finish())
+        return torch.cat(samples).numpy()
+
+    def written(self) -> WrittenSound:
+        inrs = ModulatedInrs.join(self.parts)
+        return WrittenSound(self.config, inrs, len(self.prepared.own), self.prepared.rate_hz)
+
+
+def _windows(heard: Float[np.ndarray, " n"], model: ModelConfig) -> Float[Tensor, "w s"]:
+    """The windows that an encoder reads; they share as much as two stretches do."""
+    plan = WindowPlan.covering(
+        len(heard),
+        rate_hz=SAMPLE_RATE_HZ,
+        window_s=Fraction(model.backbone.window, SAMPLE_RATE_HZ),
+        overlap_s=Fraction(model.field.overlap, SAMPLE_RATE_HZ),
+    )
+    return plan.split(torch.from_numpy(heard), rate_hz=SAMPLE_RATE_HZ)
+
+
+def _batches(n: int) -> Iterator[tuple[int, int]]:
+    """First and end of each batch of n windows."""
+    yield 0, 1
+    for first in range(1, n, BATCH):
+        yield first, min(first + BATCH, n)
