@@ -8,6 +8,7 @@ from hyperdemo.config import (
     FieldConfig,
     ModelConfig,
     SoundFieldConfig,
+    SoundRequest,
     ViewRequest,
     WhisperConfig,
 )
@@ -39,18 +40,24 @@ def test_an_audio_model_comes_back_through_json():
 def test_an_encoder_and_a_field_that_do_not_go_together():
     with pytest.raises(ValueError, match="the view task takes a BackboneConfig, got WhisperConfig"):
         ModelConfig(backbone=WhisperConfig())
-    with pytest.raises(ValueError, match=r"whole stretches: k·1000 \+ 200 samples .*, got 16000"):
-        ModelConfig(backbone=WhisperConfig(window=16_000), field=SoundFieldConfig())
+    with pytest.raises(ValueError, match=r"whole stretches: k·400 \+ 80 samples .*, got 16000"):
+        ModelConfig(
+            backbone=WhisperConfig(window=16_000, inputs="mel"), field=SoundFieldConfig()
+        )
     with pytest.raises(ValueError, match="whole stretches"):
-        ModelConfig(backbone=WhisperConfig(window=400), field=SoundFieldConfig())
+        ModelConfig(backbone=WhisperConfig(window=400, inputs="mel"), field=SoundFieldConfig())
+    long = SoundFieldConfig(stretch=4080)
+    with pytest.raises(ValueError, match="patch=4080 and patch_hop=4000 expected, got 480 and 400"):
+        ModelConfig(backbone=WhisperConfig(), field=long)
+    assert ModelConfig(backbone=WhisperConfig(tied=False), field=long).n_stretches == 4
 
 
 def test_stretches_of_a_window():
     assert ModelConfig().n_stretches == 1
     config = ModelConfig(backbone=WhisperConfig(), field=SoundFieldConfig())
-    assert config.n_stretches == 16 and config.field.stretch_s == 0.075
-    whole = SoundFieldConfig(stretch=16_200, overlap=200)
-    assert ModelConfig(backbone=WhisperConfig(), field=whole).n_stretches == 1
+    assert config.n_stretches == 40 and config.field.stretch_s == 0.03
+    whole = SoundFieldConfig(stretch=16_080, overlap=80)
+    assert ModelConfig(backbone=WhisperConfig(tied=False), field=whole).n_stretches == 1
 
 
 def test_the_last_layer_has_no_more_tokens_than_outputs():
@@ -92,8 +99,8 @@ def test_an_unknown_key_is_named(data, message):
         (FieldConfig, {"n_freqs": 0}, "n_freqs must be at least 1, got 0"),
         (FieldConfig, {"density_scale": 0.0}, "density_scale must be positive"),
         (SoundFieldConfig, {"stretch": 0}, "SoundFieldConfig.stretch must be positive"),
-        (SoundFieldConfig, {"overlap": 601}, "to half a stretch of 1200, got 601"),
-        (SoundFieldConfig, {"overlap": -1}, "to half a stretch of 1200, got -1"),
+        (SoundFieldConfig, {"overlap": 601}, "to half a stretch of 480, got 601"),
+        (SoundFieldConfig, {"overlap": -1}, "to half a stretch of 480, got -1"),
         (SoundFieldConfig, {"scale": -1.0}, "SoundFieldConfig.scale must be positive"),
         (SoundFieldConfig, {"width": 2}, "SoundFieldConfig.width must be at least 4, got 2"),
         (SoundFieldConfig, {"depth": 1}, "SoundFieldConfig.depth must be at least 2, got 1"),
@@ -119,6 +126,8 @@ def test_an_unknown_key_is_named(data, message):
         (ViewRequest, {"elevation_deg": float("nan")}, "elevation_deg must be from -89 to 89"),
         (ViewRequest, {"renderer": "quick"}, "renderer must be 'exact' or 'fast', got 'quick'"),
         (ViewRequest, {"chunk_frames": 0}, "chunk_frames must be ≥ 1"),
+        (SoundRequest, {"rate_hz": 7999}, "rate_hz must be from 8000 to 192000, got 7999"),
+        (SoundRequest, {"rate_hz": 400_000}, "rate_hz must be from"),
         (ViewRequest, {"pose_size": 2000}, "pose_size must be from 16 to 1024"),
     ],
 )

@@ -102,7 +102,7 @@ def test_stretches_are_joined_as_windows_are():
             seconds = (torch.arange(480) - 240) / 16_000
             waves.append(sound(config, params[3 * b + k], seconds[None])[0])
         expected = plan.join(torch.stack(waves), rate_hz=16_000)
-        torch.testing.assert_close(joined[b], expected, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(joined[b], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_gradient_by_finite_differences():
