@@ -1,4 +1,4 @@
-# make setup | demo | test | check | clean | clean-cache.  Options of pytest: make test ARGS="-k view"
+# make setup | demo | test | check | bench | clean | clean-cache.  Options of pytest: make test ARGS="-k view"
 SHELL := /bin/bash
 ARGS ?=
 HOST ?= 127.0.0.1
@@ -8,13 +8,14 @@ PORT ?= 7860
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 OFFLINE := GRADIO_ANALYTICS_ENABLED=0 HF_HUB_OFFLINE=1
 
-.PHONY: help setup demo test check clean clean-cache
+.PHONY: help setup demo test check bench clean clean-cache
 
 help:
 	@echo "make setup        install the app into .venv (kept in a cache, shared by checkouts)"
 	@echo "make demo         start the app on http://$(HOST):$(PORT)"
 	@echo "make test         run the tests; ARGS=\"...\" goes to pytest"
 	@echo "make check        ruff, and the README's tables against the recorded results"
+	@echo "make bench        how fast the audio checkpoints are; ARGS=\"...\" goes to the benchmark"
 	@echo "make clean        remove what runs and tests made, and .venv"
 	@echo "make clean-cache  also remove the cached environments of every checkout"
 
@@ -33,6 +34,9 @@ check:
 	@tools/setup.sh --dev --no-system
 	@$(IN_VENV) ruff check .
 	@if [ -f train/table.py ]; then $(IN_VENV) $(OFFLINE) .venv/bin/python -m train.table --check; fi
+
+bench: setup
+	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m train.bench_audio $(ARGS)
 
 clean:
 	@rm -rf .pytest_cache .ruff_cache .gradio artefacts

@@ -28,16 +28,21 @@ def main() -> None:
     options = parse_arguments()
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "0")
     # Heavy, and not needed for --help.
-    from hyperdemo.pipeline import ViewPipeline
+    from hyperdemo.pipeline import SoundPipeline, ViewPipeline
     from hyperdemo.ui import build_app, launch_options
 
     try:
         pipeline = ViewPipeline.from_weights(options.weights, device=options.device)
-        demo = build_app(pipeline, examples=ROOT / "examples", weights=options.weights)
+        sound = None
+        if (Path(options.weights) / "audio-foundation.safetensors").is_file():
+            sound = SoundPipeline.from_weights(options.weights, device=options.device)
+        demo = build_app(pipeline, sound=sound, examples=ROOT / "examples", weights=options.weights)
     except ValueError as error:
         sys.exit(f"cannot start: {error}")
     print(f"Models loaded; computing on {pipeline.device_name}", flush=True)
     pipeline.warm_up()
+    if sound is not None:
+        sound.warm_up()
     demo.launch(server_name=options.host, server_port=options.port, **launch_options())
 
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m hyperdemo view PHOTO -o DIR`."""
+"""The command line: `python -m hyperdemo view PHOTO -o DIR`, or `audio CLIP -o DIR`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m hyperdemo",
-        description="A pretrained Transformer writes the weights of a small network.",
+        description="A pretrained Transformer writes the weights of small networks.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     view = commands.add_parser(
         "view", help="a photo of one object in, its orbit, mesh and network out"
     )
     view.add_argument("photo", type=Path, metavar="PHOTO")
-    view.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
-    view.add_argument("--model", choices=["foundation", "scratch", "both"], default="both")
+    _add_shared(view)
     view.add_argument("--renderer", choices=["exact", "fast"], default="fast")
     view.add_argument("--size", type=int, default=256, metavar="N", help="side in pixels (256)")
     view.add_argument("--frames", type=int, default=96, metavar="N", help="of one turn (96)")
@@ -34,9 +33,23 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "object in the unit sphere, the input camera at azimuth 0 on +z; renders views/000.png …",
     )
     view.add_argument("--mask", type=Path, help="picture of the mask, white where the object is")
-    view.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the checkpoints")
-    view.add_argument("--device", choices=["cpu", "cuda"], help="the GPU if there is one")
+    audio = commands.add_parser("audio", help="a sound in, its resynthesis and networks out")
+    audio.add_argument(
+        "clip", type=Path, metavar="CLIP", help="any sound file, or a video; its first 60 s"
+    )
+    _add_shared(audio)
+    audio.add_argument(
+        "--rate", type=int, metavar="HZ", help="of the resynthesis; the clip's own by default"
+    )
     return parser.parse_args(argv)
+
+
+def _add_shared(command: argparse.ArgumentParser) -> None:
+    """The options of every command."""
+    command.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
+    command.add_argument("--model", choices=["foundation", "scratch", "both"], default="both")
+    command.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the checkpoints")
+    command.add_argument("--device", choices=["cpu", "cuda"], help="the GPU if there is one")
 
 
 def run_view(args: argparse.Namespace) -> Path:
@@ -65,6 +78,34 @@ def run_view(args: argparse.Namespace) -> Path:
     return writer.finish(photo=args.photo, mask_source=prepared.mask_source)
 
 
+def run_audio(args: argparse.Namespace) -> Path:
+    """Write all results of one sound; returns the path of `result.json`.
+
+    Raises:
+        ValueError: a sound, checkpoint or rate that cannot be used.
+    """
+    from hyperdemo.config import SoundRequest
+    from hyperdemo.media.audio import DEFAULT_MAX_SECONDS, decode_audio
+    from hyperdemo.pipeline import MODEL_NAMES, SoundPipeline
+    from hyperdemo.pipeline.sound import prepare_sound
+    from hyperdemo.results import SoundWriter
+
+    request = SoundRequest(rate_hz=args.rate)
+    prepared = prepare_sound(decode_audio(args.clip, max_seconds=DEFAULT_MAX_SECONDS))
+    names = MODEL_NAMES if args.model == "both" else (args.model,)
+    pipeline = SoundPipeline.from_weights(args.weights, names=names, device=args.device)
+    if prepared.truncated:
+        print(
+            f"hyperdemo: {args.clip.name} is longer than {DEFAULT_MAX_SECONDS:.0f} s; "
+            "the rest is left out",
+            file=sys.stderr,
+        )
+    writer = SoundWriter(args.out, pipeline, request=request, prepared=prepared)
+    for event in _shown(pipeline.listen(prepared, request)):
+        writer.take(event)
+    return writer.finish(clip=args.clip)
+
+
 def _shown(events: Iterator) -> Iterator:
     """The same events; their progress goes to the terminal."""
     from hyperdemo.events import Progress
@@ -81,10 +122,11 @@ def _shown(events: Iterator) -> Iterator:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 on success, 2 where the input cannot be used."""
     args = parse_arguments(argv)
+    run = {"view": run_view, "audio": run_audio}[args.command]
     # Before torch is loaded: threads that wait by spinning slow everybody down on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        print(run_view(args))
+        print(run(args))
     except (ValueError, OSError) as error:
         print(f"hyperdemo: {error}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""The command line on two tiny models, in this process; `--help` in one of its own."""
+"""The command line on tiny models, in this process; `--help` in one of its own."""
 
 import json
 import subprocess
@@ -8,12 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+import torch
 from PIL import Image
 
-from hyperdemo import pipeline as pipeline_module
 from hyperdemo.__main__ import main
 from hyperdemo.checkpoints import save_checkpoint
+from hyperdemo.inr import synthesise
+from hyperdemo.inr.export_sound import load_sound
+from hyperdemo.media import audio as audio_module
 from hyperdemo.metrics import psnr
+from hyperdemo.pipeline import view as view_module
 from hyperdemo.render.bake import bake
 from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.mesh import extract_mesh
@@ -25,8 +30,8 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module", autouse=True)
 def small_grids():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline_module, "bake", partial(bake, resolution=32))
-        patch.setattr(pipeline_module, "extract_mesh", partial(extract_mesh, resolution=24))
+        patch.setattr(view_module, "bake", partial(bake, resolution=32))
+        patch.setattr(view_module, "extract_mesh", partial(extract_mesh, resolution=24))
         yield
 
 
@@ -36,6 +41,8 @@ def weights(tmp_path_factory):
     for seed, init in enumerate(("foundation", "scratch")):
         model = tiny.model(seed, init=init)
         save_checkpoint(model, folder, name=f"view-{init}", facts={"git": init})
+        model = tiny.sound_model(seed, init=init)
+        save_checkpoint(model, folder, name=f"audio-{init}", facts={"git": init})
     return folder
 
 
@@ -54,6 +61,32 @@ def view(tmp_path, photo, weights):
     def run(*options, photo=photo, out=tmp_path / "out"):
         command = ["view", str(photo), "-o", str(out), "--weights", str(weights), "--device", "cpu"]
         code = main([*command, "--size", "32", "--frames", "3", *map(str, options)])
+        path = out / "result.json"
+        return code, json.loads(path.read_text()) if path.is_file() else None, out
+
+    return run
+
+
+def chord(seconds=0.6, *, rate_hz=44_100):
+    """Two channels [n, 2] of a sound that swells, and differs between them."""
+    t = np.arange(round(seconds * rate_hz)) / rate_hz
+    left, right = (np.sin(2 * np.pi * hz * t) for hz in (220, 330))
+    return 0.3 * np.sin(np.pi * t / seconds)[:, None] * np.stack([left, right], axis=1)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    soundfile.write(tmp_path / "chord.wav", chord(), 44_100)
+    return tmp_path / "chord.wav"
+
+
+@pytest.fixture
+def audio(tmp_path, clip, weights):
+    """Run the command; returns its exit code, its result and its folder."""
+
+    def run(*options, clip=clip, out=tmp_path / "out"):
+        command = ["audio", str(clip), "-o", str(out), "--weights", str(weights), "--device", "cpu"]
+        code = main([*command, *map(str, options)])
         path = out / "result.json"
         return code, json.loads(path.read_text()) if path.is_file() else None, out
 
@@ -146,17 +179,108 @@ def test_an_output_folder_that_is_a_file_ends_with_two(view, tmp_path, capsys):
     assert code == 2 and "taken" in capsys.readouterr().err
 
 
+def test_both_models_are_heard_at_the_rate_of_the_clip(audio, capsys):
+    code, result, out = audio()
+    printed = capsys.readouterr()
+    assert code == 0 and printed.out.strip() == str(out / "result.json") and printed.err == ""
+    assert list(result["models"]) == ["foundation", "scratch"]
+    assert (result["clip"], result["duration_s"], result["truncated"]) == ("chord.wav", 0.6, False)
+    assert (result["clip_rate_hz"], result["rate_hz"]) == (44_100, 44_100)
+    assert result["channels_in_file"] == 2
+    played = {}
+    for name, model in result["models"].items():
+        played[name], rate_hz = soundfile.read(out / name / "resynthesis.wav", dtype="float32")
+        assert rate_hz == 44_100 and played[name].shape == (26_460,) and played[name].std() > 1e-3
+        networks = load_sound((out / name / "inr.safetensors").read_bytes())
+        exact = synthesise(networks, rate_hz=44_100).clamp(-1, 1).numpy()
+        np.testing.assert_allclose(played[name], exact, atol=1.1 / 32768)
+        # Three windows of eight stretches: (0.6 s · 16 kHz - 80) / 3200, rounded up.
+        assert model["networks"] == len(networks.inrs) == 24
+        assert model["checkpoint"] == f"audio-{name}" and model["checkpoint_git"] == name
+        assert model["real_time_factor"] > 0 and -1 < model["metrics"]["stoi"] <= 1
+        assert all(np.isfinite(list(model["metrics"].values())))
+    assert not np.array_equal(played["foundation"], played["scratch"])
+
+
+@pytest.mark.parametrize(("rate_hz", "n"), [(8_000, 4_800), (48_000, 28_800)])
+def test_one_model_is_heard_at_any_rate(audio, rate_hz, n):
+    code, result, out = audio("--model", "scratch", "--rate", rate_hz)
+    assert code == 0 and list(result["models"]) == ["scratch"]
+    assert sorted(p.name for p in out.iterdir() if p.is_dir()) == ["scratch"]
+    info = soundfile.info(out / "scratch" / "resynthesis.wav")
+    assert (info.samplerate, info.frames, info.channels) == (rate_hz, n, 1)
+    assert info.subtype == "PCM_16" and result["rate_hz"] == rate_hz
+
+
+def test_the_same_clip_makes_the_same_files(audio, tmp_path):
+    first, second = (audio("--rate", 8000, out=tmp_path / name)[2] for name in ("a", "b"))
+    for file in ("resynthesis.wav", "inr.safetensors", "inr.json"):
+        same = (first / "scratch" / file).read_bytes() == (second / "scratch" / file).read_bytes()
+        assert same, file
+
+
+def test_a_cut_clip_is_heard_with_a_warning(audio, capsys, monkeypatch):
+    monkeypatch.setattr(audio_module, "DEFAULT_MAX_SECONDS", 0.25)
+    code, result, out = audio("--model", "scratch")
+    err = capsys.readouterr().err
+    assert code == 0 and result["truncated"] and result["duration_s"] == 0.25
+    assert soundfile.info(out / "scratch" / "resynthesis.wav").frames == 11_025
+    assert err.startswith("hyperdemo: chord.wav is longer than 0") and err.count("\n") == 1
+
+
+def test_progress_is_shown_on_a_terminal_only(audio, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert audio("--model", "scratch")[0] == 0
+    err = capsys.readouterr().err
+    assert "\r\033[K 33% writing networks: window 2 of 3" in err and "100%" in err
+
+
+def test_sound_that_cannot_be_used_ends_with_two_and_a_word(audio, clip, tmp_path, capsys):
+    (tmp_path / "text.wav").write_text("no sound at all")
+    soundfile.write(tmp_path / "silent.wav", np.zeros(9000), 16_000)
+    soundfile.write(tmp_path / "short.wav", chord(0.02), 44_100)
+    for options, given, message in (
+        ([], tmp_path / "none.wav", "there is none at 'none.wav'"),
+        ([], tmp_path, "expected a sound file"),
+        ([], tmp_path / "text.wav", "expected sound, got text"),
+        ([], tmp_path / "silent.wav", "got silence"),
+        ([], tmp_path / "short.wav", "at least 0.05 s of sound"),
+        (["--rate", 4000], clip, "rate_hz must be from 8000 to 192000, got 4000"),
+        (["--weights", tmp_path / "nowhere"], clip, "no checkpoint"),
+    ):
+        code, result, out = audio(*options, clip=given)
+        printed = capsys.readouterr()
+        assert (code, result, printed.out) == (2, None, ""), message
+        assert printed.err.startswith("hyperdemo: ") and message in printed.err
+        assert printed.err.count("\n") == 1
+        assert not out.exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_ends_with_two(audio, capsys):
+    code, *_ = audio("--device", "cuda")
+    assert code == 2 and "torch sees no GPU" in capsys.readouterr().err
+
+
 def test_options_it_does_not_know_are_refused(capsys):
-    for argv in ([], ["hear", "x"], ["view", "x"], ["view", "x", "-o", "y", "--model", "best"]):
+    for argv in (
+        [],
+        ["hear", "x"],
+        ["view", "x"],
+        ["view", "x", "-o", "y", "--model", "best"],
+        ["view", "x", "-o", "y", "--rate", "8000"],
+        ["audio", "x", "-o", "y", "--rate", "high"],
+    ):
         with pytest.raises(SystemExit) as left:
             main(argv)
         assert left.value.code == 2 and "usage: python -m hyperdemo" in capsys.readouterr().err
 
 
-def test_help_needs_no_torch():
+@pytest.mark.parametrize(("command", "word"), [("view", "transforms.json"), ("audio", "--rate HZ")])
+def test_help_needs_no_torch(command, word):
     blocked = "import sys, runpy; sys.modules['torch'] = sys.modules['numpy'] = None; "
-    run = "sys.argv = ['', 'view', '--help']; runpy.run_module('hyperdemo', None, '__main__')"
+    run = f"sys.argv = ['', {command!r}, '--help']; runpy.run_module('hyperdemo', None, '__main__')"
     done = subprocess.run(
         [sys.executable, "-c", blocked + run], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 0 and "transforms.json" in done.stdout, done.stderr
+    assert done.returncode == 0 and word in done.stdout, done.stderr

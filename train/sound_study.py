@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -155,7 +156,9 @@ def _add(path: Path, study: str, name: str, row: dict[str, float]) -> None:
     results = json.loads(path.read_text()) if path.is_file() else {}
     studies = results.setdefault("audio", {}).setdefault("studies", {})
     studies.setdefault(study, {})[name] = row
-    path.write_text(json.dumps(results, indent=1) + "\n")
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(results, indent=1) + "\n")
+    os.replace(partial, path)
 
 
 if __name__ == "__main__":

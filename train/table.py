@@ -1,6 +1,7 @@
 """The README's tables, generated from `weights/results.json`: `python -m train.table --write`.
 
-`--check` fails where the README says anything else, so no number in it can go stale.
+`--check` fails where the README says anything else, so no number in it can go stale. The audio
+task has a section of its own, which must be there once there are results for it.
 """
 
 from __future__ import annotations
@@ -8,10 +9,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from train.sound_table import sound_table
+
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+AUDIO_BEGIN, AUDIO_END = "<!-- audio results: begin -->", "<!-- audio results: end -->"
+NOT_YET = "Not measured yet."
 ROWS = (
     ("white", "white picture"),
     ("mean", "mean picture of the training set"),
@@ -65,16 +71,29 @@ def _budget(models: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def replace_section(text: str, section: str) -> str:
-    """The README with a new results section.
+def replace_section(text: str, section: str, *, begin: str = BEGIN, end: str = END) -> str:
+    """The README with a new section between two markers.
 
     Raises:
         ValueError: the markers are not there, once each.
     """
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError(f"README.md must hold {BEGIN} and {END} once each")
-    head, rest = text.split(BEGIN)
-    return f"{head}{BEGIN}\n{section}\n{END}{rest.split(END)[1]}"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"README.md must hold {begin} and {end} once each")
+    head, rest = text.split(begin)
+    return f"{head}{begin}\n{section}\n{end}{rest.split(end)[1]}"
+
+
+def with_tables(text: str, results: Mapping[str, Any]) -> str:
+    """The README with all its tables as the results have them.
+
+    Raises:
+        ValueError: a section that results need is not there, once.
+    """
+    text = replace_section(text, table(results))
+    if "audio" in results or AUDIO_BEGIN in text or AUDIO_END in text:
+        section = sound_table(results["audio"]) if "audio" in results else NOT_YET
+        text = replace_section(text, section, begin=AUDIO_BEGIN, end=AUDIO_END)
+    return text
 
 
 def main() -> int:
@@ -86,7 +105,11 @@ def main() -> int:
     what.add_argument("--check", action="store_true")
     args = parser.parse_args()
     text = args.readme.read_text()
-    wanted = replace_section(text, table(json.loads(args.results.read_text())))
+    try:
+        wanted = with_tables(text, json.loads(args.results.read_text()))
+    except ValueError as error:
+        print(f"train.table: {error}")
+        return 1
     if args.write:
         args.readme.write_text(wanted)
     elif text != wanted:

@@ -7,15 +7,13 @@ The header's metadata holds all that is needed to evaluate the network without t
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import safetensors
 import safetensors.torch
-import torch
 
 from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG, FieldConfig
+from hyperdemo.inr.description import pack, read_description, read_field
 from hyperdemo.inr.mlp import check_shapes
 from hyperdemo.inr.params import InrParams
 
@@ -61,10 +59,6 @@ def export_inr(
     if len(params) != 1:
         raise ValueError(f"a single INR expected, got a batch of {len(params)}; choose params[i]")
     check_shapes(params, config.layer_shapes)
-    tensors = {
-        name: tensor[0].detach().to("cpu", torch.float32).contiguous()
-        for name, tensor in params.tensors().items()
-    }
     description = {
         "format": FORMAT,
         "field": dataclasses.asdict(config),
@@ -72,8 +66,8 @@ def export_inr(
         "recipe": _RECIPE,
         "provenance": dict(provenance or {}),
     }
-    metadata = {"format": FORMAT, "description": json.dumps(description)}
-    return ExportedInr(safetensors.torch.save(tensors, metadata=metadata), description)
+    tensors = {name: tensor[0] for name, tensor in params.tensors().items()}
+    return ExportedInr(pack(tensors, description), description)
 
 
 def load_inr(data: bytes) -> tuple[InrParams, FieldConfig]:
@@ -82,25 +76,8 @@ def load_inr(data: bytes) -> tuple[InrParams, FieldConfig]:
     Raises:
         ValueError: not such a file, or its weights do not fit its configuration.
     """
-    description = _read_description(data)
-    try:
-        config = FieldConfig(**description["field"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"the file's field configuration is not understood: {error}") from error
+    config = read_field(read_description(data, file_format=FORMAT), FieldConfig)
     tensors = safetensors.torch.load(data)
     params = InrParams.from_tensors({name: t.float()[None] for name, t in tensors.items()})
     check_shapes(params, config.layer_shapes)
     return params, config
-
-
-def _read_description(data: bytes) -> dict[str, Any]:
-    """The description in a file's metadata; safetensors' own loader of bytes leaves it out."""
-    try:
-        safetensors.deserialize(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        metadata = header["__metadata__"]
-        if metadata["format"] != FORMAT:
-            raise ValueError(f"format {metadata['format']!r} instead of {FORMAT!r}")
-        return json.loads(metadata["description"])
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"a network exported by hyperdemo expected: {error!r}") from error

@@ -9,12 +9,13 @@ import gradio as gr
 from gradio.data_classes import ImageData
 
 from hyperdemo.media.image import MAX_FILE_BYTES
-from hyperdemo.pipeline import ViewPipeline
-from hyperdemo.ui import texts
+from hyperdemo.pipeline import SoundPipeline, ViewPipeline
+from hyperdemo.ui import sound_texts, texts
 from hyperdemo.ui.callbacks import Callbacks
 from hyperdemo.ui.examples import find_held_out, find_photographs
 from hyperdemo.ui.outline import CUT_COLOUR, KEEP_COLOUR
 from hyperdemo.ui.page import Page
+from hyperdemo.ui.sound_tab import find_sounds, sound_tab
 from hyperdemo.ui.style import CSS, theme
 
 CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
@@ -25,32 +26,59 @@ SCROLL_TO_WATCH = """() => {
 
 
 def build_app(
-    pipeline: ViewPipeline, *, examples: str | Path = "examples", weights: str | Path = "weights"
+    pipeline: ViewPipeline,
+    *,
+    sound: SoundPipeline | None = None,
+    examples: str | Path = "examples",
+    weights: str | Path = "weights",
 ) -> gr.Blocks:
     """The whole app, ready to launch with `launch_options()`.
 
     Args:
-        pipeline: the loaded models.
-        examples: folder of example photographs, and of objects with a truth in `objects/`.
+        pipeline: the loaded models for pictures.
+        sound: those for sound; without them there is no tab for it.
+        examples: folder of example photographs, of objects with a truth in `objects/`, and of
+            sounds in `sounds/`.
         weights: folder that may hold `results.json`, from which the page quotes.
     """
-    held_out = find_held_out(Path(examples) / "objects")
+    # Events that run models share one queue: two at once would halve each other's speed.
+    limit = 1 if pipeline.device.type == "cpu" else 2
+    compute = {"concurrency_id": "compute", "concurrency_limit": limit}
+    results = texts.read_results(weights)
     with gr.Blocks(
         title="hyperdemo", analytics_enabled=False, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S)
     ) as demo:
-        gr.Markdown(f"# {texts.TITLE}\n\n{texts.INTRODUCTION}", elem_id="header")
-        with gr.Row(elem_id="stage"):
-            with gr.Column(scale=4, min_width=300):
-                objects = [one.picture for one in held_out]
-                fast = pipeline.device.type != "cpu"
-                given = _input_side(find_photographs(examples), objects, size=256 if fast else 192)
-            with gr.Column(scale=7, min_width=320):
-                measured = texts.results_sentence(texts.read_results(weights))
-                shown = _output_side(measured)
-        page = Page(**given, **shown, **_results(list(pipeline.models)))
-        _wire(page, Callbacks(pipeline, page, held_out=held_out))
-    limit = 1 if pipeline.device.type == "cpu" else 2
+        measured = texts.results_sentence(results)
+        if sound is None:
+            gr.Markdown(f"# {texts.TITLE}\n\n{texts.INTRODUCTION}", elem_id="header")
+            _object_tab(pipeline, Path(examples), measured=measured, compute=compute)
+        else:
+            gr.Markdown(f"# {texts.TITLE_OF_BOTH}", elem_id="header")
+            with gr.Tabs(elem_id="tasks"):
+                with gr.Tab("Object", id="object"):
+                    gr.Markdown(texts.INTRODUCTION, elem_classes="introduction")
+                    _object_tab(pipeline, Path(examples), measured=measured, compute=compute)
+                with gr.Tab("Sound", id="sound"):
+                    sound_tab(
+                        demo, sound, sounds=find_sounds(Path(examples) / "sounds"),
+                        measured=sound_texts.results_sentence(results), compute=compute,
+                    )  # fmt: skip
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=limit)
+
+
+def _object_tab(
+    pipeline: ViewPipeline, examples: Path, *, measured: str, compute: dict[str, Any]
+) -> None:
+    held_out = find_held_out(examples / "objects")
+    with gr.Row(elem_id="stage", elem_classes="stage"):
+        with gr.Column(scale=4, min_width=300):
+            objects = [one.picture for one in held_out]
+            fast = pipeline.device.type != "cpu"
+            given = _input_side(find_photographs(examples), objects, size=256 if fast else 192)
+        with gr.Column(scale=7, min_width=320):
+            shown = _output_side(measured)
+    page = Page(**given, **shown, **_results(list(pipeline.models)))
+    _wire(page, Callbacks(pipeline, page, held_out=held_out), compute)
 
 
 def launch_options() -> dict[str, Any]:
@@ -132,8 +160,9 @@ def _output_side(measured: str) -> dict[str, Any]:
 
 def _results(names: list[str]) -> dict[str, Any]:
     models, meshes, networks = {}, {}, {}
-    # "hidden" and not False: what is not on the page yet is late for its value, see `_wire`.
-    with gr.Column(visible="hidden", elem_id="results") as results:
+    # The style sheet hides it until there are timings: a column that is invisible to Gradio is not
+    # on the page yet, and late for its values, see `_wire`.
+    with gr.Column(elem_id="results"):
         with gr.Column(visible=False) as truth:
             gr.Markdown("## Against the truth")
             with gr.Row():
@@ -163,12 +192,12 @@ def _results(names: list[str]) -> dict[str, Any]:
                             )  # fmt: skip
                             meshes[name] = gr.DownloadButton("GLB", interactive=False, size="sm")
     return dict(
-        results=results, models=models, meshes=meshes, networks=networks, timings=timings,
+        models=models, meshes=meshes, networks=networks, timings=timings,
         truth=truth, sheet=sheet, scores=scores,
     )  # fmt: skip
 
 
-def _wire(page: Page, callbacks: Callbacks) -> None:
+def _wire(page: Page, callbacks: Callbacks, compute: dict[str, Any]) -> None:
     outline = [page.cut, page.editor, page.framed, page.words]
     # What belongs to the last picture goes at once, before the server has seen the new one.
     page.picture.change(
@@ -205,6 +234,7 @@ def _wire(page: Page, callbacks: Callbacks) -> None:
         show_progress="minimal",
         show_progress_on=[page.status],
         scroll_to_output=False,
+        **compute,
     )
     # A Model3D stays blank when it becomes visible and gets its value in one update.
     running.success(

@@ -13,8 +13,8 @@ import gradio as gr
 _log = logging.getLogger(__name__)
 
 UNEXPECTED = (
-    "Something went wrong on the server; it is not your picture's fault. Try once more, or try "
-    "another picture. The server's log has the details."
+    "Something went wrong on the server; it is not the fault of your file. Try once more, or try "
+    "another one. The server's log has the details."
 )
 
 

@@ -31,7 +31,6 @@ class Page:
     stream: gr.Video
     loop: gr.Video
     status: gr.HTML
-    results: gr.Column
     models: dict[str, gr.Model3D]
     meshes: dict[str, gr.DownloadButton]
     networks: dict[str, gr.DownloadButton]
@@ -45,7 +44,7 @@ class Page:
         named = [*self.models.values(), *self.meshes.values(), *self.networks.values()]
         return [
             *(self.run, self.stop, self.hint, self.stream, self.loop, self.status),
-            *(self.results, self.timings, self.truth, self.sheet, self.scores),
+            *(self.timings, self.truth, self.sheet, self.scores),
             *named,
         ]
 
@@ -58,7 +57,7 @@ class Page:
             self.stream: gr.Video(value=None, visible=True),
             self.loop: gr.Video(value=None, visible=False),
             self.status: texts.status_bar(0.0, "reading the picture"),
-            self.results: gr.Column(visible="hidden"),
+            self.timings: "",  # hides the results, see `style`
             **{model: None for model in self.models.values()},
         }
 
@@ -77,7 +76,6 @@ class Page:
             self.stream: gr.Video(visible=False),
             self.loop: gr.Video(value=str(result.orbit), visible=True),
             self.status: texts.status_bar(1.0, f"done in {total:.1f} s on {device}"),
-            self.results: gr.Column(visible=True),
             self.timings: texts.timings_table(result.seconds, result.n_parameters),
             self.truth: gr.Column(visible=result.sheet is not None),
         }

@@ -25,7 +25,9 @@ CSS = """
 /* Gradio leaves the frame of a row of buttons behind where there are no buttons. */
 .icon-button-wrapper:not(:has(button, a)) { display: none; }
 
-#stage { gap: 1.25rem; }
+#tasks { gap: .5rem; }
+.introduction p { margin: 0; line-height: 1.4; font-size: .95rem; }
+.stage { gap: 1.25rem; }
 #seen { align-items: center; }
 #framed { border-radius: var(--radius-md); }
 #framed:has(img) { background: white; }
@@ -36,6 +38,8 @@ CSS = """
                           border-radius: var(--radius-md); overflow: hidden; padding: 2px; }
 .examples .gallery-item:hover { border-color: var(--primary-500); }
 .examples .gallery-item img { width: 46px; height: 46px; object-fit: contain; }
+.sounds .gallery-item, .sounds .gallery-item .container { width: auto; height: auto; }
+.sounds .gallery-item { padding: .25rem .7rem; font-size: .85rem; background: none; }
 .examples .label { font-size: .8rem; font-weight: 500; margin-bottom: .25rem; }
 .examples .label svg { display: none; }
 
@@ -48,9 +52,12 @@ CSS = """
 .orbit { aspect-ratio: 5 / 4; max-height: 540px; background: #f1f3f6; }
 .orbit .empty { min-height: 100%; }
 .orbit video { max-height: 540px; background: #f1f3f6; }
-#results h2 { margin: .5rem 0 0; font-size: 1.1rem; }
-#results td, #results th { padding: .2rem .6rem; font-size: .85rem; }
-#status { min-height: 2.4rem; }
+#results:not(:has(#timings table)),
+#sound-results:not(:has(#sound-timings table)) { display: none; }
+:is(#results, #sound-results) h2 { margin: .5rem 0 0; font-size: 1.1rem; }
+:is(#results, #sound-results) :is(td, th) { padding: .2rem .6rem; font-size: .85rem; }
+#sound-results td + td { white-space: nowrap; }
+:is(#status, #sound-status) { min-height: 2.4rem; }
 .status { display: flex; align-items: center; gap: .75rem; min-height: 1.5rem; }
 .status progress { appearance: none; flex: 1; height: .5rem; border: 0; border-radius: 1rem;
                    overflow: hidden; background: var(--border-color-primary); }

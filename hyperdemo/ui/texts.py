@@ -12,6 +12,8 @@ LABELS = {"foundation": "Pretrained (DINOv2)", "scratch": "From scratch"}
 
 TITLE = "One photograph in, a network out"
 
+TITLE_OF_BOTH = "A photograph or a sound in, a network out"
+
 INTRODUCTION = (
     "A **hypernetwork** is a network that writes the weights of another network. Here a vision "
     "Transformer looks at one picture and writes, in one pass, a small network that *is* the "

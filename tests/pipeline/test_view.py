@@ -7,13 +7,13 @@ import pytest
 import torch
 import trimesh
 
-from hyperdemo.pipeline import view as pipeline_module
 from hyperdemo.checkpoints import LoadedModel, save_checkpoint
 from hyperdemo.config import ViewRequest
 from hyperdemo.events import Done, Encoded, Frames, MeshReady, Progress, Views
 from hyperdemo.inr import as_field
 from hyperdemo.metrics import psnr
 from hyperdemo.pipeline import ViewPipeline, choose_device
+from hyperdemo.pipeline import view as pipeline_module
 from hyperdemo.pipeline.view import depth_picture
 from hyperdemo.render.bake import bake
 from hyperdemo.render.cameras import PosedViews, look_at_origin, orbit

@@ -5,6 +5,7 @@ import torch
 
 from hyperdemo.checkpoints import load_checkpoint
 from tests.train import scenes
+from tests.train.test_sound_task import config_of, task_of, tones
 from train.package import main, package
 from train.run import provenance, train
 
@@ -57,6 +58,27 @@ def test_a_run_that_goes_on_is_packaged_as_it_is(finished, tmp_path):
         file.write(json.dumps({"step": 6, "val_psnr": 99.0}) + "\n")
     package(out, tmp_path / "weights")
     assert load_checkpoint(tmp_path / "weights", "view-scratch").facts["val_psnr"] < 90
+
+
+def test_an_audio_run_is_packaged_with_scores_of_its_own(tmp_path):
+    config = config_of(steps=4)
+    task = task_of(config, tones(200, 330))
+    state = train(config, task, out=tmp_path / "run", device=CPU)
+    facts = provenance(config, CPU) | task.facts
+    (tmp_path / "run" / "run.json").write_text(json.dumps(facts))
+    path = package(tmp_path / "run", tmp_path / "weights")
+    assert path == tmp_path / "weights" / "audio-scratch.safetensors"
+    loaded = load_checkpoint(tmp_path / "weights", "audio-scratch")
+    assert loaded.model.config == state.config.model and loaded.facts["train_prompts"] == 2
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    curve = [
+        [row["step"], round(row["val_snr"], 3), round(row["val_stoi"], 3)]
+        for row in map(json.loads, lines)
+    ]
+    assert loaded.facts["val_curve"] == curve and [row[0] for row in curve] == [2, 4]
+    assert [loaded.facts["val_snr"], loaded.facts["val_stoi"]] == curve[-1][1:]
+    assert "val_psnr" not in loaded.facts
+    assert loaded.facts["inr_parameters"] == 17 * 16 + 16 + 16 * 16 + 16 + 16 + 1
 
 
 def test_a_run_without_a_state_is_refused(tmp_path):

@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from hyperdemo import pipeline as pipeline_module
 from hyperdemo.checkpoints import LoadedModel
-from hyperdemo.pipeline import ViewPipeline
+from hyperdemo.pipeline import SoundPipeline, ViewPipeline
+from hyperdemo.pipeline import view as pipeline_module
 from hyperdemo.render.bake import bake
 from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.mesh import extract_mesh
@@ -37,6 +37,15 @@ def pipeline() -> ViewPipeline:
         for seed, name in enumerate(("foundation", "scratch"))
     }
     return ViewPipeline(models, device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="package")
+def sound_pipeline() -> SoundPipeline:
+    models = {
+        name: LoadedModel(f"audio-{name}", tiny.sound_model(seed).requires_grad_(False), {})
+        for seed, name in enumerate(("foundation", "scratch"))
+    }
+    return SoundPipeline(models, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="package")
@@ -79,3 +88,10 @@ def write_examples(folder: Path, rgba: np.ndarray) -> Path:
     Image.fromarray(rgba[:, :, :3]).save(folder / "photo.jpg")
     (folder / "CREDITS.md").write_text("Mine.")
     return folder
+
+
+def chirp(*, rate_hz: int = 22_050, seconds: float = 0.9) -> np.ndarray:
+    """A tone that rises and swells, with a little noise: no two stretches of it are alike."""
+    time = np.arange(round(rate_hz * seconds)) / rate_hz
+    noise = 0.003 * np.random.default_rng(3).normal(size=len(time))
+    return 0.4 * np.sin(2 * np.pi * (200 + 900 * time) * time) * np.sin(3 * time) ** 2 + noise

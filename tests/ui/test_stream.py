@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hyperdemo import pipeline as pipeline_module
 from hyperdemo.config import ViewRequest
 from hyperdemo.events import Frames
 from hyperdemo.inr.export import load_inr
+from hyperdemo.pipeline import view as pipeline_module
 from hyperdemo.ui.examples import read_held_out
 from hyperdemo.ui.panels import OrbitSheet
 from hyperdemo.ui.stream import MIN_PANEL, Chunk, Result, Status, score_views, stream_views

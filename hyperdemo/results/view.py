@@ -1,8 +1,7 @@
-"""The results of one picture as files: what the command line leaves in its output folder."""
+"""The results of one picture as files."""
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-import hyperdemo
 from hyperdemo.config import ViewRequest
 from hyperdemo.events import Done, Encoded, Event, Frames, MeshReady, Views
 from hyperdemo.inr.export import export_inr
@@ -21,6 +19,7 @@ from hyperdemo.metrics import psnr, ssim
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.preprocess import composite_on_white
 from hyperdemo.render.cameras import PosedViews
+from hyperdemo.results.files import origin, write_network, write_result
 
 
 class ViewWriter:
@@ -70,33 +69,23 @@ class ViewWriter:
             frames = np.concatenate(chunks)
             encode_mp4(frames, self.out / name / "orbit.mp4", fps=self.request.fps)
         request = self.request
-        result = {
-            "hyperdemo": hyperdemo.__version__,
+        facts = {
             "photo": photo.name,
             "mask_source": mask_source,
             "device": self.pipeline.device_name,
             "renderer": request.renderer,
             "orbit": {"size": request.size, "frames": request.n_frames, "fps": request.fps},
-            "seconds": {stage: round(s, 4) for stage, s in self.seconds.items()},
-            "models": self.models,
         }
-        path = self.out / "result.json"
-        path.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
-        return path
+        return write_result(self.out, facts, seconds=self.seconds, models=self.models)
 
     def _write_network(self, event: Encoded) -> None:
         loaded = self.pipeline.models[event.name]
         folder = self.out / event.name
         folder.mkdir(parents=True, exist_ok=True)
-        origin = {"model": loaded.name, "git": str(loaded.facts.get("git", "unknown"))}
-        exported = export_inr(event.params, loaded.model.config.field, provenance=origin)
-        (folder / "inr.safetensors").write_bytes(exported.safetensors)
-        (folder / "inr.json").write_text(json.dumps(exported.description, indent=1) + "\n")
+        exported = export_inr(event.params, loaded.model.config.field, provenance=origin(loaded))
         self.models[event.name] = {
-            "checkpoint": loaded.name,
-            "checkpoint_git": origin["git"],
+            **write_network(folder, exported),
             "inr_parameters": event.params.n_parameters,
-            "inr_bytes": len(exported.safetensors),
         }
 
     def _write_views(self, event: Views) -> None:
@@ -107,9 +96,7 @@ class ViewWriter:
             save_png(picture, folder / f"{index:03d}.png")
         scores = [
             {"view": index} | score_view(picture, decode_image(truth, max_side=None))
-            for index, (picture, truth) in enumerate(
-                zip(event.rgb, self.poses.images, strict=True)
-            )
+            for index, (picture, truth) in enumerate(zip(event.rgb, self.poses.images, strict=True))
             if truth is not None
         ]
         self.models[event.name]["views"] = len(event.rgb)
@@ -141,4 +128,3 @@ def score_view(
         target = np.clip(cv2.resize(target, (width, height), interpolation=how), 0.0, 1.0)
     rendered = picture.astype(np.float32) / 255
     return {"psnr": psnr(rendered, target), "ssim": ssim(rendered, target)}
-
