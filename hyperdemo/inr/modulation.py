@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from hyperdemo.inr.params import InrParams
@@ -42,7 +42,7 @@ class ModulatedInrs:
         """Number of INRs."""
         return len(self.gains)
 
-    def __getitem__(self, index: slice) -> ModulatedInrs:
+    def __getitem__(self, index: slice | Int[Tensor, " m"]) -> ModulatedInrs:
         """Some of them."""
         masks = tuple(mask[index] for mask in self.masks)
         return replace(self, masks=masks, gains=self.gains[index])

@@ -16,9 +16,8 @@ from hyperdemo.inr.modulation import ModulatedInrs
 from hyperdemo.inr.sound import sound, stretch_plan
 from hyperdemo.preprocess.windows import WindowJoiner, WindowPlan
 
-# Encoded coordinates that are in memory at once, 32 MB of them: at 192 kHz a window has 70 times
-# as many.
-_MAX_ENCODED = 8_000_000
+# Activations of a hidden layer that are in memory at once, 16 MB of them.
+_MAX_HIDDEN = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,9 @@ def stretch_waves(
 ) -> Iterator[Float[Tensor, " slots"]]:
     """Waveforms of consecutive stretches, as `WindowJoiner.push` takes them.
 
+    Where samples stand in a stretch repeats: at 16 kHz all stretches are alike, at 44.1 kHz every
+    other one. Times are encoded once for all that are alike.
+
     Args:
         config: of the fields.
         inrs: of stretch `first` and those after it.
@@ -64,18 +66,28 @@ def stretch_waves(
         first: number of the first one.
         rate_hz: any rate; what lies above half of the training rate of 16 kHz was never heard.
     """
-    size = plan.window_samples(rate_hz=rate_hz) * config.encoded_dim
-    count = max(1, _MAX_ENCODED // size)
+    slots = plan.window_samples(rate_hz=rate_hz)
+    count = max(1, _MAX_HIDDEN // (slots * max(config.width, 2)))
     device = inrs.gains.device
     for start in range(0, len(inrs), count):
         part = inrs[start : start + count]
-        seconds = torch.stack(
-            [
-                plan.coordinates(first + start + k, rate_hz=rate_hz) * (config.stretch_s / 2)
-                for k in range(len(part))
-            ]
-        )
-        yield from sound(config, part.params(), seconds.to(device))
+        waves: list[Tensor | None] = [None] * len(part)
+        for numbers in _alike(plan, range(first + start, first + start + len(part)), rate_hz):
+            seconds = plan.coordinates(numbers[0], rate_hz=rate_hz) * (config.stretch_s / 2)
+            chosen = torch.tensor([number - first - start for number in numbers], device=device)
+            own = sound(config, part[chosen].params(), seconds[None].to(device))
+            for index, wave in zip(chosen.tolist(), own, strict=True):
+                waves[index] = wave
+        yield from waves
+
+
+def _alike(plan: WindowPlan, numbers: range, rate_hz: int) -> list[list[int]]:
+    """Stretches in groups whose first samples stand equally far behind their starts."""
+    groups: dict[Fraction, list[int]] = {}
+    for number in numbers:
+        late = plan.first_sample(number, rate_hz=rate_hz) - plan.start_s(number) * rate_hz
+        groups.setdefault(late, []).append(number)
+    return list(groups.values())
 
 
 @torch.inference_mode()

@@ -11,6 +11,7 @@ amplitudes, and not their powers, must sum to one.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -152,11 +153,15 @@ class WindowPlan:
 
     def _elapsed(self, index: int, rate_hz: int, *, unit_s: Fraction) -> Float[Tensor, " window"]:
         """Time from the start of a window to each of its slots, float64, in units of `unit_s`."""
-        step = 1 / (unit_s * rate_hz)
         # Exact up to here: the first slot stands 0 to 1 samples after the start of the window.
         late = self.first_sample(index, rate_hz=rate_hz) - self.start_s(index) * rate_hz
-        slots = torch.arange(self.window_samples(rate_hz=rate_hz), dtype=torch.float64)
-        return float(late * step) + float(step) * slots
+        return _grid(late, self.window_samples(rate_hz=rate_hz), 1 / (unit_s * rate_hz))
+
+
+@functools.lru_cache(maxsize=256)
+def _grid(late: Fraction, slots: int, step: Fraction) -> Float[Tensor, " slots"]:
+    """late · step, (late + 1) · step, …; kept, since few grids serve all windows of a sound."""
+    return float(late * step) + float(step) * torch.arange(slots, dtype=torch.float64)
 
 
 class WindowJoiner:
