@@ -35,7 +35,8 @@ class SoundCallbacks:
         """
         began = time.perf_counter()
         prepared = prepare_sound(decode_audio(clip))
-        yield self.page.started(prepared)
+        told = self.page.told(prepared)
+        yield self.page.started() | told
         run = uuid.uuid4().hex
         with tempfile.TemporaryDirectory(prefix="hyperdemo-") as folder:
             for update in stream_sound(self.pipeline, prepared, folder=Path(folder)):
@@ -45,7 +46,8 @@ class SoundCallbacks:
                     case Playlist():
                         yield self.page.playing(update, run=run, cached=self._cached)
                     case SoundResult():
-                        yield self.page.finished(
+                        # Told again, for a caller of the API gets the last update alone.
+                        yield told | self.page.finished(
                             update,
                             device=self.pipeline.device_name,
                             total_s=time.perf_counter() - began,

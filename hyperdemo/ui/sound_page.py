@@ -49,15 +49,18 @@ class SoundPage:
             *self.networks.values(),
         ]
 
-    def started(self, prepared: PreparedSound) -> dict:
-        """An empty stage for a new run."""
+    def told(self, prepared: PreparedSound) -> dict:
+        """What was taken of the file."""
         words = sound_texts.clip_words(
             prepared.duration_s, prepared.rate_hz, prepared.channels_in_file, cut=prepared.truncated
         )
+        return {self.words: words}
+
+    def started(self) -> dict:
+        """An empty stage for a new run."""
         return {
             self.run: gr.Button(interactive=False),
             self.stop: gr.Button(visible=True),
-            self.words: words,
             self.player: empty_value(self.labels),
             self.status: status_bar(0.0, "reading the sound"),
             self.timings: "",  # hides the results, see `style`

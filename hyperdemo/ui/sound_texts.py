@@ -155,37 +155,45 @@ def results_sentence(results: Mapping[str, Any] | None) -> str:
     """
     try:
         test = results["audio"]["splits"]["test"]
-        pairs = {
-            words: (float(test["foundation"][key]), float(test["scratch"][key]), form, better)
-            for words, key, form, better in _METRICS
-            if test["foundation"].get(key) is not None and test["scratch"].get(key) is not None
-        }
+        arms = [test["foundation"], test["scratch"]]
+        measured = [row for row in _METRICS if all(arm.get(row[1]) is not None for arm in arms)]
+        numbers = [
+            f"{words} {form.format(arms[0][key])} against {form.format(arms[1][key])}"
+            for words, key, form, _ in measured
+        ]
+        ahead = {_ahead(arms, *row[1:]) for row in measured}
+        n_prompts = arms[0].get("prompts")
     except (AttributeError, KeyError, TypeError, ValueError):
         return ""
-    if not pairs:
+    if not numbers:
         return ""
-    numbers = ", ".join(
-        f"{words} {form.format(pretrained)} against {form.format(scratch)}"
-        for words, (pretrained, scratch, form, _) in pairs.items()
-    )
+    where = f"{n_prompts} prompts of speech" if n_prompts else "speech"
     return (
-        f"Measured on speech that no training heard, pretrained against from scratch: {numbers}. "
-        f"{_verdict(list(pairs.values()))} LSD is better where it is lower, the others higher."
+        f"Measured on {where} that no training heard, pretrained against from scratch: "
+        f"{', '.join(numbers)}. **{_verdict(ahead)}** LSD is better where it is lower, the others "
+        "higher."
     )
 
 
-def _verdict(pairs: list[tuple[float, float, str, int]]) -> str:
-    """Who is ahead, at the digits that are shown."""
-    signs = set()
-    for pretrained, scratch, form, better in pairs:
-        difference = float(form.format(pretrained)) - float(form.format(scratch))
-        signs.add((difference > 0) - (difference < 0) if better > 0 else
-                  (difference < 0) - (difference > 0))  # fmt: skip
-    if signs <= {0, 1} and 1 in signs:
-        return "**Pretraining is ahead.**"
-    if signs <= {0, -1} and -1 in signs:
-        return "**Starting from scratch is ahead.**"
-    return "**Neither is ahead on all counts.**"
+def _ahead(arms: Sequence[Mapping[str, float]], key: str, form: str, better: int) -> int:
+    """1 where the first is better, -1 the second; 0 within two standard errors, or as shown."""
+    first, second = (float(form.format(arm[key])) for arm in arms)
+    spread = max(float(arm.get(f"{key}_stderr") or 0.0) for arm in arms)
+    if abs(first - second) <= 2 * spread:
+        return 0
+    return better if first > second else -better
+
+
+def _verdict(ahead: set[int]) -> str:
+    """In words, who is ahead on the metrics that tell the two apart."""
+    match sorted(ahead - {0}):
+        case [1]:
+            return "Pretraining is ahead."
+        case [-1]:
+            return "Starting from scratch is ahead."
+        case []:
+            return "No clear difference."
+    return "Neither is ahead on all counts."
 
 
 def _table(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:

@@ -180,7 +180,7 @@ def test_the_api_answers_and_survives_bad_input(client, clip, tmp_path):
     waves = client.predict(8_000, api_name="/sound_at_rate")
     assert len(waves) == 2
     for wave in waves:
-        path = wave["value"]["path"] if isinstance(wave, dict) else wave
+        path = wave["value"] if isinstance(wave, dict) else wave
         assert soundfile.info(path).samplerate == 8_000
 
 

@@ -15,13 +15,19 @@ def results(foundation, scratch):
         ({"stoi": 0.8, "lsd": 10.0}, {"stoi": 0.7, "lsd": 11.0}, "Pretraining is ahead"),
         ({"stoi": 0.7, "lsd": 11.0}, {"stoi": 0.8, "lsd": 10.0}, "from scratch is ahead"),
         ({"stoi": 0.7, "lsd": 10.0}, {"stoi": 0.8, "lsd": 11.0}, "Neither is ahead"),
-        ({"stoi": 0.70001}, {"stoi": 0.70002}, "Neither is ahead"),
+        ({"stoi": 0.70001}, {"stoi": 0.70002}, "No clear difference"),
+        ({"stoi": 0.72, "stoi_stderr": 0.02}, {"stoi": 0.7}, "No clear difference"),
     ],
 )
 def test_the_verdict_follows_the_numbers(foundation, scratch, verdict):
     sentence = sound_texts.results_sentence(results(foundation, scratch))
     assert verdict in sentence
     assert f"STOI {foundation['stoi']:.3f} against {scratch['stoi']:.3f}" in sentence
+
+
+def test_the_number_of_prompts_is_named_where_it_is_known():
+    one = {"stoi": 0.9, "prompts": 100}
+    assert "on 100 prompts of speech" in sound_texts.results_sentence(results(one, one))
 
 
 def test_what_was_not_measured_is_not_said():
