@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hyperdemo.backbones.spectrogram import SpectrogramVit
 from hyperdemo.backbones.vit import VitEncoder, build_vit
 from hyperdemo.backbones.whisper import WhisperEncoder, build_whisper
-from hyperdemo.config import BackboneConfig, WhisperConfig
+from hyperdemo.config import BackboneConfig, SpectrogramConfig, WhisperConfig
 
-Encoder = VitEncoder | WhisperEncoder
+Encoder = VitEncoder | WhisperEncoder | SpectrogramVit
 
 
 def build_encoder(
-    config: BackboneConfig | WhisperConfig, *, pretrained: str | Path | bool = False
+    config: BackboneConfig | WhisperConfig | SpectrogramConfig,
+    *,
+    pretrained: str | Path | bool = False,
 ) -> Encoder:
     """The encoder of a configuration, with random or pretrained weights.
 
@@ -21,4 +24,6 @@ def build_encoder(
     """
     if isinstance(config, WhisperConfig):
         return build_whisper(config, pretrained=pretrained)
+    if isinstance(config, SpectrogramConfig):
+        return SpectrogramVit(config, pretrained=pretrained)
     return build_vit(config, pretrained=pretrained)

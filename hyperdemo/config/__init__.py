@@ -1,6 +1,6 @@
 """Frozen, validated configurations and the named variants of the system."""
 
-from hyperdemo.config.backbones import BackboneConfig, WhisperConfig
+from hyperdemo.config.backbones import BackboneConfig, SpectrogramConfig, WhisperConfig
 from hyperdemo.config.fields import SAMPLE_RATE_HZ, FieldConfig, SoundFieldConfig
 from hyperdemo.config.model import ADAPTS, INITS, TASKS, Adapt, Init, ModelConfig, Task
 from hyperdemo.config.requests import (
@@ -27,6 +27,7 @@ __all__ = [
     "SAMPLE_RATE_HZ",
     "SoundFieldConfig",
     "SoundRequest",
+    "SpectrogramConfig",
     "TASKS",
     "Task",
     "ViewRequest",

@@ -118,3 +118,38 @@ class WhisperConfig:
     def n_patches(self) -> int:
         """Patches of the waveform a window; 0 where none are read."""
         return 0 if self.inputs == "mel" else 1 + (self.window - self.patch) // self.patch_hop
+
+
+@dataclass(frozen=True)
+class SpectrogramConfig:
+    """A ViT that is shown the log-mel spectrogram of a window of sound as a picture.
+
+    Attributes:
+        vit: which ViT, at which size of the picture.
+        n_mels: bands of the log-mel spectrogram.
+        window: samples an input has, at 16 kHz.
+        patch, patch_hop: samples of a patch of the waveform, and from one to the next; patches
+            are tied to the weight tokens of their stretch, as `WhisperConfig.tied` says.
+    """
+
+    vit: BackboneConfig = BackboneConfig()
+    n_mels: int = 80
+    window: int = 16_080
+    patch: int = 480
+    patch_hop: int = 400
+    inputs: SoundInputs = "both"
+    tied: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("n_mels", "patch", "patch_hop"):
+            value = getattr(self, name)
+            require(value >= 1, f"SpectrogramConfig.{name} must be at least 1, got {value}")
+        require(
+            self.window >= MIN_WINDOW,
+            f"window must be at least {MIN_WINDOW} samples for mel frames, got {self.window}",
+        )
+        require(
+            self.inputs == "both" and self.tied,
+            "a spectrogram as a picture takes inputs='both' and tied=True: it has no other way to "
+            f"the phase, got {self.inputs!r} and {self.tied}",
+        )

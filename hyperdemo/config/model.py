@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hyperdemo.config.backbones import BackboneConfig, WhisperConfig
+from hyperdemo.config.backbones import BackboneConfig, SpectrogramConfig, WhisperConfig
 from hyperdemo.config.fields import FieldConfig, SoundFieldConfig
 from hyperdemo.config.require import require
 
@@ -25,7 +25,7 @@ class ModelConfig:
     """The hypernetwork: backbone, weight tokens, heads and the INR that they write.
 
     Attributes:
-        backbone: a ViT for pictures, Whisper for sound.
+        backbone: a ViT for pictures; Whisper for sound, or a ViT over its spectrogram.
         field: of the INR, which decides the task.
         n_groups: weight tokens a layer; outputs of a layer share a token in equal groups.
         init: where the encoder's weights come from before training.
@@ -34,7 +34,7 @@ class ModelConfig:
         n_prompts: prompts a block where adapt is "prompt".
     """
 
-    backbone: BackboneConfig | WhisperConfig = BackboneConfig()
+    backbone: BackboneConfig | WhisperConfig | SpectrogramConfig = BackboneConfig()
     field: FieldConfig | SoundFieldConfig = FieldConfig()
     n_groups: int = 8
     init: Init = "foundation"
@@ -42,10 +42,11 @@ class ModelConfig:
     n_prompts: int = 16
 
     def __post_init__(self) -> None:
-        reads = BackboneConfig if self.task == "view" else WhisperConfig
+        reads = (BackboneConfig,) if self.task == "view" else (WhisperConfig, SpectrogramConfig)
         require(
             isinstance(self.backbone, reads),
-            f"the {self.task} task takes a {reads.__name__}, got {type(self.backbone).__name__}",
+            f"the {self.task} task takes a {' or '.join(kind.__name__ for kind in reads)}, got "
+            f"{type(self.backbone).__name__}",
         )
         self._check_stretches()
         require(self.init in INITS, f"init must be one of {INITS}, got {self.init!r}")
@@ -111,7 +112,10 @@ class ModelConfig:
         backbone, field = (
             (BackboneConfig, FieldConfig) if task == "view" else (WhisperConfig, SoundFieldConfig)
         )
-        parts["backbone"] = _build(backbone, parts.get("backbone", {}))
+        given = dict(parts.get("backbone", {}))
+        if task == "audio" and "vit" in given:
+            backbone, given["vit"] = SpectrogramConfig, _build(BackboneConfig, given["vit"])
+        parts["backbone"] = _build(backbone, given)
         parts["field"] = _build(field, parts.get("field", {}))
         return _build(cls, parts)
 

@@ -15,7 +15,7 @@ def test_comes_back_through_json():
 def test_every_config_that_is_shipped_is_whole(path):
     config = load_config(path.stem)
     assert load_config(str(path)) == config
-    backbone = config.model.backbone
+    backbone = getattr(config.model.backbone, "vit", config.model.backbone)
     if "patch14" in backbone.name:
         assert backbone.image_size % 14 == 0
     assert config.warmup < config.steps
