@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from hyperdemo.backbones import build_encoder
+from hyperdemo.backbones import add_low_rank, build_encoder
 from hyperdemo.config import ModelConfig
 from hyperdemo.hypernet import WeightHeads
 from hyperdemo.inr import InrParams, ModulatedInrs
@@ -37,8 +37,11 @@ class HyperModel(nn.Module):
         if config.adapt == "prompt":
             shape = (self.encoder.n_blocks, config.n_prompts, self.encoder.dim)
             self.prompts = nn.Parameter(torch.randn(shape) * 0.02)
+        self._additions: list[nn.Parameter] = []
         if config.adapt != "full":
             self.encoder.requires_grad_(False)
+            if config.adapt == "lora":
+                self._additions = add_low_rank(self.encoder.blocks, rank=config.lora_rank)
             for parameter in self.encoder.new_parameters():
                 parameter.requires_grad_(True)
 
@@ -89,7 +92,7 @@ class HyperModel(nn.Module):
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """Trainable parameters of the encoder, and those that every variant learns anew."""
-        new = self.encoder.new_parameters()
+        new = [*self.encoder.new_parameters(), *self._additions]
         is_new = {id(p) for p in new}
         trainable = [p for p in self.encoder.parameters() if p.requires_grad]
         encoder = [p for p in trainable if id(p) not in is_new]

@@ -35,7 +35,9 @@ def saved(tmp_path):
     return save_checkpoint(tiny.model(), tmp_path / "weights", name="view-x", facts=FACTS)
 
 
-@pytest.mark.parametrize("changes", [{}, {"adapt": "prompt"}, {"init": "scratch"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"adapt": "prompt"}, {"adapt": "lora"}, {"init": "scratch"}]
+)
 def test_comes_back_to_half_precision(tmp_path, changes):
     model = tiny.model(**changes)
     path = save_checkpoint(model, tmp_path / "new", name="view-x", facts=FACTS)

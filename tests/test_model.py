@@ -27,10 +27,12 @@ def encoder_size():
         ("scratch", "full", lambda: encoder_size() + OWN),
         ("foundation", "frozen", lambda: OWN),
         ("foundation", "prompt", lambda: OWN + 2 * 5 * 48),  # five prompts in each of two blocks
+        # Rank 3 in two blocks: inputs + outputs of qkv, proj and the two maps of the MLP.
+        ("foundation", "lora", lambda: OWN + 2 * 3 * (192 + 96 + 240 + 240)),
     ],
 )
 def test_what_trains_in_each_variant(init, adapt, trainable):
-    model = tiny.model(init=init, adapt=adapt, n_prompts=5)
+    model = tiny.model(init=init, adapt=adapt, n_prompts=5, lora_rank=3)
     assert model.n_trainable == trainable()
     encoder, own = model.parameter_groups()
     assert sum(p.numel() for p in encoder) == (encoder_size() if adapt == "full" else 0)
@@ -39,7 +41,7 @@ def test_what_trains_in_each_variant(init, adapt, trainable):
     pairs = zip(params.weights, tiny.params().weights, strict=True)
     sum((w - t).square().sum() for w, t in pairs).backward()
     held = [p.grad is not None for p in model.encoder.parameters()]
-    assert all(held) if adapt == "full" else not any(held)
+    assert all(held) if adapt == "full" else any(held) == (adapt == "lora")
     assert model.heads.tokens.grad.abs().max() > 0  # through the frozen encoder, too
     if adapt == "prompt":
         assert (model.prompts.grad.flatten(1).abs().amax(1) > 0).tolist() == [True, True]
@@ -118,7 +120,7 @@ def sounds(batch=2):
     return 0.1 * torch.randn(batch, 3280, generator=generator)
 
 
-@pytest.mark.parametrize("adapt", ["full", "frozen", "prompt"])
+@pytest.mark.parametrize("adapt", ["full", "frozen", "prompt", "lora"])
 def test_what_no_file_holds_trains_in_every_variant_of_sound(adapt):
     model = tiny.sound_model(adapt=adapt, n_prompts=5)
     raw = {"encoder.patch_embed.weight", "encoder.patch_embed.bias"}

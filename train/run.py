@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
+from hyperdemo.config import ADAPTS, INITS
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig, load_config
 from train.sound_task import SoundTask
@@ -173,8 +174,8 @@ def provenance(config: TrainConfig, device: torch.device) -> dict:
 def parse_arguments(argv: list[str] | None = None) -> tuple[TrainConfig, Path, torch.device]:
     parser = argparse.ArgumentParser(prog="python -m train.run", description=__doc__)
     parser.add_argument("--config", required=True, help="name in train/configs, or a .toml file")
-    parser.add_argument("--init", choices=["foundation", "scratch"])
-    parser.add_argument("--adapt", choices=["full", "frozen", "prompt"])
+    parser.add_argument("--init", choices=INITS)
+    parser.add_argument("--adapt", choices=ADAPTS)
     parser.add_argument(
         "--set",
         action="append",

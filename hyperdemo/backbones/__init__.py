@@ -1,6 +1,7 @@
 """Encoders: media to tokens to encoded tokens, and their pretrained weights."""
 
 from hyperdemo.backbones.build import Encoder, build_encoder
+from hyperdemo.backbones.lora import add_low_rank
 from hyperdemo.backbones.spectrogram import SpectrogramVit
 from hyperdemo.backbones.vit import VitEncoder, build_vit
 from hyperdemo.backbones.whisper import WhisperEncoder, build_whisper
@@ -10,6 +11,7 @@ __all__ = [
     "SpectrogramVit",
     "VitEncoder",
     "WhisperEncoder",
+    "add_low_rank",
     "build_encoder",
     "build_vit",
     "build_whisper",

@@ -47,6 +47,10 @@ class SpectrogramVit(nn.Module):
         nn.init.zeros_(self.patch_embed.bias)
 
     @property
+    def blocks(self) -> nn.Module:
+        return self.eye.blocks
+
+    @property
     def n_blocks(self) -> int:
         return self.eye.n_blocks
 

@@ -34,6 +34,10 @@ class VitEncoder(nn.Module):
         self.register_buffer("std", std.view(1, 3, 1, 1), persistent=False)
 
     @property
+    def blocks(self) -> nn.Module:
+        return self.vit.blocks
+
+    @property
     def n_blocks(self) -> int:
         return len(self.vit.blocks)
 

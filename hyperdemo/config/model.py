@@ -12,12 +12,12 @@ from hyperdemo.config.fields import FieldConfig, SoundFieldConfig
 from hyperdemo.config.require import require
 
 Init = Literal["foundation", "scratch"]
-Adapt = Literal["full", "frozen", "prompt"]
+Adapt = Literal["full", "frozen", "prompt", "lora"]
 Task = Literal["view", "audio"]
 
 INITS: tuple[str, ...] = ("foundation", "scratch")
 TASKS: tuple[str, ...] = ("view", "audio")
-ADAPTS: tuple[str, ...] = ("full", "frozen", "prompt")
+ADAPTS: tuple[str, ...] = ("full", "frozen", "prompt", "lora")
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,10 @@ class ModelConfig:
         n_groups: weight tokens a layer; outputs of a layer share a token in equal groups.
         init: where the encoder's weights come from before training.
         adapt: "full" trains all of the encoder, "frozen" none of it (tokens, heads and base
-            weights only), "prompt" none of it, but learned prompts in every block.
+            weights only), "prompt" none of it, but learned prompts in every block, "lora" none of
+            it, but an addition of low rank to every linear map of its blocks.
         n_prompts: prompts a block where adapt is "prompt".
+        lora_rank: rank of the additions where adapt is "lora".
     """
 
     backbone: BackboneConfig | WhisperConfig | SpectrogramConfig = BackboneConfig()
@@ -40,6 +42,7 @@ class ModelConfig:
     init: Init = "foundation"
     adapt: Adapt = "full"
     n_prompts: int = 16
+    lora_rank: int = 8
 
     def __post_init__(self) -> None:
         reads = (BackboneConfig,) if self.task == "view" else (WhisperConfig, SpectrogramConfig)
@@ -58,6 +61,7 @@ class ModelConfig:
                 f"n_groups={self.n_groups} does not divide a layer of {outputs} outputs",
             )
         require(self.n_prompts >= 1, f"n_prompts must be at least 1, got {self.n_prompts}")
+        require(self.lora_rank >= 1, f"lora_rank must be at least 1, got {self.lora_rank}")
         require(
             not (self.init == "scratch" and self.adapt != "full"),
             "a scratch encoder must train in full: random frozen weights compare with nothing",
