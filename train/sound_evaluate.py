@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +32,7 @@ from hyperdemo.events import Heard
 from hyperdemo.inr import sound_of_stretches
 from hyperdemo.metrics import score_sound
 from hyperdemo.pipeline.sound import PreparedSound, SoundPipeline
+from train.results_file import update
 from train.sound_baselines import MAX_WINDOWS, NearestWindow, fit_sound, silence
 from train.sound_data import SoundSet, load_speech
 from train.speech_splits import read_speech_split
@@ -176,12 +176,8 @@ def add(results: dict[str, Any], found: Mapping[str, Any]) -> None:
 
 
 def write(out: Path, found: Mapping[str, Any]) -> None:
-    """Add to a results file as it now is; a kill while writing leaves the previous one."""
-    results = json.loads(out.read_text()) if out.is_file() else {}
-    add(results, found)
-    partial = out.with_suffix(".partial")
-    partial.write_text(json.dumps(results, indent=1) + "\n")
-    os.replace(partial, out)
+    """Add to a results file as it now is."""
+    update(out, lambda results: add(results, found))
 
 
 def parse_arguments() -> argparse.Namespace:

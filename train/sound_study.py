@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ from torch import Tensor
 from hyperdemo.config import SoundFieldConfig
 from hyperdemo.inr import InrParams, sound, stretch_plan
 from train.config import TrainConfig, load_config
+from train.results_file import update
 from train.run import train
 from train.sound_baselines import fit_sound
 from train.sound_data import SoundSet, draw_windows, load_speech
@@ -153,12 +153,11 @@ def _known(path: Path, study: str) -> dict[str, Any]:
 
 
 def _add(path: Path, study: str, name: str, row: dict[str, float]) -> None:
-    results = json.loads(path.read_text()) if path.is_file() else {}
-    studies = results.setdefault("audio", {}).setdefault("studies", {})
-    studies.setdefault(study, {})[name] = row
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(results, indent=1) + "\n")
-    os.replace(partial, path)
+    def change(results: dict[str, Any]) -> None:
+        studies = results.setdefault("audio", {}).setdefault("studies", {})
+        studies.setdefault(study, {})[name] = row
+
+    update(path, change)
 
 
 if __name__ == "__main__":

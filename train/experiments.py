@@ -1,0 +1,221 @@
+"""What the sweeps ask: experiments, their arms, and the configuration of each.
+
+An arm differs from the shipped configuration of its task in what it names and in nothing else;
+all arms of a sweep have the same budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from train.config import TrainConfig, load_config
+
+Changes = Mapping[str, Any]
+
+SCRATCH: Changes = {"model.init": "scratch"}
+PRETRAINED, FROM_SCRATCH = "pretrained", "from scratch"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One answer to an experiment's question.
+
+    Attributes:
+        label: what it is, beside its bar or in its row.
+        changes: what differs from the sweep's configuration, with keys as `load_config` takes.
+        series: arms of the same series share a colour, and a line where they have an x.
+        x: where it stands on the experiment's axis, if that has numbers.
+        seeds: one run each.
+    """
+
+    label: str
+    changes: Changes = field(default_factory=dict)
+    series: str = PRETRAINED
+    x: float | None = None
+    seeds: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question and the arms that answer it.
+
+    Attributes:
+        title: a few words.
+        question: in a sentence.
+        arms: in the order in which they are shown.
+        x_label: of the axis of numbers; "" for bars.
+        reading: what the results mean, in two sentences that a student understands; written by
+            whoever has seen them, "" until then.
+    """
+
+    title: str
+    question: str
+    arms: tuple[Arm, ...]
+    x_label: str = ""
+    reading: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a sweep.
+
+    Attributes:
+        name: the configuration's name and what differs from it; the same for equal runs.
+        changes: all of what differs.
+        config: the whole.
+    """
+
+    name: str
+    changes: Changes
+    config: TrainConfig
+
+    @property
+    def command(self) -> str:
+        """What trains it by itself."""
+        base = self.name.split()[0]
+        return f"python -m train.run --config {base} " + " ".join(
+            f"--set {key}={value}" for key, value in self.changes.items()
+        )
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All experiments of a task.
+
+    Attributes:
+        base: configuration in `train/configs` that arms differ from.
+        budget: what differs from it in every arm, to make the runs short.
+        experiments: by short names.
+    """
+
+    base: str
+    budget: Changes
+    experiments: Mapping[str, Experiment]
+
+    def run(self, arm: Arm, seed: int) -> Run:
+        """The training of an arm from a seed; arms that differ in nothing share one."""
+        changes = {"model.init": "foundation"} | dict(self.budget) | dict(arm.changes)
+        changes["seed"] = seed
+        changes = dict(sorted(changes.items()))
+        name = " ".join([self.base, *(f"{key}={value}" for key, value in changes.items())])
+        return Run(name, changes, load_config(self.base, overrides=changes))
+
+    def runs(self, experiments: tuple[str, ...]) -> list[Run]:
+        """The different runs of some experiments, in their order: every first seed first."""
+        arms = [arm for name in experiments for arm in self.experiments[name].arms]
+        rounds = range(max(len(arm.seeds) for arm in arms))
+        wanted = [
+            self.run(arm, arm.seeds[k]) for k in rounds for arm in arms if k < len(arm.seeds)
+        ]
+        return list({run.name: run for run in wanted}.values())
+
+
+def _both(label: str, changes: Changes, *, x: float | None = None, seeds=(0,)) -> tuple[Arm, Arm]:
+    return (
+        Arm(label, changes, PRETRAINED, x, seeds),
+        Arm(label, dict(changes) | SCRATCH, FROM_SCRATCH, x, seeds),
+    )
+
+
+_DINO: Changes = {
+    "backbone_file": "data/backbones/vit_small_patch14_dinov2.safetensors",
+    "model.backbone.vit.image_size": 112,
+    "model.backbone.vit.depth": 4,
+}
+_WHISPER = "Whisper tiny.en, 4 blocks"
+_VIT = "DINOv2 ViT-S/14 on the spectrogram, 4 of 12 blocks"
+
+
+def _window(seconds: float, *, batch: int) -> Changes:
+    """Other windows with as many stretches a step as ever, 25 ms apart."""
+    stretches = round(seconds / 0.025)
+    return {
+        "model.backbone.window": stretches * 400 + 80, "batch": batch, "data.stretches": stretches,
+    }  # fmt: skip
+
+
+AUDIO = Sweep(
+    base="audio-cpu",
+    budget={"steps": 300, "eval_every": 100, "ema": 0.98},
+    experiments={
+        "main": Experiment(
+            "Does pretraining help on sound?",
+            "The same encoder, once with Whisper's weights and once with random ones, all else "
+            "equal, from three seeds.",
+            _both("log-mel and waveform", {}, seeds=(0, 1, 2)),
+        ),
+        "input": Experiment(
+            "What must the encoder hear?",
+            "Log-mel frames as Whisper knows them, patches of the waveform, or both.",
+            (
+                *_both("log-mel and waveform", {}),
+                *_both("waveform alone", {"model.backbone.inputs": "raw"}),
+                Arm("log-mel alone", {"model.backbone.inputs": "mel"}),
+            ),
+        ),
+        "backbone": Experiment(
+            "Does it matter what the encoder was trained on?",
+            "Whisper, which learned from speech, and DINOv2, which learned from photographs and is "
+            "shown the spectrogram as a picture; each against random weights in its own shape.",
+            (*_both(_WHISPER, {}), *_both(_VIT, _DINO)),
+        ),
+        "adaptation": Experiment(
+            "How much of the encoder must be trained?",
+            "From nothing of it but the new parts to all of it; scratch trains all.",
+            (
+                Arm("frozen", {"model.adapt": "frozen"}, "frozen"),
+                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning"),
+                Arm("LoRA, rank 8", {"model.adapt": "lora"}, "LoRA"),
+                Arm("full fine-tuning"),
+                Arm("from scratch", SCRATCH, FROM_SCRATCH),
+            ),
+            x_label="trainable parameters",
+        ),
+        "data": Experiment(
+            "How much speech is needed?",
+            "A share of the training prompts, the same number of steps.",
+            tuple(
+                arm
+                for share in (1, 10, 25, 50)
+                for arm in _both(f"{share} %", {"train_share": share / 100}, x=share)
+            )
+            + _both("100 %", {}, x=100),
+            x_label="share of the training prompts (%)",
+        ),
+        "window": Experiment(
+            "How long a window?",
+            "Windows of half a second, one and two, as much sound a step in each.",
+            (
+                Arm("0.5 s", _window(0.5, batch=8), x=0.5),
+                Arm("1 s", x=1.0),
+                Arm("2 s", _window(2.0, batch=2), x=2.0),
+            ),
+            x_label="seconds a window",
+        ),
+        "inr": Experiment(
+            "How large an INR?",
+            "The width of each 30 ms network, and how high its frequencies reach.",
+            (
+                Arm("32 wide", {"model.field.width": 32}),
+                Arm("64 wide, to 4 kHz"),
+                Arm("128 wide", {"model.field.width": 128}),
+                Arm("to 2 kHz", {"model.field.n_freqs": 60, "model.field.max_freq_hz": 2000.0}),
+                Arm("to 8 kHz", {"model.field.n_freqs": 240, "model.field.max_freq_hz": 8000.0}),
+            ),
+        ),
+        "loss": Experiment(
+            "What should the loss compare?",
+            "The waveform alone, or spectrograms at three resolutions beside it, by their weight.",
+            (
+                Arm("waveform alone", {"data.spectral_weight": 0.0}),
+                Arm("STFT × 0.02"),
+                Arm("STFT × 0.1", {"data.spectral_weight": 0.1}),
+                Arm("STFT × 0.5", {"data.spectral_weight": 0.5}),
+            ),
+        ),
+    },
+)
+
+SWEEPS: Mapping[str, Sweep] = {"audio": AUDIO}

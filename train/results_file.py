@@ -1,0 +1,34 @@
+"""`weights/results.json` as several commands write it: whole, one after the other."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def update(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a results file as it now is.
+
+    Two processes that do so at once wait for each other, and a kill while writing leaves the
+    previous file.
+
+    Args:
+        path: of the file; where there is none, `change` is given an empty one.
+        change: of what the file holds, in place.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON does not know.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The lock is a file of its own, since the results file is replaced and not written to.
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        results = json.loads(path.read_text()) if path.is_file() else {}
+        change(results)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
+        os.replace(partial, path)

@@ -1,0 +1,219 @@
+"""Train and score all runs of a task's experiments: `python -m train.sweep audio`.
+
+    python -m train.sweep audio --list
+    python -m train.sweep audio --only data adaptation
+    python -m train.sweep audio --steps 2000            # another budget, other rows
+
+What is done is skipped and what was killed goes on where it stood, so the command may be given
+again at any time. Given in several shells at once, each takes the next run that nobody works on:
+one with `taskset -c 0`, one with `taskset -c 1` use two cores.
+
+Results go to `weights/results.json` under "sweeps": a row a run with its configuration, seed,
+budget, hardware, git hash and metrics on held-out data, and the experiments, by the names of
+their runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import fcntl
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hyperdemo.checkpoints import LoadedModel
+from train.config import TrainConfig
+from train.experiments import SWEEPS, Run, Sweep
+from train.results_file import update
+from train.run import TASKS, provenance, train
+from train.sound_scores import score_sound_model
+from train.state import TrainState
+
+Score = Callable[..., Mapping[str, Any]]
+SCORES: Mapping[str, Score] = {"audio": score_sound_model}
+"""By task: metrics of a model on held-out data, split by split."""
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Whether this process may work on a run; a lock that goes with its process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def done(results: Mapping[str, Any], task: str, run: Run) -> bool:
+    """Whether the results hold this very run.
+
+    Raises:
+        ValueError: they hold one of its name with another configuration.
+    """
+    row = results.get("sweeps", {}).get(task, {}).get("runs", {}).get(run.name)
+    if row is None:
+        return False
+    if TrainConfig.from_dict(row["config"]) != run.config:
+        raise ValueError(
+            f"the results hold {run.name!r} with another configuration: its file in train/configs "
+            "has changed since. Remove the row, or go back to that file"
+        )
+    return True
+
+
+def train_and_score(
+    run: Run, folder: Path, *, task: str, device: torch.device, limit: int
+) -> dict[str, Any]:
+    """The row of one run."""
+    config = run.config
+    data = TASKS[task].load(config, device=device)
+    facts = provenance(config, device) | data.facts | {"command": run.command}
+    known = folder / "run.json"
+    if known.is_file():  # a run that goes on is one of the code that it began with
+        facts = json.loads(known.read_text())
+    state = train(config, data, out=folder, device=device, facts=facts)
+    if state.step < config.steps:
+        raise RuntimeError(f"{run.name} ended at step {state.step} of {config.steps}")
+    loaded = LoadedModel(f"{task}-{config.model.init}", state.average, facts)
+    return _row(state, facts, folder) | {
+        "metrics": SCORES[task](loaded, data_config=config.data, limit=limit)
+    }
+
+
+def _row(state: TrainState, facts: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    config = state.config
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    scores = [
+        {k: round(v, 4) for k, v in line.items() if k == "step" or k.startswith("val_")}
+        for line in lines
+    ]
+    return {
+        **facts,
+        "config": config.to_dict(),
+        "seed": config.seed,
+        "steps": state.step,
+        "minutes": round(state.seconds / 60, 2),
+        "trainable_parameters": state.model.n_trainable,
+        "parameters": sum(p.numel() for p in state.model.parameters()),
+        "inr_parameters": config.model.field.n_parameters,
+        "curve": [row for row in scores if len(row) > 1],
+    }
+
+
+def describe(sweep: Sweep, names: Sequence[str]) -> dict[str, Any]:
+    """Experiments as the results name them: their words, and the runs of each arm."""
+    found = {}
+    for name in names:
+        experiment = sweep.experiments[name]
+        arms = [
+            {
+                "label": arm.label,
+                "series": arm.series,
+                "x": arm.x,
+                "runs": [sweep.run(arm, seed).name for seed in arm.seeds],
+            }
+            for arm in experiment.arms
+        ]
+        words = dataclasses.asdict(experiment)
+        words.pop("arms")
+        found[name] = words | {"arms": arms}
+    return found
+
+
+def add_row(out: Path, task: str, run: Run, row: Mapping[str, Any]) -> None:
+    def change(results: dict[str, Any]) -> None:
+        mine = results.setdefault("sweeps", {}).setdefault(task, {})
+        mine.setdefault("runs", {})[run.name] = row
+
+    update(out, change)
+
+
+def add_words(out: Path, task: str, sweep: Sweep, names: Sequence[str]) -> None:
+    """Write what the experiments are; those that are not asked for stay as they were."""
+
+    def change(results: dict[str, Any]) -> None:
+        mine = results.setdefault("sweeps", {}).setdefault(task, {})
+        mine.setdefault("experiments", {}).update(describe(sweep, names))
+
+    update(out, change)
+
+
+def folder_of(run: Run) -> str:
+    """A name for its folder that any file system takes."""
+    return re.sub(r"[^A-Za-z0-9=.+-]+", "_", run.name.replace("model.", ""))
+
+
+def work(
+    sweep: Sweep, args: argparse.Namespace, *, names: Sequence[str], device: torch.device
+) -> None:
+    """Train and score what is missing and nobody else works on."""
+    for run in sweep.runs(tuple(names)):
+        folder = args.runs / folder_of(run)
+        with claimed(folder.with_name(f"{folder.name}.lock")) as mine:
+            results = json.loads(args.out.read_text()) if args.out.is_file() else {}
+            if not mine or done(results, args.task, run):
+                continue
+            print(run.name, flush=True)
+            row = train_and_score(run, folder, task=args.task, device=device, limit=args.limit)
+            add_row(args.out, args.task, run, row)
+            if not args.keep:
+                (folder / "state.pt").unlink()
+            print(json.dumps(row["metrics"]), flush=True)
+
+
+def listing(sweep: Sweep, results: Mapping[str, Any], *, task: str, names: Sequence[str]) -> str:
+    """A line a run: whether it is done, and its name."""
+    marks = {True: "done", False: "    "}
+    return "\n".join(
+        f"{marks[done(results, task, run)]} {run.name}" for run in sweep.runs(tuple(names))
+    )
+
+
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m train.sweep",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("task", choices=sorted(SWEEPS))
+    parser.add_argument("--only", nargs="+", metavar="EXPERIMENT", help="some of the experiments")
+    parser.add_argument("--list", action="store_true", help="what there is to do, and what is done")
+    parser.add_argument("--steps", type=int, help="of every run, instead of the sweep's budget")
+    parser.add_argument("--limit", type=int, default=40, help="held-out sounds or objects a split")
+    parser.add_argument("--keep", action="store_true", help="the state of a run that is scored")
+    parser.add_argument("--runs", type=Path, default=Path("runs/sweep"))
+    parser.add_argument("--out", type=Path, default=Path("weights/results.json"))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args(argv)
+    known = SWEEPS[args.task].experiments
+    if unknown := sorted(set(args.only or ()) - set(known)):
+        parser.error(f"no experiment {', '.join(unknown)}; there are {', '.join(known)}")
+    return args
+
+
+def main() -> None:
+    args = parse_arguments()
+    sweep = SWEEPS[args.task]
+    if args.steps:
+        sweep = dataclasses.replace(sweep, budget=dict(sweep.budget) | {"steps": args.steps})
+    names = args.only or list(sweep.experiments)
+    if args.list:
+        results = json.loads(args.out.read_text()) if args.out.is_file() else {}
+        print(listing(sweep, results, task=args.task, names=names))
+        return
+    torch.set_num_threads(sweep.run(sweep.experiments[names[0]].arms[0], 0).config.threads or 1)
+    add_words(args.out, args.task, sweep, names)
+    work(sweep, args, names=names, device=torch.device(args.device))
+
+
+if __name__ == "__main__":
+    main()
