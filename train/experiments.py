@@ -46,6 +46,7 @@ class Experiment:
         question: in a sentence.
         arms: in the order in which they are shown.
         x_label: of the axis of numbers; "" for bars.
+        x_from: a number in the rows of the results that arms without an x of their own stand at.
         reading: what the results mean, in two sentences that a student understands; written by
             whoever has seen them, "" until then.
     """
@@ -54,6 +55,7 @@ class Experiment:
     question: str
     arms: tuple[Arm, ...]
     x_label: str = ""
+    x_from: str = ""
     reading: str = ""
 
 
@@ -136,6 +138,10 @@ def _window(seconds: float, *, batch: int) -> Changes:
     }  # fmt: skip
 
 
+def _highest(max_freq_hz: float, *, n_freqs: int) -> Changes:
+    return {"model.field.n_freqs": n_freqs, "model.field.max_freq_hz": max_freq_hz}
+
+
 AUDIO = Sweep(
     base="audio-cpu",
     budget={"steps": 300, "eval_every": 100, "ema": 0.98},
@@ -172,6 +178,7 @@ AUDIO = Sweep(
                 Arm("from scratch", SCRATCH, FROM_SCRATCH),
             ),
             x_label="trainable parameters",
+            x_from="trainable_parameters",
         ),
         "data": Experiment(
             "How much speech is needed?",
@@ -198,12 +205,15 @@ AUDIO = Sweep(
             "How large an INR?",
             "The width of each 30 ms network, and how high its frequencies reach.",
             (
-                Arm("32 wide", {"model.field.width": 32}),
-                Arm("64 wide, to 4 kHz"),
-                Arm("128 wide", {"model.field.width": 128}),
-                Arm("to 2 kHz", {"model.field.n_freqs": 60, "model.field.max_freq_hz": 2000.0}),
-                Arm("to 8 kHz", {"model.field.n_freqs": 240, "model.field.max_freq_hz": 8000.0}),
+                Arm("32 wide", {"model.field.width": 32}, "width"),
+                Arm("64 wide, to 4 kHz", series="width"),
+                Arm("128 wide", {"model.field.width": 128}, "width"),
+                Arm("to 2 kHz", _highest(2000.0, n_freqs=60), "highest frequency"),
+                Arm("64 wide, to 4 kHz", series="highest frequency"),
+                Arm("to 8 kHz", _highest(8000.0, n_freqs=240), "highest frequency"),
             ),
+            x_label="numbers written for each 25 ms",
+            x_from="written",
         ),
         "loss": Experiment(
             "What should the loss compare?",

@@ -105,6 +105,7 @@ def _row(state: TrainState, facts: Mapping[str, Any], folder: Path) -> dict[str,
         "trainable_parameters": state.model.n_trainable,
         "parameters": sum(p.numel() for p in state.model.parameters()),
         "inr_parameters": config.model.field.n_parameters,
+        "written": config.model.n_written,
         "curve": [row for row in scores if len(row) > 1],
     }
 

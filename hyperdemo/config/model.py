@@ -100,6 +100,12 @@ class ModelConfig:
         return tuple(min(self.n_groups, outputs) for _, outputs in self.field.layer_shapes)
 
     @property
+    def n_written(self) -> int:
+        """Numbers that are written for one INR: its masks, of which the weights are made."""
+        shapes = self.field.layer_shapes
+        return sum(inputs * groups for (inputs, _), groups in zip(shapes, self.groups, strict=True))
+
+    @property
     def task(self) -> Task:
         """What the INR is of, by its field: "view" or "audio"."""
         return "view" if isinstance(self.field, FieldConfig) else "audio"

@@ -1,0 +1,57 @@
+import dataclasses
+
+import pytest
+
+from train.config import load_config
+from train.experiments import SWEEPS, Arm, Experiment, Sweep
+
+
+def one(*arms, **budget):
+    return Sweep("audio-cpu", budget, {"a": Experiment("A", "What?", arms)})
+
+
+def test_an_arm_differs_from_the_configuration_in_what_it_names_and_in_nothing_else():
+    sweep = one(Arm("ten", {"train_share": 0.1}), steps=7)
+    run = sweep.run(sweep.experiments["a"].arms[0], 3)
+    base = load_config("audio-cpu")
+    assert run.config == dataclasses.replace(base, steps=7, train_share=0.1, seed=3)
+    assert run.name == "audio-cpu model.init=foundation seed=3 steps=7 train_share=0.1"
+    assert run.command == (
+        "python -m train.run --config audio-cpu --set model.init=foundation --set seed=3 "
+        "--set steps=7 --set train_share=0.1"
+    )
+
+
+def test_equal_arms_are_one_run_and_first_seeds_come_first():
+    sweep = one(
+        Arm("all", seeds=(0, 1)), Arm("again"), Arm("few", {"train_share": 0.1}, seeds=(0, 4))
+    )
+    runs = sweep.runs(("a",))
+    assert [(r.config.train_share, r.config.seed) for r in runs] == [
+        (1.0, 0), (0.1, 0), (1.0, 1), (0.1, 4),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("task", SWEEPS)
+def test_every_experiment_is_a_fair_comparison(task):
+    """All arms of all experiments share what the budget is; scratch differs from its pretrained
+    twin by where its weights come from."""
+    sweep = SWEEPS[task]
+    runs = sweep.runs(tuple(sweep.experiments))
+    assert len({run.name for run in runs}) == len({str(run.config) for run in runs}) == len(runs)
+    assert {run.config.steps for run in runs} == {sweep.budget["steps"]}
+    assert {run.config.batch * run.config.data.stretches for run in runs} == {160}
+    assert all(run.config.model.task == task for run in runs)
+    for experiment in sweep.experiments.values():
+        by_label = {}
+        for arm in experiment.arms:
+            by_label.setdefault(arm.label, []).append(sweep.run(arm, 0).config)
+        for configs in by_label.values():
+            alike = [
+                dataclasses.replace(c, model=dataclasses.replace(c.model, init="foundation"))
+                for c in configs
+            ]
+            assert all(c == alike[0] for c in alike)
+        assert experiment.title and experiment.question.endswith(".")
+        axis = [arm.x for arm in experiment.arms]
+        assert all(x is None for x in axis) or (experiment.x_label and None not in axis)

@@ -1,0 +1,180 @@
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.train.test_sound_task import config_of, task_of, tones
+from train import sweep as module
+from train.experiments import Arm, Experiment, Run, Sweep
+from train.run import train
+from train.sweep import (
+    add_row,
+    claimed,
+    describe,
+    done,
+    folder_of,
+    listing,
+    parse_arguments,
+    train_and_score,
+    work,
+)
+
+CPU = torch.device("cpu")
+SOUNDS = tones(300, 500)
+
+
+class TinySweep(Sweep):
+    """Arms of a tiny model, by what differs from `config_of`."""
+
+    def run(self, arm, seed):
+        changes = dict(arm.changes) | {"seed": seed}
+        name = " ".join(["tiny", *(f"{k}={v}" for k, v in changes.items())])
+        return Run(name, changes, config_of(**changes))
+
+
+TINY = TinySweep(
+    "tiny", {}, {
+        "rate": Experiment("Rates", "Which?", (Arm("low", {"lr": 1e-4}), Arm("high", x=1.0))),
+        "seeds": Experiment("Seeds", "Again?", (Arm("high", seeds=(0, 1)),)),
+    },
+)  # fmt: skip
+
+
+class TinyTask:
+    @staticmethod
+    def load(config, *, device):
+        return task_of(config, SOUNDS)
+
+
+@pytest.fixture(autouse=True)
+def tiny_tasks(monkeypatch):
+    monkeypatch.setattr(module, "TASKS", {"audio": TinyTask})
+    monkeypatch.setattr(module, "SWEEPS", {"audio": TINY})
+
+    def score(loaded, *, data_config, limit):
+        assert not loaded.model.training
+        total = sum(p.double().sum().item() for p in loaded.model.parameters())
+        return {"test": {"stoi": round(total, 6), "prompts": limit}}
+
+    monkeypatch.setattr(module, "SCORES", {"audio": score})
+
+
+def arguments(folder, *more):
+    runs, out = folder / "runs", folder / "results.json"
+    return parse_arguments(["audio", "--runs", str(runs), "--out", str(out), "--limit", "3", *more])
+
+
+def rows_of(args):
+    return json.loads(args.out.read_text())["sweeps"]["audio"]["runs"]
+
+
+def test_a_row_a_run_and_what_is_done_is_skipped(tmp_path, monkeypatch):
+    args = arguments(tmp_path)
+    work(TINY, args, names=["rate"], device=CPU)
+    rows = rows_of(args)
+    assert list(rows) == ["tiny lr=0.0001 seed=0", "tiny seed=0"]
+    row = rows["tiny seed=0"]
+    config = config_of(seed=0)
+    assert row["config"] == json.loads(json.dumps(config.to_dict()))
+    assert (row["seed"], row["steps"], row["train_prompts"]) == (0, 4, 2)
+    assert {"minutes", "hardware", "git", "torch"} <= set(row)
+    assert row["command"] == "python -m train.run --config tiny --set seed=0"
+    assert [point["step"] for point in row["curve"]] == [2, 4]
+    assert row["metrics"]["test"]["prompts"] == 3
+    # Layers 17 → 16 → 16 → 1 with masks of four groups, of one for the last.
+    assert row["written"] == 4 * 17 + 4 * 16 + 16
+    assert row["inr_parameters"] == 17 * 16 + 16 + 16 * 16 + 16 + 16 + 1
+    assert not list((tmp_path / "runs").rglob("state.pt"))
+
+    trained = []
+
+    def watched(run, *others, **options):
+        trained.append(run.name)
+        return train_and_score(run, *others, **options)
+
+    monkeypatch.setattr(module, "train_and_score", watched)
+    work(TINY, args, names=["rate", "seeds"], device=CPU)
+    assert trained == ["tiny seed=1"]
+    assert {name: row for name, row in rows_of(args).items() if name not in trained} == rows
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(tmp_path):
+    whole, broken = arguments(tmp_path / "a", "--keep"), arguments(tmp_path / "b")
+    work(TINY, whole, names=["rate"], device=CPU)
+    run = TINY.runs(("rate",))[1]
+    folder = broken.runs / folder_of(run)
+    facts = {"git": "an earlier commit", "hardware": "h", "torch": "t", "train_prompts": 2}
+    train(run.config, task_of(run.config, SOUNDS), out=folder, device=CPU, stop_at=1, facts=facts)
+    row = train_and_score(run, folder, task="audio", device=CPU, limit=3)
+    expected = rows_of(whole)[run.name]
+    assert row["metrics"] == expected["metrics"]
+    assert [r["val_snr"] for r in row["curve"]] == [r["val_snr"] for r in expected["curve"]]
+    assert row["git"] == "an earlier commit"
+    assert len(list(whole.runs.rglob("state.pt"))) == 2
+
+
+def test_a_run_that_another_process_works_on_is_left_to_it(tmp_path):
+    args = arguments(tmp_path)
+    run = TINY.runs(("seeds",))[0]
+    lock = args.runs / f"{folder_of(run)}.lock"
+    code = (
+        "import pathlib, sys\nfrom train.sweep import claimed\n"
+        f"with claimed(pathlib.Path({str(lock)!r})) as mine:\n"
+        "    print(mine, flush=True)\n    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "True\n"
+        with claimed(lock) as mine:
+            assert not mine
+        work(TINY, args, names=["seeds"], device=CPU)
+        assert list(rows_of(args)) == ["tiny seed=1"]
+        other.kill()
+    with claimed(lock) as mine:  # the lock went with its process
+        assert mine
+
+
+def test_a_changed_configuration_is_no_finished_run():
+    run = TINY.runs(("rate",))[0]
+    row = {"config": config_of(lr=9.0).to_dict()}
+    results = {"sweeps": {"audio": {"runs": {run.name: row}}}}
+    with pytest.raises(ValueError, match="with another configuration"):
+        done(results, "audio", run)
+    assert not done({}, "audio", run)
+
+
+def test_the_list_says_what_is_done(tmp_path):
+    run = TINY.runs(("rate",))[1]
+    add_row(tmp_path / "r.json", "audio", run, {"config": run.config.to_dict()})
+    results = json.loads((tmp_path / "r.json").read_text())
+    listed = listing(TINY, results, task="audio", names=["rate"])
+    assert listed == "     tiny lr=0.0001 seed=0\ndone tiny seed=0"
+
+
+def test_experiments_name_the_runs_of_their_arms():
+    assert describe(TINY, ["seeds"]) == {
+        "seeds": {
+            "title": "Seeds", "question": "Again?", "reading": "", "x_label": "", "x_from": "",
+            "arms": [{
+                "label": "high", "series": "pretrained", "x": None,
+                "runs": ["tiny seed=0", "tiny seed=1"],
+            }],
+        }
+    }  # fmt: skip
+
+
+def test_folders_differ_where_runs_do():
+    run = TINY.runs(("rate",))[0]
+    odd = dataclasses.replace(run, name="audio-cpu data/x=a b model.init=scratch")
+    assert folder_of(odd) == "audio-cpu_data_x=a_b_init=scratch"
+    assert len({folder_of(r) for r in TINY.runs(("rate", "seeds"))}) == 3
+
+
+def test_unknown_experiments_are_named(capsys):
+    with pytest.raises(SystemExit):
+        parse_arguments(["audio", "--only", "magic"])
+    assert "no experiment magic; there are rate, seeds" in capsys.readouterr().err
