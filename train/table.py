@@ -1,7 +1,8 @@
 """The README's tables, generated from `weights/results.json`: `python -m train.table --write`.
 
 `--check` fails where the README says anything else, so no number in it can go stale. The audio
-task has a section of its own, which must be there once there are results for it.
+task and each task's sweep have sections of their own, which must be there once there are results
+for them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from train.sound_table import sound_table
+from train.sweep_table import METRICS, sweep_tables
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 AUDIO_BEGIN, AUDIO_END = "<!-- audio results: begin -->", "<!-- audio results: end -->"
+SWEEP_BEGIN, SWEEP_END = "<!-- {} sweep: begin -->", "<!-- {} sweep: end -->"
 NOT_YET = "Not measured yet."
 ROWS = (
     ("white", "white picture"),
@@ -90,9 +93,19 @@ def with_tables(text: str, results: Mapping[str, Any]) -> str:
         ValueError: a section that results need is not there, once.
     """
     text = replace_section(text, table(results))
-    if "audio" in results or AUDIO_BEGIN in text or AUDIO_END in text:
-        section = sound_table(results["audio"]) if "audio" in results else NOT_YET
-        text = replace_section(text, section, begin=AUDIO_BEGIN, end=AUDIO_END)
+    sound = sound_table(results["audio"]) if "audio" in results else ""
+    text = _replace_optional(text, sound, begin=AUDIO_BEGIN, end=AUDIO_END)
+    for task in METRICS:
+        section = sweep_tables(task, results.get("sweeps", {}).get(task, {}))
+        begin, end = SWEEP_BEGIN.format(task), SWEEP_END.format(task)
+        text = _replace_optional(text, section, begin=begin, end=end)
+    return text
+
+
+def _replace_optional(text: str, section: str, *, begin: str, end: str) -> str:
+    """A section that must be there where there are results for it."""
+    if section or begin in text or end in text:
+        return replace_section(text, section or NOT_YET, begin=begin, end=end)
     return text
 
 
