@@ -5,22 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hyperdemo.checkpoints import LoadedModel, load_checkpoint
+from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import SAMPLE_RATE_HZ, ModelConfig, SoundRequest
 from hyperdemo.events import Done, Event, Heard, Progress, Written
 from hyperdemo.inr import ModulatedInrs, WrittenSound, stretch_plan, stretch_waves
 from hyperdemo.media.audio import Clip, mix_to_mono, resample, resampled_length
-from hyperdemo.pipeline.runtime import MODEL_NAMES, Stages, choose_device, device_in_words
+from hyperdemo.pipeline.pair import ModelPair
+from hyperdemo.pipeline.runtime import Stages
 from hyperdemo.preprocess.windows import WindowJoiner, WindowPlan
 
 MIN_SECONDS = 0.05
@@ -78,7 +78,7 @@ def prepare_sound(clip: Clip) -> PreparedSound:
     return PreparedSound(heard, own, clip.rate_hz, clip.channels_in_file, clip.truncated)
 
 
-class SoundPipeline:
+class SoundPipeline(ModelPair):
     """From one clip to the resyntheses and networks that each model writes.
 
     Args:
@@ -86,35 +86,7 @@ class SoundPipeline:
         device: where the models live.
     """
 
-    def __init__(self, models: Mapping[str, LoadedModel], *, device: torch.device):
-        if not models:
-            raise ValueError("at least one model expected")
-        self.models = dict(models)
-        self.device = device
-
-    @classmethod
-    def from_weights(
-        cls,
-        directory: str | Path = "weights",
-        *,
-        names: Sequence[str] = MODEL_NAMES,
-        device: str | None = None,
-    ) -> SoundPipeline:
-        """Load the shipped pair, or one of it.
-
-        Raises:
-            ValueError: a checkpoint is missing or damaged, or there is no such device.
-        """
-        chosen = choose_device(device)
-        return cls(
-            {name: load_checkpoint(directory, f"audio-{name}", device=chosen) for name in names},
-            device=chosen,
-        )
-
-    @property
-    def device_name(self) -> str:
-        """The device in words."""
-        return device_in_words(self.device)
+    task = "audio"
 
     def warm_up(self) -> None:
         """Touch every weight, so that no visitor waits for it."""
@@ -141,10 +113,7 @@ class SoundPipeline:
         Raises:
             ValueError: a name that no model has.
         """
-        names = tuple(self.models if names is None else names)
-        unknown = [name for name in names if name not in self.models]
-        if unknown or not names:
-            raise ValueError(f"models must be among {sorted(self.models)}, got {list(names)}")
+        names = self.chosen(names)
         clock = Stages()
         rate_hz = request.rate_hz or prepared.rate_hz
         voices = {n: _Voice(self.models[n], prepared, rate_hz=rate_hz) for n in names}

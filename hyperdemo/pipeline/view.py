@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from hyperdemo.checkpoints import LoadedModel, load_checkpoint
+from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG, ViewRequest
 from hyperdemo.events import Done, Encoded, Event, Frames, MeshReady, Progress, Views
 from hyperdemo.inr import Field, InrParams, as_field
 from hyperdemo.model import to_pixels
-from hyperdemo.pipeline.runtime import MODEL_NAMES, Stages, choose_device, device_in_words
+from hyperdemo.pipeline.pair import ModelPair
+from hyperdemo.pipeline.runtime import Stages
 from hyperdemo.preprocess import Prepared, prepare
 from hyperdemo.render.bake import BakedField, bake
 from hyperdemo.render.cameras import PosedViews, orbit
@@ -35,7 +35,7 @@ Shot = Callable[
 """From pose, fov_deg and size to colour `[h, w, 3]`, opacity and depth `[h, w]`, all floats."""
 
 
-class ViewPipeline:
+class ViewPipeline(ModelPair):
     """From one picture to the orbits, meshes and weights of the INRs that each model writes.
 
     Args:
@@ -43,40 +43,12 @@ class ViewPipeline:
         device: where the models live.
     """
 
-    def __init__(self, models: Mapping[str, LoadedModel], *, device: torch.device):
-        if not models:
-            raise ValueError("at least one model expected")
-        self.models = dict(models)
-        self.device = device
-
-    @classmethod
-    def from_weights(
-        cls,
-        directory: str | Path = "weights",
-        *,
-        names: Sequence[str] = MODEL_NAMES,
-        device: str | None = None,
-    ) -> ViewPipeline:
-        """Load the shipped pair, or one of it.
-
-        Raises:
-            ValueError: a checkpoint is missing or damaged, or there is no such device.
-        """
-        chosen = choose_device(device)
-        return cls(
-            {name: load_checkpoint(directory, f"view-{name}", device=chosen) for name in names},
-            device=chosen,
-        )
+    task = "view"
 
     @property
     def input_size(self) -> int:
         """Side in pixels of the framed input that the models read."""
         return next(iter(self.models.values())).model.config.backbone.image_size
-
-    @property
-    def device_name(self) -> str:
-        """The device in words."""
-        return device_in_words(self.device)
 
     def warm_up(self) -> None:
         """Compile the renderer and touch every weight, so that no visitor waits for it."""
@@ -124,10 +96,7 @@ class ViewPipeline:
         Raises:
             ValueError: a name that no model has.
         """
-        names = tuple(self.models if names is None else names)
-        unknown = [name for name in names if name not in self.models]
-        if unknown or not names:
-            raise ValueError(f"models must be among {sorted(self.models)}, got {list(names)}")
+        names = self.chosen(names)
         clock = Stages()
         shots: dict[str, Shot] = {}
         fields: dict[str, Field] = {}

@@ -1,0 +1,68 @@
+"""What the pipelines of all tasks share: some models of one task on one device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+import torch
+
+from hyperdemo.checkpoints import LoadedModel, load_checkpoint
+from hyperdemo.config import Task
+from hyperdemo.pipeline.runtime import MODEL_NAMES, choose_device, device_in_words
+
+Pair = TypeVar("Pair", bound="ModelPair")
+
+
+class ModelPair:
+    """Models that answer side by side; the shipped pair, or one of it, or others.
+
+    Args:
+        models: loaded checkpoints by the name they are shown under.
+        device: where the models live.
+
+    Raises:
+        ValueError: there is no model.
+    """
+
+    task: ClassVar[Task]
+
+    def __init__(self, models: Mapping[str, LoadedModel], *, device: torch.device):
+        if not models:
+            raise ValueError("at least one model expected")
+        self.models = dict(models)
+        self.device = device
+
+    @classmethod
+    def from_weights(
+        cls: type[Pair],
+        directory: str | Path = "weights",
+        *,
+        names: Sequence[str] = MODEL_NAMES,
+        device: str | None = None,
+    ) -> Pair:
+        """Load the shipped pair of the task, or one of it.
+
+        Raises:
+            ValueError: a checkpoint is missing or damaged, or there is no such device.
+        """
+        chosen = choose_device(device)
+        models = {n: load_checkpoint(directory, f"{cls.task}-{n}", device=chosen) for n in names}
+        return cls(models, device=chosen)
+
+    @property
+    def device_name(self) -> str:
+        """The device in words."""
+        return device_in_words(self.device)
+
+    def chosen(self, names: Sequence[str] | None) -> tuple[str, ...]:
+        """The names of the models that are asked for, all if none are given.
+
+        Raises:
+            ValueError: a name that no model has, or an empty list.
+        """
+        names = tuple(self.models if names is None else names)
+        if not names or any(name not in self.models for name in names):
+            raise ValueError(f"models must be among {sorted(self.models)}, got {list(names)}")
+        return names
