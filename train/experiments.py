@@ -165,17 +165,17 @@ AUDIO = Sweep(
             "Does it matter what the encoder was trained on?",
             "Whisper, which learned from speech, and DINOv2, which learned from photographs and is "
             "shown the spectrogram as a picture; each against random weights in its own shape.",
-            (*_both(_WHISPER, {}), *_both(_VIT, _DINO)),
+            (*_both(_WHISPER, {}, seeds=(0, 1)), *_both(_VIT, _DINO, seeds=(0, 1))),
         ),
         "adaptation": Experiment(
             "How much of the encoder must be trained?",
             "From nothing of it but the new parts to all of it; scratch trains all.",
             (
                 Arm("frozen", {"model.adapt": "frozen"}, "frozen"),
-                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning"),
+                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning", seeds=(0, 1)),
                 Arm("LoRA, rank 8", {"model.adapt": "lora"}, "LoRA"),
-                Arm("full fine-tuning"),
-                Arm("from scratch", SCRATCH, FROM_SCRATCH),
+                Arm("full fine-tuning", seeds=(0, 1, 2)),
+                Arm("from scratch", SCRATCH, FROM_SCRATCH, seeds=(0, 1, 2)),
             ),
             x_label="trainable parameters",
             x_from="trainable_parameters",
@@ -183,12 +183,13 @@ AUDIO = Sweep(
         "data": Experiment(
             "How much speech is needed?",
             "A share of the training prompts, the same number of steps.",
-            tuple(
-                arm
-                for share in (1, 10, 25, 50)
-                for arm in _both(f"{share} %", {"train_share": share / 100}, x=share)
-            )
-            + _both("100 %", {}, x=100),
+            (
+                *_both("1 %", {"train_share": 0.01}, x=1, seeds=(0, 1)),
+                *_both("10 %", {"train_share": 0.1}, x=10),
+                *_both("25 %", {"train_share": 0.25}, x=25),
+                *_both("50 %", {"train_share": 0.5}, x=50),
+                *_both("100 %", {}, x=100, seeds=(0, 1, 2)),
+            ),
             x_label="share of the training prompts (%)",
         ),
         "window": Experiment(
