@@ -27,12 +27,14 @@ METRICS = (
 
 
 def sound_table(audio: Mapping[str, Any]) -> str:
-    """Markdown of all splits, the differences between the models, their budgets, the studies."""
+    """Markdown of all splits, the models' differences and budgets, rates and studies."""
     splits = {name: audio["splits"][name] for name in TITLES if name in audio["splits"]}
     parts = [_split_table(TITLES[name], scored) for name, scored in splits.items()]
     if audio["paired"]:
         parts.append(_paired(audio["paired"]))
     parts.append(_budget(audio["models"]))
+    if rates := audio.get("rates"):
+        parts.append(_rates(rates))
     studies = audio.get("studies", {})
     parts += [part(studies[name]) for name, part in STUDIES.items() if name in studies]
     return "\n\n".join(parts)
@@ -95,6 +97,21 @@ def _budget(models: Mapping[str, Any]) -> str:
                 validation,
             ])  # fmt: skip
     return f"**Budget**\n\n{_rows(*lines)}"
+
+
+def _rates(rates: Mapping[str, Any]) -> str:
+    by_name = {metric[0]: metric for metric in METRICS}
+    shown = [by_name[name] for name in ("stoi", "pesq", "si_snr", "lsd")]
+    lines = [["codec", "setting", "kbit/s", *(heading for _, heading, _ in shown)]]
+    for curve, points in rates["curves"].items():
+        for point in points:
+            cells = [value(point, key, digits) for key, _, digits in shown]
+            setting = point["label"].removeprefix(f"{curve}, ")
+            lines.append([curve, setting, f"{point['kbit_s']:.1f}", *cells])
+    heard = f"{rates['prompts']} held-out prompts, {rates['seconds']:.0f} s"
+    title = f"**Quality against bytes a second** ({heard})"
+    reading = f"\n\n{rates['reading']}" if rates["reading"] else ""
+    return f"{title}\n\n{_rows(*lines)}{reading}"
 
 
 def _inputs(rows: Mapping[str, Any]) -> str:

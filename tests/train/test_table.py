@@ -88,6 +88,28 @@ def test_studies_are_shown_where_there_are_any():
     assert "Study" not in sound_table(AUDIO)
 
 
+def test_rates_are_shown_where_there_are_any():
+    coded = HEARD | {"label": "Opus, 24 kbit/s asked", "kbit_s": 24.561}
+    written = HEARD | {"label": "8 bits a number", "kbit_s": 81.05, "kbit_s_plain": 119.0}
+    copy = SILENCE | {"label": "PCM, 16 bits a sample", "kbit_s": 256.0, "stoi": 1.0}
+    rates = {"prompts": 40, "seconds": 93.7, "reading": "Read this.",
+             "curves": {"INR": [written], "Opus": [coded], "PCM": [copy]}}  # fmt: skip
+    shown = sound_table(AUDIO | {"rates": rates}).split("\n\n**")[-1].splitlines()
+    assert shown[0] == "Quality against bytes a second** (40 held-out prompts, 94 s)"
+    assert shown[2:] == [
+        "| codec | setting | kbit/s | STOI ↑ | PESQ ↑ | SI-SNR (dB) ↑ | LSD (dB) ↓ |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| INR | 8 bits a number | 81.0 | 0.812 ± 0.012 | 1.50 | 6.50 ± 0.20 | 9.10 |",
+        "| Opus | 24 kbit/s asked | 24.6 | 0.812 ± 0.012 | 1.50 | 6.50 ± 0.20 | 9.10 |",
+        "| PCM | 16 bits a sample | 256.0 | 1.000 ± 0.012 | – | – | 9.10 |",
+        "",
+        "Read this.",
+    ]
+    assert "Quality" not in sound_table(AUDIO)
+    unread = sound_table(AUDIO | {"rates": rates | {"reading": ""}})
+    assert unread.endswith("– | – | 9.10 |")
+
+
 def test_one_model_alone_has_no_difference():
     assert "prompt by prompt" not in sound_table(AUDIO | {"paired": {}})
 
