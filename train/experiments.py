@@ -199,10 +199,10 @@ AUDIO = Sweep(
             x_from="trainable_parameters",
             reading=(
                 "Sixteen learned prompts in each block of an encoder that is otherwise left "
-                "alone come level in STOI and SI-SNR with training everything from random weights, with a "
-                "twentieth of the parameters to train. Changing nothing in the encoder falls "
-                "behind, and training all of it from Whisper's weights is the easiest to "
-                "understand."
+                "alone come level in STOI and SI-SNR with training everything from random "
+                "weights, with a twentieth of the parameters to train. Changing nothing in the "
+                "encoder falls behind, and training all of it from Whisper's weights is the "
+                "easiest to understand."
             ),
         ),
         "data": Experiment(
