@@ -190,7 +190,7 @@ AUDIO = Sweep(
             "From nothing of it but the new parts to all of it; scratch trains all.",
             (
                 Arm("frozen", {"model.adapt": "frozen"}, "frozen"),
-                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning", seeds=(0, 1)),
+                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning"),
                 Arm("LoRA, rank 8", {"model.adapt": "lora"}, "LoRA"),
                 Arm("full fine-tuning", seeds=(0, 1, 2)),
                 Arm("from scratch", SCRATCH, FROM_SCRATCH, seeds=(0, 1, 2)),
