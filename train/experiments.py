@@ -218,9 +218,9 @@ AUDIO = Sweep(
             x_label="share of the training prompts (%)",
             reading=(
                 "At this budget the amount of speech hardly matters: 16 prompts, 40 seconds, do "
-                "as well as 1,615, and pretraining gains no more on few than on many. To write "
-                "networks of 30 ms is so local a task that any little speech teaches it, so "
-                "here the paper's claim about scarce data finds no support."
+                "nearly as well as 1,615, and pretraining gains hardly more on few than on "
+                "many. To write networks of 30 ms is so local a task that any little speech "
+                "teaches it, so here the paper's claim about scarce data finds no support."
             ),
         ),
         "window": Experiment(
