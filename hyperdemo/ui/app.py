@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from hyperdemo.media.image import MAX_FILE_BYTES
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
 from hyperdemo.ui import sound_texts, texts
 from hyperdemo.ui.callbacks import Callbacks
+from hyperdemo.ui.evidence_reader import read_evidence
+from hyperdemo.ui.evidence_tab import evidence_tab, find_contact_sheets
 from hyperdemo.ui.examples import find_held_out, find_photographs
 from hyperdemo.ui.outline import CUT_COLOUR, KEEP_COLOUR
 from hyperdemo.ui.page import Page
@@ -39,30 +42,33 @@ def build_app(
         sound: those for sound; without them there is no tab for it.
         examples: folder of example photographs, of objects with a truth in `objects/`, and of
             sounds in `sounds/`.
-        weights: folder that may hold `results.json`, from which the page quotes.
+        weights: folder that may hold `results.json`, from which the page quotes and whose numbers
+            it draws; without any there is no tab for them.
     """
     # Events that run models share one queue: two at once would halve each other's speed.
     limit = 1 if pipeline.device.type == "cpu" else 2
     compute = {"concurrency_id": "compute", "concurrency_limit": limit}
     results = texts.read_results(weights)
+    evidence = read_evidence(results)
     with gr.Blocks(
         title="hyperdemo", analytics_enabled=False, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S)
     ) as demo:
-        measured = texts.results_sentence(results)
-        if sound is None:
-            gr.Markdown(f"# {texts.TITLE}\n\n{texts.INTRODUCTION}", elem_id="header")
-            _object_tab(pipeline, Path(examples), measured=measured, compute=compute)
-        else:
-            gr.Markdown(f"# {texts.TITLE_OF_BOTH}", elem_id="header")
-            with gr.Tabs(elem_id="tasks"):
-                with gr.Tab("Object", id="object"):
-                    gr.Markdown(texts.INTRODUCTION, elem_classes="introduction")
-                    _object_tab(pipeline, Path(examples), measured=measured, compute=compute)
+        gr.Markdown(f"# {texts.TITLE if sound is None else texts.TITLE_OF_BOTH}", elem_id="header")
+        alone = sound is None and not evidence
+        with nullcontext() if alone else gr.Tabs(elem_id="tasks"):
+            with nullcontext() if alone else gr.Tab("Object", id="object"):
+                gr.Markdown(texts.INTRODUCTION, elem_classes="introduction")
+                measured = texts.results_sentence(results)
+                _object_tab(pipeline, Path(examples), measured=measured, compute=compute)
+            if sound is not None:
                 with gr.Tab("Sound", id="sound"):
                     sound_tab(
                         demo, sound, sounds=find_sounds(Path(examples) / "sounds"),
                         measured=sound_texts.results_sentence(results), compute=compute,
                     )  # fmt: skip
+            if evidence:
+                with gr.Tab("Evidence", id="evidence"):
+                    evidence_tab(evidence, sheets=find_contact_sheets(weights))
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=limit)
 
 

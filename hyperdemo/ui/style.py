@@ -43,6 +43,10 @@ CSS = """
 .examples .label { font-size: .8rem; font-weight: 500; margin-bottom: .25rem; }
 .examples .label svg { display: none; }
 
+.evidence { display: grid !important; gap: 1.5rem 2rem !important; align-items: start;
+            grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
+.evidence > .column { gap: .5rem; min-width: 0 !important; }
+
 .hint { display: flex; flex-direction: column; justify-content: center; gap: .4rem;
         aspect-ratio: 5 / 4; max-height: 520px; width: 100%; padding: 1rem 2rem;
         text-align: center; opacity: .8;
@@ -54,7 +58,7 @@ CSS = """
 .orbit video { max-height: 540px; background: #f1f3f6; }
 #results:not(:has(#timings table)),
 #sound-results:not(:has(#sound-timings table)) { display: none; }
-:is(#results, #sound-results) h2 { margin: .5rem 0 0; font-size: 1.1rem; }
+:is(#results, #sound-results, #evidence-page) h2 { margin: .5rem 0 0; font-size: 1.1rem; }
 :is(#results, #sound-results) :is(td, th) { padding: .2rem .6rem; font-size: .85rem; }
 #sound-results td + td { white-space: nowrap; }
 :is(#status, #sound-status) { min-height: 2.4rem; }

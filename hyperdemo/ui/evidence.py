@@ -1,0 +1,218 @@
+"""What was measured, as the evidence tab shows it: metrics, answers, trainings, experiments."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SPLITS = ("test", "unseen")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that answers are compared by.
+
+    Attributes:
+        key: in the results.
+        name: as shown.
+        unit: "dB" or "".
+        higher: whether higher is better.
+        digits: after the point, when shown.
+    """
+
+    key: str
+    name: str
+    unit: str = ""
+    higher: bool = True
+    digits: int = 2
+
+    @property
+    def label(self) -> str:
+        """For choosing it."""
+        unit = f" in {self.unit}" if self.unit else ""
+        return f"{self.name}{unit} ({'higher' if self.higher else 'lower'} is better)"
+
+    @property
+    def axis(self) -> str:
+        """Beside an axis."""
+        return f"{self.name}{f' ({self.unit})' if self.unit else ''} {'↑' if self.higher else '↓'}"
+
+    def text(self, value: float) -> str:
+        """A value, rounded, with a minus as long as a plus."""
+        return f"{value:.{self.digits}f}".replace("-", "−")
+
+
+METRICS: Mapping[str, tuple[Metric, ...]] = {
+    "audio": (
+        Metric("stoi", "STOI", digits=3),
+        Metric("si_snr", "SI-SNR", "dB"),
+        Metric("pesq", "PESQ"),
+        Metric("lsd", "LSD", "dB", higher=False),
+        Metric("psnr", "PSNR", "dB"),
+    ),
+    "view": (
+        Metric("psnr", "PSNR", "dB"),
+        Metric("ssim", "SSIM", digits=3),
+        Metric("perceptual", "Perceptual distance", higher=False, digits=3),
+    ),
+}
+
+CHECKS: Mapping[str, tuple[Metric, ...]] = {
+    "audio": (Metric("snr", "validation SNR", "dB"), Metric("stoi", "validation STOI", digits=3)),
+    "view": (Metric("psnr", "validation PSNR", "dB"),),
+}
+"""What a row of a training's curve holds after its step."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Means over a split.
+
+    Attributes:
+        values: by metric, and standard errors as `<metric>_stderr`.
+        n: objects or prompts.
+        of: as many are in the split.
+    """
+
+    values: Mapping[str, float]
+    n: int | None = None
+    of: int | None = None
+
+    def stderr(self, metric: str) -> float | None:
+        return self.values.get(f"{metric}_stderr")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a shipped model came about: `curves` are (step, value) by key of `CHECKS`."""
+
+    curves: Mapping[str, tuple[tuple[float, float], ...]]
+    steps: int | None = None
+    minutes: float | None = None
+    hardware: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a sweep: `splits` are its scores."""
+
+    splits: Mapping[str, Measured]
+    steps: int | None = None
+    hardware: str = ""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Several seeds' values; `sd` with n − 1, None of a single one."""
+
+    mean: float
+    sd: float | None
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One answer to an experiment's question, a run a seed."""
+
+    label: str
+    series: str
+    x: float | None
+    runs: tuple[Run, ...]
+
+    def spread(self, metric: str, split: str) -> Spread | None:
+        """Over its seeds; None where none was measured."""
+        measured = [run.splits[split].values for run in self.runs if split in run.splits]
+        values = tuple(found[metric] for found in measured if metric in found)
+        if not values:
+            return None
+        sd = statistics.stdev(values) if len(values) > 1 else None
+        return Spread(statistics.fmean(values), sd, values)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question and what was measured of its arms."""
+
+    title: str
+    question: str
+    reading: str
+    x_label: str
+    arms: tuple[Arm, ...]
+
+    @property
+    def has_axis(self) -> bool:
+        """Whether all arms stand somewhere on an axis of numbers."""
+        return all(arm.x is not None for arm in self.arms)
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """A codec at a setting."""
+
+    label: str
+    kbit_s: float
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Quality against bit rate, codec by codec."""
+
+    curves: Mapping[str, tuple[RatePoint, ...]]
+    split: str = "test"
+    n: int | None = None
+    window_s: float | None = None
+    reading: str = ""
+
+
+@dataclass(frozen=True)
+class Paired:
+    """On how many of `n` the pretrained answer is better, and by how much, told one by one."""
+
+    mean: float
+    stderr: float
+    better: int
+    n: int
+
+
+@dataclass(frozen=True)
+class TaskEvidence:
+    """All that is known of a task: "view" or "audio".
+
+    Attributes:
+        answers: scores by split, by answer, in the order of the file.
+        trainings: of the shipped models.
+        paired: pretrained minus from scratch, by split and metric.
+    """
+
+    task: str
+    answers: Mapping[str, Mapping[str, Measured]] = field(default_factory=dict)
+    trainings: Mapping[str, Training] = field(default_factory=dict)
+    paired: Mapping[tuple[str, str], Paired] = field(default_factory=dict)
+    experiments: tuple[Experiment, ...] = ()
+    rates: Rates | None = None
+
+    def _measured(self) -> list[tuple[str, Measured]]:
+        runs = [run for exp in self.experiments for arm in exp.arms for run in arm.runs]
+        return [
+            pair for splits in (*self.answers.values(), *(run.splits for run in runs))
+            for pair in splits.items()
+        ]  # fmt: skip
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Those with a value somewhere."""
+        curves = self.rates.curves.values() if self.rates else ()
+        known = [measured.values for _, measured in self._measured()]
+        known += [point.values for curve in curves for point in curve]
+        return tuple(m for m in METRICS[self.task] if any(m.key in values for values in known))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Those with a value somewhere; the first if there is none, as for bit rates alone."""
+        known = {split for split, _ in self._measured()}
+        return tuple(split for split in SPLITS if split in known) or SPLITS[:1]
+
+    def __bool__(self) -> bool:
+        return bool(self.metrics)
