@@ -34,11 +34,12 @@ class Bar:
 def bars_begin_at(bars: Sequence[Bar]) -> float:
     """Where the axis of bars begins: at 0, or nearer where they would all look alike.
 
-    It is a round number half their range below the lowest, if that is more than half the highest.
+    It is a round number half their range below the lowest, if that is more than three quarters of
+    the highest.
     """
     shown = [v for bar in bars for v in (*bar.dots, bar.value - (bar.spread or 0), bar.value)]
     low, high = min(shown), max(shown)
-    if low <= high / 2 or low == high:
+    if low <= 0.75 * high or low == high:
         return 0.0
     step = 10.0 ** math.floor(math.log10(high - low))
     return max(0.0, math.floor((low - (high - low) / 2) / step) * step)

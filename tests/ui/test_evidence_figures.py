@@ -47,7 +47,7 @@ def test_bars_of_a_label_lie_together():
     [
         ((0.80, 0.84), 0.78),  # 0.80 less half of 0.04
         ((12.3, 13.9), 11.0),  # 11.5, rounded down to ones
-        ((1.0, 2.5), 0.0),
+        ((0.5, 0.8), 0.0),
         ((-3.0, 2.0), 0.0),
         ((5.0, 5.0), 0.0),
     ],
@@ -57,8 +57,8 @@ def test_bars_that_would_look_alike_begin_beyond_0(values, begin):
 
 
 def test_whiskers_count_for_where_the_bars_begin():
-    bars = [bar(value=0.80, spread=0.10), bar(value=0.90, dots=(0.95,))]
-    assert bars_begin_at(bars) == pytest.approx(0.5)  # 0.70 less half of 0.25, down to tenths
+    bars = [bar(value=0.80, spread=0.05), bar(value=0.90, dots=(0.95,))]
+    assert bars_begin_at(bars) == pytest.approx(0.6)  # 0.75 less half of 0.2, down to tenths
 
 
 def test_every_answer_has_its_bar_on_every_split(answers):
