@@ -12,7 +12,7 @@ from hyperdemo.inr.params import InrParams
 
 # A generated column has unit norm, so a layer keeps the root mean square of its input and the
 # ReLU halves its energy; √2 puts it back, and activations keep their size through the depth.
-_RELU_GAIN = math.sqrt(2.0)
+RELU_GAIN = math.sqrt(2.0)
 
 
 def run_mlp(params: InrParams, encoded: Float[Tensor, "b n e"]) -> Float[Tensor, "b n o"]:
@@ -23,7 +23,7 @@ def run_mlp(params: InrParams, encoded: Float[Tensor, "b n e"]) -> Float[Tensor,
     out = encoded
     for layer, (w, bias) in enumerate(zip(params.weights, params.biases, strict=True)):
         # The gain of the ReLU before is applied to the weights: they are far fewer than points.
-        x, w = (out.relu_(), w * _RELU_GAIN) if layer else (out, w)
+        x, w = (out.relu_(), w * RELU_GAIN) if layer else (out, w)
         out = torch.baddbmm(bias[:, None], x, w)
     return out
 

@@ -2,7 +2,9 @@
 
 The quadrature is that of the exact renderer (midpoints between entry to and exit from the unit
 sphere, alpha = 1 − exp(−density · delta), white behind); density and colour are interpolated
-trilinearly between the nodes of the grid.
+trilinearly between the nodes of the grid. Rays stand no wider apart than the nodes of the grid, as
+seen from the camera; where pixels stand closer, those between are interpolated if their
+neighbours agree, and traced if they do not.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ import numpy as np
 from jaxtyping import Float
 
 from hyperdemo.render.bake import BLOCK, BakedField
+from hyperdemo.render.cameras import look_at_origin
+
+_MAX_SUPERSAMPLE = 4
 
 
 class MarchedView(NamedTuple):
@@ -40,10 +45,11 @@ def march(
     fov_deg: float,
     size: int,
     n_steps: int = 128,
-    supersample: int = 1,
+    supersample: int | None = None,
+    tolerance: float = 0.05,
     n_threads: int | None = None,
 ) -> MarchedView:
-    """One square picture of a baked field.
+    """One square picture of a baked field, of any size.
 
     Args:
         baked: what `bake` returned.
@@ -51,7 +57,10 @@ def march(
         fov_deg: full field of view across the picture.
         size: side of the picture in pixels.
         n_steps: samples along a diameter of the unit sphere; a shorter chord gets its share.
-        supersample: rays along the side of a pixel, averaged; 2 smooths edges at 4× the work.
+        supersample: rays along the side of a pixel, averaged. By default as many as it takes for
+            rays to stand no wider apart than nodes, so that small pictures do not alias.
+        tolerance: by how much four rays round a pixel may differ, in colour and opacity, for it
+            to be interpolated; below 0 every pixel is traced.
         n_threads: all cores that this process may use by default.
 
     Raises:
@@ -59,40 +68,51 @@ def march(
     """
     pose = np.ascontiguousarray(pose, np.float32)
     _check(pose, fov_deg=fov_deg, size=size, n_steps=n_steps, supersample=supersample)
+    nodes_a_pixel = _nodes_a_pixel(baked, pose, fov_deg=fov_deg, size=size)
+    if supersample is None:
+        supersample = min(max(1, math.ceil(nodes_a_pixel)), _MAX_SUPERSAMPLE)
     side = size * supersample
+    apart = 1
+    while tolerance >= 0 and 2 * apart * nodes_a_pixel / supersample <= 1.0:
+        apart *= 2
     focal = np.float32(0.5 * side / math.tan(math.radians(fov_deg) / 2))
     out = np.empty((side, side, 5), np.float32)
-    threads = max(1, min(n_threads or _n_cores(), side))
-    rows = functools.partial(
-        _kernels().march_rows,
-        baked.density.reshape(-1),
-        baked.packed_rgb.reshape(-1),
-        baked.skip.reshape(-1),
-        baked.resolution,
-        pose,
-        focal,
-        np.float32(0.5 * n_steps),
-    )
+    seen = (
+        baked.values.reshape(-1), baked.skip.reshape(-1), baked.resolution,
+        pose, focal, np.float32(0.5 * n_steps), apart,
+    )  # fmt: skip
+    kernels = _kernels()
+    threads = max(1, min(n_threads or n_cores(), side))
+    passes = [functools.partial(kernels.trace_lattice, *seen)]
+    if apart > 1:
+        passes.append(functools.partial(kernels.fill_between, *seen, np.float32(tolerance)))
     if threads == 1:
-        rows(0, 1, out)
+        for rows in passes:
+            rows(0, 1, out)
     else:
         # Interleaved rows share the work evenly; plain threads, since the kernel needs no GIL,
         # and numba's own pool dies when two visitors enter it at once.
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda first: rows(first, threads, out), range(threads)))
+            for rows in passes:
+                list(pool.map(lambda first, rows=rows: rows(first, threads, out), range(threads)))
     return _finish(out, supersample)
+
+
+def _nodes_a_pixel(
+    baked: BakedField, pose: Float[np.ndarray, "4 4"], *, fov_deg: float, size: int
+) -> float:
+    """How many nodes of the grid a pixel spans at the distance of the origin."""
+    pixel = 2.0 * math.tan(math.radians(fov_deg) / 2) * float(np.linalg.norm(pose[:3, 3])) / size
+    return pixel * (baked.resolution - 1) / 2.0
 
 
 def warm_up() -> None:
     """Compile the kernel, or load it from numba's cache; the first picture then takes no longer."""
     r = 2 * BLOCK
     empty = BakedField(
-        np.zeros((r, r, r), np.float32),
-        np.zeros((r, r, r), np.uint64),
-        np.ones((2, 2, 2), np.uint8),
-        n_evaluated=0,
+        np.zeros((r, r, r, 4), np.float32), np.ones((2, 2, 2), np.uint8), n_evaluated=0
     )
-    march(empty, np.eye(4), fov_deg=40.0, size=1, n_threads=1)
+    march(empty, look_at_origin(0.0, 0.0), fov_deg=40.0, size=64, n_threads=1)
 
 
 def _finish(out: Float[np.ndarray, "h w 5"], supersample: int) -> MarchedView:
@@ -105,18 +125,21 @@ def _finish(out: Float[np.ndarray, "h w 5"], supersample: int) -> MarchedView:
     return MarchedView(rgb, np.ascontiguousarray(alpha), depth)
 
 
-def _check(pose: np.ndarray, *, fov_deg: float, size: int, n_steps: int, supersample: int) -> None:
+def _check(
+    pose: np.ndarray, *, fov_deg: float, size: int, n_steps: int, supersample: int | None
+) -> None:
     if pose.shape != (4, 4) or not np.isfinite(pose).all():
         raise ValueError(f"a finite 4×4 camera-to-world matrix expected, got {pose.shape}")
     if not 0 < fov_deg < 180:
         raise ValueError(f"fov_deg must lie between 0 and 180, got {fov_deg}")
     for name, value in (("size", size), ("n_steps", n_steps), ("supersample", supersample)):
-        if value < 1:
+        if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
 
 
 @functools.cache
-def _n_cores() -> int:
+def n_cores() -> int:
+    """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

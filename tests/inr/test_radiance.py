@@ -108,3 +108,31 @@ def test_a_batch_and_a_misfit_are_refused():
         as_field(tiny.FIELD, tiny.params(batch=2))
     with pytest.raises(ValueError, match=r"an INR of layers \(\(63, 128\)"):
         apply(FieldConfig(), tiny.params(), points(1))
+
+
+def test_many_points_in_parts():
+    """More points than one part holds, and a last part that is short."""
+    params, where = tiny.params(), points(1, 9001)
+    expected = apply(tiny.FIELD, params, where)
+    found = as_field(tiny.FIELD, params)(where[0])
+    torch.testing.assert_close(found, (expected[0][0], expected[1][0]), atol=1e-5, rtol=1e-5)
+
+
+def test_nodes_of_a_grid_are_its_points():
+    params, axis = tiny.params(CONFIG), torch.linspace(-1, 1, 20)
+    nodes = torch.randint(0, 20, (5000, 3), generator=torch.Generator().manual_seed(5))
+    density, rgb = apply(CONFIG, params, axis[nodes][None])
+    assert density.std() > 0.1
+    found = as_field(CONFIG, params).at_nodes(axis, nodes)
+    torch.testing.assert_close(found, (density[0], rgb[0]), atol=1e-4, rtol=1e-4)
+    assert as_field(CONFIG, params).at_nodes(axis, nodes[:0])[1].shape == (0, 3)
+
+
+def test_evaluating_changes_neither_weights_nor_points():
+    params, where = tiny.params(), points(1)
+    before = [t.clone() for t in (*params.weights, *params.biases, where)]
+    field = as_field(tiny.FIELD, params)
+    field(where[0])
+    field.at_nodes(torch.linspace(-1, 1, 4), torch.tensor([[0, 1, 2]]))
+    for x, y in zip((*params.weights, *params.biases, where), before, strict=True):
+        torch.testing.assert_close(x, y, rtol=0, atol=0)
