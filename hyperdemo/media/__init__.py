@@ -1,6 +1,14 @@
 """Decode and encode pictures and video: the only file I/O for media, with limits."""
 
 from hyperdemo.media.image import decode_image, encode_png, save_png
-from hyperdemo.media.video import encode_mp4, encode_ts, save_ts
+from hyperdemo.media.video import encode_mp4, encode_ts, join_ts, save_ts
 
-__all__ = ["decode_image", "encode_mp4", "encode_png", "encode_ts", "save_png", "save_ts"]
+__all__ = [
+    "decode_image",
+    "encode_mp4",
+    "encode_png",
+    "encode_ts",
+    "join_ts",
+    "save_png",
+    "save_ts",
+]

@@ -1,6 +1,7 @@
 """Frames to H.264, in this process, without a temporary file per frame or an ffmpeg command.
 
-`encode_mp4` writes the file that a visitor downloads. `encode_ts` makes one chunk of a stream:
+`encode_mp4` writes a file from frames, `join_ts` one from the chunks of a stream, without encoding
+them again. `encode_ts` makes one chunk of a stream:
 MPEG-TS that starts with a keyframe (parameter sets included) on a 90 kHz clock derived from
 the number of the chunk's first frame, so that chunks made independently join without a gap.
 There are no B-frames, hence decoding and presentation times agree and no chunk leans on
@@ -103,6 +104,46 @@ def save_ts(
     if path.suffix != ".ts":
         raise ValueError(f"expected a file name that ends in .ts, got {path.name!r}")
     path.write_bytes(encode_ts(frames, fps=fps, start_frame=start_frame, crf=crf))
+    return path
+
+
+def join_ts(chunks: Iterable[bytes], path: str | Path, *, fps: int | Fraction) -> Path:
+    """Write the chunks of one stream as one MP4 (index in front), picture for picture as they are.
+
+    Args:
+        chunks: what `encode_ts` made, all of them and in their order.
+        path: where to write; an unfinished file is removed when anything goes wrong.
+        fps: frames a second, as the chunks were made with.
+
+    Raises:
+        ValueError: no chunks, or bytes that are no such chunk.
+    """
+    path, rate = Path(path), Fraction(fps)
+    stream = None
+    number = 0
+    try:
+        with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file:
+            for chunk in chunks:
+                with av.open(io.BytesIO(chunk), format="mpegts") as part:
+                    source = part.streams.video[0]
+                    stream = stream or file.add_stream_from_template(source)
+                    for packet in part.demux(source):
+                        if packet.dts is None:
+                            continue  # the demuxer's sign that there are no more
+                        # There are no B-frames, so packets come in the order of the pictures.
+                        packet.stream, packet.time_base = stream, 1 / rate
+                        packet.pts = packet.dts = number
+                        packet.duration = 1
+                        file.mux(packet)
+                        number += 1
+            if stream is None:
+                raise ValueError("expected at least one chunk to join, got none")
+    except (av.FFmpegError, IndexError) as error:
+        path.unlink(missing_ok=True)
+        raise ValueError(f"expected chunks made by encode_ts: {error}") from error
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     return path
 
 

@@ -203,19 +203,23 @@ def trace_lattice(
 
 
 @_jit
-def fill_between(
+def halve_lattice(
     values, skip, side, pose, focal, steps_a_unit, apart, tolerance, first_row, row_step, out
 ):
-    """Write what lies between the pixels of the lattice: by interpolation where the four round it
-    differ by no more than the tolerance in colour and opacity, by tracing where they do.
+    """Write what the lattice with half as much between its pixels has more: by interpolation where
+    the four round it differ by no more than the tolerance in colour and opacity, else by tracing.
+
+    Args: as for `trace_lattice`; rows are those of the finer lattice.
     """
-    size = out.shape[0]
-    last = size - 1
-    for row in range(first_row, size, row_step):
+    last, half = out.shape[0] - 1, apart // 2
+    n_rows = (last + half - 1) // half + 1
+    for number in range(first_row, n_rows, row_step):
+        row = min(number * half, last)
         above = row // apart * apart
         below = min(above + apart, last)
         v = np.float32(row - above) / np.float32(max(below - above, 1))
-        for column in range(size):
+        for index in range(n_rows):
+            column = min(index * half, last)
             left = column // apart * apart
             right = min(left + apart, last)
             if (row == above or row == last) and (column == left or column == last):

@@ -97,6 +97,7 @@ def render_view(
     fov_deg: float,
     size: int,
     n_samples: int = 96,
+    supersample: int = 1,
     chunk: int = 4096,
 ) -> Rendering:
     """One square picture of a field, straight from its definition.
@@ -107,22 +108,27 @@ def render_view(
         fov_deg: full field of view across the picture.
         size: side of the picture in pixels.
         n_samples: midpoint samples between entry to and exit from the unit sphere.
+        supersample: rays along the side of a pixel, averaged.
         chunk: rays at a time, which bounds the memory.
 
     Returns:
         A rendering whose tensors are `[size, size, …]`.
     """
-    pixels = pixel_grid(size).to(pose)
-    origins, directions = camera_rays(pose, pixels, fov_deg=fov_deg, size=size)
+    side = size * supersample
+    pixels = pixel_grid(side).to(pose)
+    origins, directions = camera_rays(pose, pixels, fov_deg=fov_deg, size=side)
     parts = [
         _render_rays(field, origins[k : k + chunk], directions[k : k + chunk], n_samples)
         for k in range(0, len(pixels), chunk)
     ]
-    return Rendering(
-        torch.cat([part.rgb for part in parts]).reshape(size, size, 3),
-        torch.cat([part.alpha for part in parts]).reshape(size, size),
-        torch.cat([part.depth for part in parts]).reshape(size, size),
-    )
+    # Row, ray within the row's pixels, column, ray within the column's.
+    shape = (size, supersample, size, supersample)
+    rgb = torch.cat([part.rgb for part in parts]).reshape(*shape, 3).mean((1, 3))
+    opacity = torch.cat([part.alpha for part in parts]).reshape(shape)
+    depth = torch.cat([part.depth for part in parts]).reshape(shape)
+    alpha = opacity.mean((1, 3))
+    depth = (depth * opacity).mean((1, 3)) / alpha.clamp_min(1e-8)
+    return Rendering(rgb, alpha, depth)
 
 
 def _render_rays(

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from hyperdemo.media.video import encode_mp4, encode_ts, save_ts
+from hyperdemo.media.video import encode_mp4, encode_ts, join_ts, save_ts
 
 
 def moving_disc(n_frames, *, height=96, width=128, start=0):
@@ -134,3 +134,25 @@ def test_bad_numbers_are_refused(tmp_path):
         encode_ts([frame], fps=24, start_frame=-1)
     with pytest.raises(ValueError, match=r"\.ts"):
         save_ts([frame], tmp_path / "x.mp4", fps=24, start_frame=0)
+
+
+@pytest.mark.parametrize("fps", [24, Fraction(30000, 1001)])
+def test_joined_chunks_are_the_same_pictures(fps, tmp_path):
+    frames = moving_disc(20)
+    parts = [(0, 8), (8, 16), (16, 20)]
+    chunks = [encode_ts(frames[a:b], fps=fps, start_frame=a) for a, b in parts]
+    path = join_ts(chunks, tmp_path / "turn.mp4", fps=fps)
+    expected = [picture for chunk in chunks for picture in decode(io.BytesIO(chunk))[0]]
+    found, times = decode(str(path))
+    assert len(found) == len(expected) == 20
+    np.testing.assert_array_equal(found, expected)
+    assert [float(t) for t in times] == pytest.approx(np.arange(20) / float(fps), abs=1e-4)
+    data = path.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+@pytest.mark.parametrize("chunks", [[], [b"no video"], [b""]])
+def test_what_is_no_stream_is_not_joined(chunks, tmp_path):
+    with pytest.raises(ValueError, match="expected"):
+        join_ts(chunks, tmp_path / "turn.mp4", fps=24)
+    assert not list(tmp_path.iterdir())

@@ -159,10 +159,10 @@ def test_interpolated_pixels_agree_with_traced_ones(field, size):
     options = {"fov_deg": 40.0, "size": size, "n_steps": 96}
     traced = march(baked, POSE, tolerance=-1.0, **options)
     view = march(baked, POSE, **options)
-    assert psnr(view.rgb, traced.rgb) > 55.0 and psnr(view.alpha, traced.alpha) > 55.0
+    assert psnr(view.rgb, traced.rgb) > 50.0 and psnr(view.alpha, traced.alpha) > 50.0
     # Some are not traced, and the rays of the lattice are.
     assert (view.rgb != traced.rgb).any()
-    np.testing.assert_array_equal(view.rgb[0::4, 0::4], traced.rgb[0::4, 0::4])
+    np.testing.assert_array_equal(view.rgb[::8, ::8], traced.rgb[::8, ::8])
     np.testing.assert_array_equal(view.rgb[-1, -1], traced.rgb[-1, -1])
     solid = traced.alpha > 0.5
     assert np.abs(view.depth - traced.depth)[solid].mean() < 0.01
@@ -172,7 +172,7 @@ def test_tolerance_is_what_keeps_edges():
     baked = bake(thin_rod, resolution=96)
     traced, strict, loose = (
         march(baked, POSE, fov_deg=40.0, size=256, tolerance=tolerance).rgb
-        for tolerance in (-1.0, 0.05, 10.0)
+        for tolerance in (-1.0, 0.08, 10.0)
     )
     assert psnr(strict, traced) > psnr(loose, traced) + 10.0
 
@@ -221,9 +221,9 @@ def test_warm_up_compiles_for_what_bake_returns():
     from hyperdemo.render import march_kernels
 
     warm_up()
-    compiled = len(march_kernels.fill_between.signatures)
+    compiled = len(march_kernels.halve_lattice.signatures)
     march(bake(soft_ball, resolution=16), POSE, fov_deg=40.0, size=8)
-    assert len(march_kernels.fill_between.signatures) == compiled
+    assert len(march_kernels.halve_lattice.signatures) == compiled
 
 
 def test_importing_the_renderer_does_not_import_numba():

@@ -12,6 +12,7 @@ from hyperdemo.render.quadrature import (
     sample_distances,
     sphere_span,
 )
+from tests.render.test_bake import soft_ball
 from tests.tiny import Ball
 
 FRONT = torch.from_numpy(look_at_origin(0.0, 0.0))
@@ -249,3 +250,13 @@ def test_the_field_is_asked_in_pieces_and_never_needlessly():
     far_off[0, 3] += 10
     render_view(field, far_off, fov_deg=40.0, size=8)
     assert asked == []
+
+
+def test_supersampling_is_the_mean_of_finer_pixels():
+    pose = TURNED
+    fine = render_view(soft_ball, pose, fov_deg=40.0, size=24)
+    view = render_view(soft_ball, pose, fov_deg=40.0, size=12, supersample=2)
+    for name in ("rgb", "alpha"):
+        mean = getattr(fine, name).unflatten(1, (12, 2)).unflatten(0, (12, 2)).mean((1, 3))
+        torch.testing.assert_close(getattr(view, name), mean)
+    assert 2.3 < view.depth[6, 6] < 2.7  # the near side of a ball of radius 0.5 at distance 3
