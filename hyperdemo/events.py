@@ -58,6 +58,14 @@ class Views:
 
 
 @dataclass(frozen=True)
+class VolumeReady:
+    """One baked field as a file that a browser can march through, see `render.volume`."""
+
+    name: str
+    volume: bytes
+
+
+@dataclass(frozen=True)
 class MeshReady:
     """The surface of one INR as a GLB file; None where the field holds no surface."""
 
@@ -106,4 +114,4 @@ class Done:
     seconds: Mapping[str, float]
 
 
-Event = Progress | Encoded | Frames | Views | MeshReady | Heard | Written | Done
+Event = Progress | Encoded | Frames | Views | VolumeReady | MeshReady | Heard | Written | Done

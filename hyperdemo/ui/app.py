@@ -20,6 +20,7 @@ from hyperdemo.ui.outline import CUT_COLOUR, KEEP_COLOUR
 from hyperdemo.ui.page import Page
 from hyperdemo.ui.sound_tab import find_sounds, sound_tab
 from hyperdemo.ui.style import CSS, theme
+from hyperdemo.ui.viewer import object_viewer
 
 CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
 MAX_WAITING = 24
@@ -79,8 +80,7 @@ def _object_tab(
     with gr.Row(elem_id="stage", elem_classes="stage"):
         with gr.Column(scale=4, min_width=300):
             objects = [one.picture for one in held_out]
-            fast = pipeline.device.type != "cpu"
-            given = _input_side(find_photographs(examples), objects, size=256 if fast else 192)
+            given = _input_side(find_photographs(examples), objects)
         with gr.Column(scale=7, min_width=320):
             shown = _output_side(measured)
     page = Page(**given, **shown, **_results(list(pipeline.models)))
@@ -99,7 +99,7 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def _input_side(photographs: list[Path], objects: list[Path], *, size: int) -> dict[str, Any]:
+def _input_side(photographs: list[Path], objects: list[Path]) -> dict[str, Any]:
     with gr.Tabs():
         with gr.Tab("Picture"):
             picture = gr.Image(
@@ -127,7 +127,7 @@ def _input_side(photographs: list[Path], objects: list[Path], *, size: int) -> d
                 gr.Examples([[str(path)] for path in paths], [picture], label=label,
                             examples_per_page=24, api_visibility="private")  # fmt: skip
     with gr.Accordion("Settings", open=False):
-        sizes = gr.Dropdown([128, 192, 256, 384, 512], value=size, label="Panel size (pixels)")
+        sizes = gr.Dropdown([128, 192, 256, 384, 512], value=256, label="Panel size (pixels)")
         seconds = gr.Slider(2, 10, value=4, step=1, label="Seconds a turn")
         elevation = gr.Slider(-30, 60, value=20, step=5, label="Camera height (degrees)")
     return dict(
@@ -187,18 +187,21 @@ def _results(names: list[str]) -> dict[str, Any]:
                     label = f"{texts.LABELS.get(name, name)}: its network (ZIP)"
                     networks[name] = gr.DownloadButton(label, interactive=False, size="sm")
                 timings = gr.Markdown(elem_id="timings")
-            with gr.Column(scale=7, min_width=320):
-                gr.Markdown("## Their surfaces")
-                with gr.Row():
-                    for name in names:
-                        with gr.Column(min_width=240):
-                            models[name] = gr.Model3D(
-                                label=texts.LABELS.get(name, name), height=300, interactive=False,
-                                clear_color=(1.0, 1.0, 1.0, 1.0), camera_position=(75, 70, 2.9),
-                            )  # fmt: skip
-                            meshes[name] = gr.DownloadButton("GLB", interactive=False, size="sm")
+            with gr.Column(scale=7, min_width=320, elem_id="turn"):
+                gr.Markdown(f"## {texts.TURN_TITLE}")
+                viewer = object_viewer({name: texts.LABELS.get(name, name) for name in names})
+                gr.Markdown(texts.TURN_HELP, elem_classes="note")
+        gr.Markdown("## Their surfaces")
+        with gr.Row():
+            for name in names:
+                with gr.Column(min_width=240):
+                    models[name] = gr.Model3D(
+                        label=texts.LABELS.get(name, name), height=300, interactive=False,
+                        clear_color=(1.0, 1.0, 1.0, 1.0), camera_position=(75, 70, 2.9),
+                    )  # fmt: skip
+                    meshes[name] = gr.DownloadButton("GLB", interactive=False, size="sm")
     return dict(
-        models=models, meshes=meshes, networks=networks, timings=timings,
+        viewer=viewer, models=models, meshes=meshes, networks=networks, timings=timings,
         truth=truth, sheet=sheet, scores=scores,
     )  # fmt: skip
 

@@ -110,7 +110,9 @@ class Callbacks:
                 return {page.stream: str(path)}
             case Result():
                 name = held_out.name if held_out else None
-                return page.finished(update, name, device=self.pipeline.device_name)
+                # Its value holds the files' names alone, so they are not copied by themselves.
+                cached = page.viewer.move_resource_to_block_cache
+                return page.finished(update, name, device=self.pipeline.device_name, cached=cached)
 
     def _cut(self, picture: str | None, known: Cut | None = None) -> Cut:
         """The picture and its outline; the known one if it is of this picture."""

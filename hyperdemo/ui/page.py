@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import gradio as gr
 
 from hyperdemo.ui import texts
 from hyperdemo.ui.stream import Result
+from hyperdemo.ui.viewer import viewer_value
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Page:
     stream: gr.Video
     loop: gr.Video
     status: gr.HTML
+    viewer: gr.HTML
     models: dict[str, gr.Model3D]
     meshes: dict[str, gr.DownloadButton]
     networks: dict[str, gr.DownloadButton]
@@ -39,12 +43,17 @@ class Page:
     sheet: gr.Image
     scores: gr.Markdown
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Key and name of each model."""
+        return {name: texts.LABELS.get(name, name) for name in self.models}
+
     def run_outputs(self) -> list:
         """All that a run may change."""
         named = [*self.models.values(), *self.meshes.values(), *self.networks.values()]
         return [
             *(self.run, self.stop, self.hint, self.stream, self.loop, self.status),
-            *(self.timings, self.truth, self.sheet, self.scores),
+            *(self.timings, self.truth, self.sheet, self.scores, self.viewer),
             *named,
         ]
 
@@ -58,6 +67,7 @@ class Page:
             self.loop: gr.Video(value=None, visible=False),
             self.status: texts.status_bar(0.0, "reading the picture"),
             self.timings: "",  # hides the results, see `style`
+            self.viewer: viewer_value({}, self.labels, cached=str),
             **{model: None for model in self.models.values()},
         }
 
@@ -69,7 +79,14 @@ class Page:
         """After a visitor has stopped a run, or after one that failed."""
         return self.ended() | {self.status: texts.status_bar(0.0, "stopped")}
 
-    def finished(self, result: Result, object_name: str | None, *, device: str) -> dict:
+    def finished(
+        self,
+        result: Result,
+        object_name: str | None,
+        *,
+        device: str,
+        cached: Callable[[Path], str],
+    ) -> dict:
         """Everything that came out; the stream gives way to the video that loops."""
         total = sum(result.seconds.values())
         shown = {
@@ -77,6 +94,7 @@ class Page:
             self.loop: gr.Video(value=str(result.orbit), visible=True),
             self.status: texts.status_bar(1.0, f"done in {total:.1f} s on {device}"),
             self.timings: texts.timings_table(result.seconds, result.n_parameters),
+            self.viewer: viewer_value(result.volumes, self.labels, cached=cached),
             self.truth: gr.Column(visible=result.sheet is not None),
         }
         if result.sheet is not None:

@@ -15,10 +15,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hyperdemo.config import ViewRequest
-from hyperdemo.events import Done, Encoded, Frames, MeshReady, Progress, Views
+from hyperdemo.events import Done, Encoded, Frames, MeshReady, Progress, Views, VolumeReady
 from hyperdemo.inr import InrParams
 from hyperdemo.inr.export import export_inr
-from hyperdemo.media import encode_mp4, save_png, save_ts
+from hyperdemo.media import join_ts, save_png, save_ts
 from hyperdemo.metrics import psnr, ssim
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.preprocess import Prepared
@@ -66,6 +66,7 @@ class Result:
         seconds: time by stage, as in `hyperdemo.events.Done`.
         sheet: truth and models beside each other as a PNG, where there is a truth.
         scores: each model's scores, where there is a truth.
+        volumes: each model's field as a file to be turned in the browser, of the fast renderer.
     """
 
     orbit: Path
@@ -75,6 +76,7 @@ class Result:
     seconds: Mapping[str, float]
     sheet: Path | None = None
     scores: Mapping[str, Scores] = field(default_factory=dict)
+    volumes: Mapping[str, Path] = field(default_factory=dict)
 
 
 Update = Status | Chunk | Result
@@ -111,6 +113,8 @@ def stream_views(
                 show.add_network(name, params)
             case Views(name, rgb):
                 show.views[name] = rgb
+            case VolumeReady(name, volume):
+                show.add_volume(name, volume)
             case MeshReady(name, glb):
                 show.add_mesh(name, glb)
             case Done(seconds):
@@ -136,10 +140,11 @@ class _Show:
             size=max(request.size, MIN_PANEL),
             framed=prepared.framed,
         )
-        self.frames: list[np.ndarray] = []
+        self.chunks: list[Path] = []
         self.networks: dict[str, Path] = {}
         self.n_parameters: dict[str, int] = {}
         self.meshes: dict[str, Path | None] = {}
+        self.volumes: dict[str, Path] = {}
         self.views: dict[str, UInt8[np.ndarray, "n h h 3"]] = {}
 
     def add_frames(self, event: Frames) -> Path:
@@ -147,9 +152,11 @@ class _Show:
         part = [
             self.sheet.frame([c[k] for c in rgb], [d[k] for d in depth]) for k in range(len(rgb[0]))
         ]
-        self.frames += part
         path = self.folder / f"orbit-{event.start:04d}.ts"
-        return save_ts(part, path, fps=self.request.fps, start_frame=event.start)
+        self.chunks.append(
+            save_ts(part, path, fps=self.request.fps, start_frame=event.start)
+        )
+        return path
 
     def add_network(self, name: str, params: InrParams) -> None:
         loaded = self.pipeline.models[name]
@@ -162,6 +169,10 @@ class _Show:
         self.networks[name] = path
         self.n_parameters[name] = params.n_parameters
 
+    def add_volume(self, name: str, volume: bytes) -> None:
+        self.volumes[name] = self.folder / f"field-{name}.volume"
+        self.volumes[name].write_bytes(volume)
+
     def add_mesh(self, name: str, glb: bytes | None) -> None:
         self.meshes[name] = None
         if glb is not None:
@@ -169,15 +180,17 @@ class _Show:
             self.meshes[name].write_bytes(glb)
 
     def finish(self, seconds: Mapping[str, float]) -> Result:
-        orbit = encode_mp4(self.frames, self.folder / "orbit.mp4", fps=self.request.fps)
+        chunks = (path.read_bytes() for path in self.chunks)
+        orbit = join_ts(chunks, self.folder / "orbit.mp4", fps=self.request.fps)
         sheet, scores = None, {}
         if self.held_out is not None:
             truth = self.held_out.truth
             scores = {name: score_views(rgb, truth) for name, rgb in self.views.items()}
             sheet = save_png(self._compare(truth), self.folder / "truth.png")
         return Result(
-            orbit, self.meshes, self.networks, self.n_parameters, dict(seconds), sheet, scores
-        )
+            orbit, self.meshes, self.networks, self.n_parameters, dict(seconds), sheet, scores,
+            self.volumes,
+        )  # fmt: skip
 
     def _compare(self, truth: UInt8[np.ndarray, "n h h 3"]) -> np.ndarray:
         rows = [("Ground truth", list(truth))]

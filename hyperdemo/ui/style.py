@@ -61,6 +61,7 @@ CSS = """
 :is(#results, #sound-results, #evidence-page) h2 { margin: .5rem 0 0; font-size: 1.1rem; }
 :is(#results, #sound-results) :is(td, th) { padding: .2rem .6rem; font-size: .85rem; }
 #sound-results td + td { white-space: nowrap; }
+#object-viewer .html-container { padding: 0; }
 :is(#status, #sound-status) { min-height: 2.4rem; }
 .status { display: flex; align-items: center; gap: .75rem; min-height: 1.5rem; }
 .status progress { appearance: none; flex: 1; height: .5rem; border: 0; border-radius: 1rem;
@@ -72,6 +73,7 @@ CSS = """
 .status span { flex: 0 1 17rem; font-size: .85rem; }
 
 @media (max-width: 640px) {
+  #turn { order: -1; }  /* on a phone before the downloads, next to the video */
   .status { flex-direction: column; align-items: stretch; gap: .3rem; }
   .status span, .status progress { flex: none; width: 100%; }
 }

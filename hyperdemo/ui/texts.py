@@ -47,6 +47,13 @@ HINT = (
     "<p>Then press <b>Generate</b>: two networks appear here, turning side by side.</p></div>"
 )
 
+TURN_TITLE = "Turn it yourself"
+
+TURN_HELP = (
+    "Both fields as they were written, not surfaces drawn round them: your own graphics card adds "
+    "up their haze along every line of sight. Nothing of it goes back to the server."
+)
+
 NETWORKS_HELP = (
     "Each file holds the whole object as the weights of one small network, with a description of "
     "how to evaluate it: safetensors and JSON, readable without this program."
@@ -56,6 +63,7 @@ STAGE_WORDS = {
     "encode": "write the weights",
     "bake": "evaluate the network in space",
     "views": "render the known views",
+    "pack": "pack the field to be turned",
     "mesh": "extract the surface",
 }
 

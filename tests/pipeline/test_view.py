@@ -1,5 +1,7 @@
 import itertools
 import threading
+import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,12 +11,12 @@ import trimesh
 
 from hyperdemo.checkpoints import LoadedModel, save_checkpoint
 from hyperdemo.config import ViewRequest
-from hyperdemo.events import Done, Encoded, Frames, MeshReady, Progress, Views
+from hyperdemo.events import Done, Encoded, Frames, MeshReady, Progress, Views, VolumeReady
 from hyperdemo.inr import as_field
 from hyperdemo.metrics import psnr
 from hyperdemo.pipeline import ViewPipeline, choose_device
 from hyperdemo.pipeline import view as pipeline_module
-from hyperdemo.pipeline.view import depth_picture
+from hyperdemo.pipeline.orbit import depth_picture
 from hyperdemo.render.bake import bake
 from hyperdemo.render.cameras import PosedViews, look_at_origin, orbit
 from hyperdemo.render.mesh import extract_mesh
@@ -69,7 +71,8 @@ def events(pipeline, prepared):
 
 def test_events_come_in_order(events):
     told = [type(event) for event in events if not isinstance(event, Progress)]
-    expected = [Encoded, Encoded, Frames, Frames, Frames, Views, Views, MeshReady, MeshReady, Done]
+    kinds = (Encoded, Frames, Views, VolumeReady, MeshReady)
+    expected = [kind for kind in kinds for _ in range(3 if kind is Frames else 2)] + [Done]
     assert told == expected
     for kind in (Encoded, Views, MeshReady):
         names = [event.name for event in events if isinstance(event, kind)]
@@ -98,7 +101,7 @@ def test_an_orbit_goes_round(events, prepared, pipeline):
     field = as_field(tiny.FIELD, params)
     frames = frames_of(events, "scratch")
     for frame, pose in zip(frames, orbit(7, 10.0), strict=True):
-        seen = render_view(field, torch.from_numpy(pose), fov_deg=40.0, size=32)
+        seen = render_view(field, torch.from_numpy(pose), fov_deg=40.0, size=32, supersample=4)
         assert psnr(frame, seen.rgb.numpy().astype(np.float64)) > 30
     assert psnr(frames[0], frames[3]) < 30
 
@@ -121,9 +124,8 @@ def test_views_are_of_the_poses_asked_for(events, pipeline, prepared):
     told = list(pipeline.view(prepared, larger, names=["foundation"], poses=poses))
     (view,) = [event.rgb for event in told if isinstance(event, Views)]
     params = next(event.params for event in told if isinstance(event, Encoded))
-    seen = render_view(
-        as_field(tiny.FIELD, params), torch.from_numpy(pose[0]), fov_deg=20.0, size=48
-    )
+    field = as_field(tiny.FIELD, params)
+    seen = render_view(field, torch.from_numpy(pose[0]), fov_deg=20.0, size=48, supersample=2)
     assert view.shape == (1, 48, 48, 3)
     assert psnr(view[0], seen.rgb.numpy().astype(np.float64)) > 30
 
@@ -138,7 +140,8 @@ def test_the_mesh_is_a_glb_or_none(events, pipeline, prepared, monkeypatch):
         raise ValueError("the field is empty at this level")
 
     monkeypatch.setattr(pipeline_module, "extract_mesh", no_surface)
-    told = list(pipeline.view(prepared, ViewRequest(size=16, n_frames=1), names=["scratch"]))
+    unseen = pipeline.prepare(photo(shade=90))
+    told = list(pipeline.view(unseen, ViewRequest(size=16, n_frames=1), names=["scratch"]))
     assert [event for event in told if isinstance(event, MeshReady)] == [MeshReady("scratch", None)]
     assert isinstance(told[-1], Done)
 
@@ -146,7 +149,8 @@ def test_the_mesh_is_a_glb_or_none(events, pipeline, prepared, monkeypatch):
 def test_seconds_are_told_by_stage(events):
     seconds = events[-1].seconds
     models = ("foundation", "scratch")
-    stages = {f"{m}.{s}" for m in models for s in ("encode", "bake", "views", "mesh")} | {"orbit"}
+    own = ("encode", "bake", "views", "pack", "mesh")
+    stages = {f"{model}.{stage}" for model in models for stage in own} | {"orbit"}
     assert set(seconds) == stages and min(seconds.values()) > 0
     (first,) = [e for e in events if isinstance(e, Encoded) and e.name == "foundation"]
     assert first.seconds == seconds["foundation.encode"]
@@ -178,8 +182,38 @@ def test_closing_early_stops_the_work(pipeline, prepared, monkeypatch):
     stream = pipeline.view(prepared, REQUEST)
     next(event for event in stream if isinstance(event, Frames))
     stream.close()
-    assert len(calls) == 2 * 3  # one chunk of both models
+    # One chunk of both models, and of the next one what had been begun: the rest is dropped.
+    assert 2 * 3 <= len(calls) <= 2 * 3 * 2
     assert list(stream) == []
+    done = len(calls)
+    time.sleep(0.2)
+    assert len(calls) == done
+
+
+def test_a_failing_frame_fails_the_request(pipeline, prepared, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(pipeline_module, "march", broken)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        list(pipeline.view(prepared, REQUEST))
+
+
+def test_the_same_picture_is_not_written_twice(prepared, monkeypatch):
+    own = ViewPipeline({"scratch": LoadedModel("view-scratch", tiny.model(1), {})}, device=CPU)
+    calls = []
+    for name in ("encode", "_mesh"):
+        made = getattr(own, name)
+        monkeypatch.setattr(own, name, lambda *a, m=made, n=name: (calls.append(n), m(*a))[1])
+    first = list(own.view(prepared, REQUEST))
+    assert calls == ["encode", "_mesh"]
+    again = list(own.view(replace(prepared, framed=prepared.framed.copy()), REQUEST))
+    assert calls == ["encode", "_mesh"]
+    np.testing.assert_array_equal(frames_of(first, "scratch"), frames_of(again, "scratch"))
+    other = prepared.framed.copy()
+    other[0, 0] = 0
+    list(own.view(replace(prepared, framed=other), REQUEST))
+    assert calls == ["encode", "_mesh"] * 2
 
 
 def test_two_requests_taken_in_turns_do_not_mix(pipeline, prepared, events):

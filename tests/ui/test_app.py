@@ -251,6 +251,7 @@ def test_the_api_answers_and_survives_bad_input(client, picture, tmp_path, examp
     out = client.predict(handle_file(box), None, *SETTINGS.values(), api_name="/generate")
     text = " ".join(str(value) for value in out)
     assert ".mp4" in text and text.count(".glb") == 2 and text.count(".zip") == 2
+    assert len(set(re.findall(r"field-\w+\.volume", text))) == 2
     assert re.search(r"done in [\d.]+ s on CPU", text) and "A brown box" in text
 
 

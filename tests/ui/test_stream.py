@@ -1,5 +1,6 @@
 import json
 import zipfile
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -10,6 +11,7 @@ from hyperdemo.config import ViewRequest
 from hyperdemo.events import Frames
 from hyperdemo.inr.export import load_inr
 from hyperdemo.pipeline import view as pipeline_module
+from hyperdemo.render.volume import unpack_volume
 from hyperdemo.ui.examples import read_held_out
 from hyperdemo.ui.panels import OrbitSheet
 from hyperdemo.ui.stream import MIN_PANEL, Chunk, Result, Status, score_views, stream_views
@@ -81,6 +83,13 @@ def test_meshes_are_glb(updates):
         assert path.read_bytes()[:4] == b"glTF"
 
 
+def test_fields_can_be_turned_in_the_browser(updates):
+    volumes = updates[-1].volumes
+    assert list(volumes) == ["foundation", "scratch"]
+    for path in volumes.values():
+        assert unpack_volume(path.read_bytes()).density.max() > 0
+
+
 def test_the_truth_is_shown_beside_the_models_and_scored(updates):
     result = updates[-1]
     assert result.sheet.read_bytes()[1:4] == b"PNG"
@@ -100,7 +109,8 @@ def test_a_field_without_a_surface_gives_no_mesh(pipeline, prepared, tmp_path, m
         raise ValueError("the field is empty")
 
     monkeypatch.setattr(pipeline_module, "extract_mesh", empty)
-    *_, result = stream_views(pipeline, prepared, REQUEST, folder=tmp_path)
+    unseen = replace(prepared, framed=255 - prepared.framed)
+    *_, result = stream_views(pipeline, unseen, REQUEST, folder=tmp_path)
     assert result.meshes == {"foundation": None, "scratch": None}
 
 
@@ -110,10 +120,11 @@ def test_closing_stops_the_work(pipeline, prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(
         pipeline_module, "march", lambda *a, **k: marches.append(1) or march(*a, **k)
     )
-    stream = stream_views(pipeline, prepared, REQUEST, folder=tmp_path)
+    stream = stream_views(pipeline, prepared, replace(REQUEST, n_frames=40), folder=tmp_path)
     next(update for update in stream if isinstance(update, Chunk))
     stream.close()
-    assert len(marches) == 2 * REQUEST.chunk_frames
+    # One chunk of both models, and what was begun of the next.
+    assert 2 * REQUEST.chunk_frames <= len(marches) <= 4 * REQUEST.chunk_frames
     assert list(stream) == []
 
 

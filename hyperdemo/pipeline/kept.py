@@ -1,0 +1,59 @@
+"""What was made before, kept for the next one who asks for it, within bounds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+from cachetools import LRUCache
+
+from hyperdemo.inr import InrParams
+from hyperdemo.render.bake import BakedField
+
+Value = TypeVar("Value")
+
+
+class Kept:
+    """A cache for many threads; what was used longest ago goes first.
+
+    Args:
+        max_bytes: memory that its values may take together; a larger value is not kept.
+    """
+
+    def __init__(self, max_bytes: int):
+        self._values: LRUCache = LRUCache(max_bytes, getsizeof=n_bytes)
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """The value of a key, made if it is not there.
+
+        Two threads that miss at once both make it, rather than that one waits for the other.
+        """
+        with self._lock:
+            if key in self._values:
+                return self._values[key]
+        value = make()
+        with self._lock:
+            if n_bytes(value) <= self._values.maxsize:
+                self._values[key] = value
+        return value
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that its values take."""
+        return self._values.currsize
+
+
+def n_bytes(value: InrParams | BakedField | bytes | None) -> int:
+    """Memory that a value takes, but for what Python needs to manage it."""
+    match value:
+        case None:
+            return 0
+        case bytes():
+            return len(value)
+        case BakedField():
+            return value.n_bytes
+        case InrParams():
+            return sum(t.numel() * t.element_size() for t in value.tensors().values())
+    raise TypeError(f"weights, a baked field, bytes or None expected, got {type(value)}")

@@ -1,0 +1,63 @@
+"""The view that a visitor turns: both models' fields side by side, marched in the browser.
+
+A `gr.HTML` whose value names the volume files in Gradio's cache. One camera looks at both, and no
+turn of it goes back to the server: `scene.js` holds the volumes and `march.frag` marches through
+them by WebGL 2, `viewer.js` is what the visitor does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG
+from hyperdemo.render.bake import BLOCK
+
+_ASSETS = Path(__file__).parent
+
+
+def object_viewer(labels: Mapping[str, str]) -> gr.HTML:
+    """The viewer with nothing to show yet.
+
+    Args:
+        labels: key and shown name of each model, from left to right.
+    """
+    return gr.HTML(
+        viewer_value({}, labels, cached=str), html_template=_read("viewer.html"),
+        css_template=_read("viewer.css"), js_on_load=_script(), apply_default_css=False,
+        elem_id="object-viewer",
+    )  # fmt: skip
+
+
+def viewer_value(
+    volumes: Mapping[str, Path], labels: Mapping[str, str], *, cached: Callable[[Path], str]
+) -> dict[str, Any]:
+    """What stands in each panel.
+
+    Args:
+        volumes: each model's file as `render.volume` packs it; a panel without one is empty.
+        labels: as for `object_viewer`.
+        cached: where in Gradio's cache a file lies, which is then served from there.
+    """
+    # Gradio adds the address to whatever is marked as a file.
+    files = {
+        key: {"path": cached(path), "meta": {"_type": "gradio.FileData"}}
+        for key, path in volumes.items()
+    }
+    panels = [{"key": key, "label": label, "file": files.get(key)} for key, label in labels.items()]
+    return {"panels": panels}
+
+
+def _script() -> str:
+    camera = {"distance": CAMERA_DISTANCE, "fovDeg": CAMERA_FOV_DEG}
+    constants = {"BLOCK": BLOCK, "CAMERA": camera, "MARCH": _read("march.frag")}
+    lines = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
+    return "\n".join([*lines, _read("scene.js"), _read("viewer.js")])
+
+
+def _read(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")

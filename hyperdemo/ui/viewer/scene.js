@@ -1,0 +1,129 @@
+// What stands in the panels: volumes as textures, and the program that marches through them.
+// This and viewer.js are one script; BLOCK, CAMERA and MARCH stand before it.
+
+const MAX_STEPS = 128; // samples along a diameter
+const TRIANGLE = `#version 300 es
+void main() { gl_Position = vec4(ivec4(4 * (gl_VertexID & 1) - 1, 2 * (gl_VertexID & 2) - 1, 0, 1)); }`;
+
+// A file of hyperdemo/render/volume.py: its density and colour at every node, x fastest.
+async function readVolume(packed) {
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const data = new DataView(await new Response(stream).arrayBuffer());
+  const side = data.byteLength < 12 ? 0 : data.getUint32(4, true), nodes = side ** 3;
+  if (!side || data.byteLength !== 12 + 4 * nodes + (side / BLOCK) ** 3)
+    throw new Error("a volume file expected");
+  const planes = new Uint8Array(data.buffer, 12, 4 * nodes);
+  for (let row = 0; row < 4 * side * side; row++) {
+    const start = row * side, fromBelow = row % side > 0;
+    for (let k = start, sum = 0; k < start + side; k++) {
+      sum += planes[k];
+      planes[k] = fromBelow ? sum + planes[k - side] : sum; // modulo 256, as it was written
+    }
+  }
+  const largest = data.getFloat32(8, true), density = new Float32Array(nodes);
+  const shades = Float32Array.from({ length: 256 }, (_, code) => largest * (code / 255) ** 2);
+  const colour = new Uint8Array(4 * nodes);
+  for (let k = 0; k < nodes; k++) {
+    for (let c = 0; c < 3; c++) colour[4 * k + c] = planes[c * nodes + k];
+    density[k] = shades[planes[3 * nodes + k]];
+  }
+  return { side, density, colour, skip: new Uint8Array(data.buffer, 12 + 4 * nodes) };
+}
+
+class Scene {
+  constructor(canvas) {
+    const wishes = { alpha: false, antialias: false, depth: false, powerPreference: "high-performance" };
+    this.gl = canvas.getContext("webgl2", wishes);
+    if (!this.gl) throw new Error("this browser lacks WebGL 2");
+    this.volumes = new Map();
+    this.build();
+  }
+
+  // Once, and again after the graphics card was lost.
+  build() {
+    const gl = this.gl, program = gl.createProgram();
+    for (const [kind, source] of [[gl.VERTEX_SHADER, TRIANGLE], [gl.FRAGMENT_SHADER, MARCH]]) {
+      const shader = gl.createShader(kind);
+      gl.shaderSource(shader, source);
+      gl.compileShader(shader);
+      gl.attachShader(program, shader);
+    }
+    gl.linkProgram(program);
+    if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost())
+      throw new Error(`the graphics refuse the program: ${gl.getProgramInfoLog(program)}`);
+    gl.useProgram(program);
+    const names = [...MARCH.matchAll(/^uniform \w+ (\w+);/gm)].map(([, name]) => name);
+    this.at = Object.fromEntries(names.map((name) => [name, gl.getUniformLocation(program, name)]));
+    ["density", "colour", "skip"].forEach((name, unit) => gl.uniform1i(this.at[name], unit));
+    gl.uniform1i(this.at.block, BLOCK);
+    gl.uniform1f(this.at.distance_, CAMERA.distance);
+    gl.clearColor(1, 1, 1, 1);
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+    for (const [key, { volume }] of this.volumes) this.put(key, volume);
+  }
+
+  put(key, volume) {
+    const gl = this.gl, { side, density, colour, skip } = volume, blocks = side / BLOCK;
+    const textures = [
+      // Half floats, since no browser must be able to interpolate whole ones.
+      this.texture(side, gl.LINEAR, gl.R16F, gl.RED, gl.FLOAT, density),
+      this.texture(side, gl.LINEAR, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, colour),
+      this.texture(blocks, gl.NEAREST, gl.R8UI, gl.RED_INTEGER, gl.UNSIGNED_BYTE, skip),
+    ];
+    this.volumes.set(key, { volume, textures });
+  }
+
+  texture(side, filter, stored, format, type, values) {
+    const gl = this.gl, texture = gl.createTexture();
+    gl.bindTexture(gl.TEXTURE_3D, texture);
+    for (const axis of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T, gl.TEXTURE_WRAP_R])
+      gl.texParameteri(gl.TEXTURE_3D, axis, gl.CLAMP_TO_EDGE);
+    gl.texParameteri(gl.TEXTURE_3D, gl.TEXTURE_MIN_FILTER, filter);
+    gl.texParameteri(gl.TEXTURE_3D, gl.TEXTURE_MAG_FILTER, filter);
+    gl.texImage3D(gl.TEXTURE_3D, 0, stored, side, side, side, 0, format, type, values);
+    return texture;
+  }
+
+  clear() {
+    for (const { textures } of this.volumes.values())
+      for (const texture of textures) this.gl.deleteTexture(texture);
+    this.volumes.clear();
+    this.gl.clear(this.gl.COLOR_BUFFER_BIT);
+  }
+
+  // One volume into a square of the drawing buffer, whose left bottom corner is (x, y).
+  draw(key, { azimuthDeg, elevationDeg, zoom }, x, y, side) {
+    const gl = this.gl, { volume, textures } = this.volumes.get(key);
+    textures.forEach((texture, unit) => {
+      gl.activeTexture(gl.TEXTURE0 + unit);
+      gl.bindTexture(gl.TEXTURE_3D, texture);
+    });
+    const a = (azimuthDeg * Math.PI) / 180, e = (elevationDeg * Math.PI) / 180;
+    const [ca, sa, ce, se] = [Math.cos(a), Math.sin(a), Math.cos(e), Math.sin(e)];
+    gl.uniformMatrix3fv(this.at.pose, false, [ca, 0, -sa, -se * sa, ce, -se * ca, ce * sa, se, ce * ca]);
+    gl.uniform1f(this.at.reach, Math.tan((CAMERA.fovDeg * Math.PI) / 360) / zoom);
+    gl.uniform1f(this.at.side, volume.side);
+    gl.uniform1f(this.at.steps, Math.min(volume.side, MAX_STEPS));
+    gl.uniform3f(this.at.panel, x, y, side);
+    gl.viewport(x, y, side, side);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+
+  // RGBA bytes of one volume, seen in a picture of its own, row 0 at the top.
+  read(key, camera, side) {
+    const gl = this.gl, store = gl.createRenderbuffer(), target = gl.createFramebuffer();
+    gl.bindRenderbuffer(gl.RENDERBUFFER, store);
+    gl.renderbufferStorage(gl.RENDERBUFFER, gl.RGBA8, side, side);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, target);
+    gl.framebufferRenderbuffer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.RENDERBUFFER, store);
+    this.draw(key, camera, 0, 0, side);
+    const upsideDown = new Uint8Array(4 * side * side), pixels = new Uint8Array(4 * side * side);
+    gl.readPixels(0, 0, side, side, gl.RGBA, gl.UNSIGNED_BYTE, upsideDown);
+    for (let row = 0; row < side; row++)
+      pixels.set(upsideDown.subarray(4 * side * (side - 1 - row), 4 * side * (side - row)), 4 * side * row);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.deleteFramebuffer(target);
+    gl.deleteRenderbuffer(store);
+    return pixels;
+  }
+}

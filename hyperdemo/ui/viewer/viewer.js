@@ -1,0 +1,260 @@
+// Volumes side by side under one camera, which the visitor turns. Gradio runs this, after scene.js,
+// as the body of a function of `element`, `props` and `watch`, once the viewer stands on the page.
+//
+// props.value: {panels: [{key, label, file}]}, from left to right; file is null before a run's end.
+
+const FRONT = { azimuthDeg: 0, elevationDeg: 20, zoom: 1 };
+const MAX_ELEVATION_DEG = 85, MIN_ZOOM = 0.7, MAX_ZOOM = 4;
+const DRAG_DEG = 180; // a drag across one panel
+const KEY_DEG = 6, KEY_ZOOM = 1.25;
+const SPIN_DEG_S = 24; // a turn in 15 s
+const REST_MS = 200; // without a move, after which all pixels are drawn
+const MAX_SCALE = 2, MAX_SIDE = 1024; // pixels of a panel, each way: beyond, nothing more shows
+const MIN_SHARE = 0.2; // of them, each way, while it moves
+const SLOW_MS = 21, FAST_MS = 18; // between frames; 16.7 are wanted
+const RETRIES_MS = [300, 1000, 3000];
+const ELSEWHERE = "the video above and the surfaces below show the same";
+
+const part = Object.fromEntries(
+  [...element.querySelectorAll("[data-part]")].map((node) => [node.dataset.part, node]),
+);
+let panels = []; // {key, label, file}
+let shown = ""; // which files they are
+let scene = null, ready = false, lost = false, failure = "";
+let camera = { ...FRONT };
+let spinning = false, onScreen = false;
+let pending = 0, lastFrame = 0, flowing = false, lastMove = -Infinity, nFrames = 0;
+
+window.hyperdemoViewer?.dispose(); // of a viewer that stood here before
+
+// ---- volumes that arrive ----
+
+async function update() {
+  const value = props.value;
+  if (!value?.panels) return;
+  const mine = value.panels.map(({ file }) => file?.url ?? "").join("\n");
+  if (mine === shown && panels.length) return;
+  ({ panels } = value);
+  shown = mine;
+  ready = spinning = false;
+  failure = "";
+  scene?.clear();
+  part.names.replaceChildren(...panels.map(({ label }) => {
+    const name = document.createElement("span");
+    name.textContent = label;
+    return name;
+  }));
+  tell();
+  if (!mine.trim()) return;
+  try {
+    if (!window.DecompressionStream) throw new Error("this browser is too old");
+    scene ??= new Scene(part.canvas);
+    const files = panels.filter(({ file }) => file);
+    const volumes = await Promise.all(files.map(async ({ file }) => readVolume(await fetchBytes(file.url))));
+    if (mine !== shown) return;
+    files.forEach(({ key }, k) => scene.put(key, volumes[k]));
+    camera = { ...FRONT };
+    ready = true;
+    spinning = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    lastMove = performance.now();
+  } catch (error) {
+    if (mine !== shown) return;
+    failure = `This view cannot be shown here: ${error.message}. But ${ELSEWHERE}.`;
+  }
+  tell();
+  ask();
+}
+
+async function fetchBytes(url) {
+  for (const wait of [...RETRIES_MS, null]) {
+    try {
+      const response = await fetch(url);
+      if (response.ok) return await response.arrayBuffer();
+      throw new Error(`the server answered ${response.status}`);
+    } catch (error) {
+      if (wait === null) throw error;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}
+
+function tell() {
+  const loading = shown.trim() && !ready ? "Loading both objects…" : "";
+  part.message.textContent = failure || (lost ? "The graphics were interrupted; one moment…" : loading);
+  for (const name of ["spin", "out", "in", "reset"]) part[name].disabled = !ready || lost;
+  part.spin.setAttribute("aria-pressed", spinning);
+}
+
+// ---- how fine it is drawn while it moves ----
+
+// The share of the pixels, each way, that keeps frames 16.7 ms apart.
+const pace = { share: 1, gaps: [], limit: SLOW_MS, before: null, patience: 3, calm: 0, typical: 0 };
+
+function keepPace(gap) {
+  pace.gaps.push(gap);
+  const seen = pace.gaps.reduce((sum, one) => sum + one, 0);
+  if (pace.gaps.length < 12 && !(pace.gaps.length >= 3 && seen > 300)) return;
+  const typical = (pace.typical = pace.gaps.sort((a, b) => a - b)[pace.gaps.length >> 1]);
+  pace.gaps = [];
+  if (typical <= pace.limit) {
+    pace.before = null;
+    if (typical <= SLOW_MS) pace.limit = SLOW_MS;
+    // Finer again, after ever longer waits, for each try may cost a few slow frames.
+    if (typical > FAST_MS || pace.share === 1 || ++pace.calm < pace.patience) return;
+    pace.share = Math.min(1, 1.25 * pace.share);
+    pace.calm = 0;
+    pace.patience *= 2;
+  } else if (pace.before && typical > 0.9 * pace.before.typical) {
+    // Fewer pixels were no faster: something else sets the pace, such as a phone that saves power.
+    pace.share = pace.before.share;
+    pace.limit = 1.2 * typical;
+    pace.before = null;
+  } else if (pace.share > MIN_SHARE) {
+    pace.before = { typical, share: pace.share };
+    pace.share = Math.max(MIN_SHARE, pace.share * Math.min(0.85, Math.sqrt(16 / typical)));
+    pace.calm = 0;
+  }
+}
+
+// ---- frames, and none where nothing has changed ----
+
+const canDraw = () => ready && !lost && onScreen && !document.hidden;
+
+function ask() {
+  if (!pending && canDraw()) pending = requestAnimationFrame(frame);
+}
+
+function frame(now) {
+  pending = 0;
+  if (!canDraw()) return;
+  const gap = now - lastFrame, turning = spinning && pointers.size === 0;
+  const moving = turning || performance.now() - lastMove < REST_MS;
+  if (turning && flowing) camera.azimuthDeg += (SPIN_DEG_S * Math.min(gap, 100)) / 1000;
+  if (moving && flowing) keepPace(gap);
+  draw(moving ? pace.share : 1);
+  lastFrame = now;
+  flowing = moving; // the next frame follows at once, so the time between them tells
+  if (moving) ask();
+}
+
+function draw(share) {
+  const scale = Math.min(window.devicePixelRatio || 1, MAX_SCALE);
+  const whole = Math.min(MAX_SIDE, (part.canvas.clientWidth * scale) / Math.max(1, panels.length));
+  const side = Math.max(1, Math.round(whole * share)), width = side * panels.length;
+  if (part.canvas.width !== width || part.canvas.height !== side)
+    Object.assign(part.canvas, { width, height: side });
+  scene.gl.clear(scene.gl.COLOR_BUFFER_BIT);
+  panels.forEach(({ key, file }, k) => file && scene.draw(key, camera, k * side, 0, side));
+  nFrames++;
+}
+
+// ---- the camera ----
+
+function look({ azimuthDeg, elevationDeg, zoom }) {
+  if (!ready) return;
+  const within = (value, least, most) => Math.min(most, Math.max(least, value));
+  camera = {
+    azimuthDeg: ((azimuthDeg % 360) + 360) % 360,
+    elevationDeg: within(elevationDeg, -MAX_ELEVATION_DEG, MAX_ELEVATION_DEG),
+    zoom: within(zoom, MIN_ZOOM, MAX_ZOOM),
+  };
+  lastMove = performance.now();
+  ask();
+}
+
+function spin(on) {
+  spinning = on;
+  tell();
+  ask();
+}
+
+// The object follows the hand, so the camera goes the other way.
+function turn(right, down) {
+  const { azimuthDeg, elevationDeg, zoom } = camera;
+  if (spinning) spin(false);
+  look({ azimuthDeg: azimuthDeg - right, elevationDeg: elevationDeg + down, zoom });
+}
+
+function magnify(factor) {
+  if (spinning) spin(false);
+  look({ ...camera, zoom: camera.zoom * factor });
+}
+
+function reset() {
+  spin(false);
+  look(FRONT);
+}
+
+// ---- what the visitor does ----
+
+const pointers = new Map();
+const spread = () => {
+  const [a, b] = pointers.values();
+  return Math.hypot(a.x - b.x, a.y - b.y);
+};
+const on = (name, listener, options) => part.canvas.addEventListener(name, listener, options);
+
+on("pointerdown", (event) => {
+  if (event.button !== 0 || pointers.size > 1) return;
+  part.canvas.setPointerCapture(event.pointerId);
+  pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+});
+on("pointermove", (event) => {
+  const from = pointers.get(event.pointerId);
+  if (!from) return;
+  const apart = pointers.size === 2 && Math.max(1, spread()), to = { x: event.clientX, y: event.clientY };
+  pointers.set(event.pointerId, to);
+  if (apart) return magnify(spread() / apart);
+  const degrees = (DRAG_DEG * panels.length) / part.canvas.clientWidth;
+  if (to.x !== from.x || to.y !== from.y) turn((to.x - from.x) * degrees, (to.y - from.y) * degrees);
+});
+for (const name of ["pointerup", "pointercancel"])
+  on(name, (event) => { if (pointers.delete(event.pointerId)) ask(); });
+on("click", () => spin(false));
+on("wheel", (event) => {
+  if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
+  event.preventDefault();
+  magnify(Math.exp(-0.01 * Math.max(-30, Math.min(30, event.deltaY))));
+}, { passive: false });
+on("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || !ready) return;
+  const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  const factor = { "+": KEY_ZOOM, "=": KEY_ZOOM, "-": 1 / KEY_ZOOM }[event.key];
+  if (step) turn(KEY_DEG * step[0], KEY_DEG * step[1]);
+  else if (factor) magnify(factor);
+  else if (event.key === "Home") reset();
+  else return;
+  event.preventDefault();
+});
+part.spin.addEventListener("click", () => spin(!spinning));
+part.in.addEventListener("click", () => magnify(KEY_ZOOM));
+part.out.addEventListener("click", () => magnify(1 / KEY_ZOOM));
+part.reset.addEventListener("click", reset);
+
+on("webglcontextlost", (event) => { event.preventDefault(); lost = true; tell(); });
+on("webglcontextrestored", () => { lost = false; scene.build(); tell(); ask(); });
+const watched = new IntersectionObserver(([{ isIntersecting }]) => { onScreen = isIntersecting; ask(); });
+watched.observe(part.canvas);
+const resized = new ResizeObserver(() => ask());
+resized.observe(part.canvas);
+document.addEventListener("visibilitychange", ask);
+
+// For tests, and for whoever wants to measure what is drawn.
+const api = {
+  setCamera(azimuthDeg, elevationDeg, zoom = 1) { spin(false); look({ azimuthDeg, elevationDeg, zoom }); },
+  readPixels: (key, side) => scene.read(key, camera, side),
+  get state() {
+    const { share, typical } = pace;
+    return { ...camera, ready, lost, failure, spinning, onScreen, nFrames, share, frameMs: typical };
+  },
+  dispose() {
+    cancelAnimationFrame(pending);
+    watched.disconnect();
+    resized.disconnect();
+    document.removeEventListener("visibilitychange", ask);
+    scene?.gl.getExtension("WEBGL_lose_context")?.loseContext();
+  },
+};
+part.viewer.viewer = window.hyperdemoViewer = api;
+watch("value", update);
+update();

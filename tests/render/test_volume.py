@@ -1,0 +1,122 @@
+import gzip
+import math
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from hyperdemo.render.bake import BLOCK, bake
+from hyperdemo.render.cameras import look_at_origin
+from hyperdemo.render.volume import pack_volume, unpack_volume
+from tests.render.test_march import naive_march, psnr, random_field
+
+
+class Grid:
+    """As much of a baked field as the slow march reads."""
+
+    def __init__(self, volume):
+        self.density, self.rgb = volume.density, volume.rgb
+        self.resolution = len(volume.density)
+
+
+def small_ball(points):
+    """A dense red ball off the centre of axes, in a fog that no march shows."""
+    radius = (points - torch.tensor([0.3, -0.2, 0.1])).norm(dim=-1)
+    density = torch.where(radius < 0.25, 40.0, 0.01)
+    return density, torch.tensor([0.9, 0.1, 0.2]).expand(len(points), 3)
+
+
+@pytest.fixture(scope="module")
+def baked():
+    return bake(small_ball, resolution=48)
+
+
+def test_what_was_packed_is_unpacked(baked):
+    volume = unpack_volume(pack_volume(baked))
+    dense = volume.density > 0
+    step = baked.density.max() / 255
+    assert np.abs(volume.density - baked.density)[dense].max() <= step
+    assert baked.density[~dense].max() <= 0.05  # fog alone was left out
+    assert np.array_equal(volume.rgb[dense], baked.rgb[dense])
+    assert np.array_equal(volume.skip, baked.skip)
+
+
+def test_thin_haze_keeps_its_shades():
+    def haze(points):
+        return 0.1 + 20.0 * (points[:, 0] > 0.8) + 0.05 * points[:, 1], torch.zeros(len(points), 3)
+
+    baked = bake(haze, resolution=16)
+    density = unpack_volume(pack_volume(baked)).density
+    thin = (baked.density > 0.06) & (baked.density < 0.2)
+    assert thin.sum() > 500 and np.abs(density - baked.density)[thin].max() < 0.01
+
+
+@pytest.mark.parametrize("field", [small_ball, random_field()])
+def test_a_picture_of_it_is_that_of_the_field(field):
+    baked = bake(field, resolution=48)
+    pose = look_at_origin(35.0, 20.0)
+    camera = {"fov_deg": 40.0, "size": 24, "n_steps": 48}
+    rgb, alpha, _ = naive_march(Grid(unpack_volume(pack_volume(baked))), pose, **camera)
+    wanted, wanted_alpha, _ = naive_march(baked, pose, **camera)
+    assert psnr(rgb, wanted) > 35 and psnr(alpha, wanted_alpha) > 35
+    assert wanted_alpha.max() > 0.5
+
+
+def test_colours_run_one_node_over_the_edge(baked):
+    volume = unpack_volume(pack_volume(baked))
+    dense = volume.density > 0
+    beside = np.zeros_like(dense)
+    for shift in np.ndindex(3, 3, 3):
+        beside |= np.roll(dense, np.array(shift) - 1, axis=(0, 1, 2))
+    red = np.array([230, 26, 51])
+    assert np.abs(volume.rgb[beside & ~dense].astype(int) - red).max() <= 1
+    assert (beside & ~dense).sum() > 100 and not volume.rgb[~beside].any()
+
+
+def test_the_bytes_stand_as_a_browser_reads_them(baked):
+    """The layout in the module's words, decoded here without its code."""
+    data = gzip.decompress(pack_volume(baked))
+    magic, side, largest = struct.unpack_from("<4sIf", data)
+    assert (magic, side) == (b"HVOL", 48) and largest == baked.density.max()
+    planes = np.frombuffer(data, np.uint8, 4 * side**3, 12).reshape(4, side, side, side)
+    code = np.zeros((side + 1,) * 3, int)
+    x, y, z = np.unravel_index(baked.density.argmax(), baked.density.shape)
+    code[z, : y + 1, : x + 1] = planes[3, z, : y + 1, : x + 1]
+    assert code.sum() % 256 == 255
+    skip = np.frombuffer(data, np.uint8, offset=12 + 4 * side**3)
+    blocks = side // BLOCK
+    assert skip[(z // BLOCK * blocks + y // BLOCK) * blocks + x // BLOCK] == 0
+
+
+def test_an_empty_field_has_its_file():
+    baked = bake(lambda points: (torch.zeros(len(points)), torch.zeros(len(points), 3)),
+                 resolution=16)  # fmt: skip
+    packed = pack_volume(baked)
+    assert not unpack_volume(packed).density.any() and len(packed) < 1000
+
+
+def test_densities_beyond_half_floats_are_cut_down():
+    baked = bake(
+        lambda points: (torch.full((len(points),), 1e6), torch.ones(len(points), 3)), resolution=16
+    )
+    largest = unpack_volume(pack_volume(baked)).density.max()
+    assert math.isfinite(np.float16(largest)) and largest > 5e4
+
+
+def test_one_field_makes_one_file(baked):
+    assert pack_volume(baked) == pack_volume(baked)  # or Gradio would keep each anew
+
+
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        (lambda packed: b"a letter", "gzip"),
+        (lambda packed: packed[:-100], "gzip"),
+        (lambda packed: gzip.compress(b"a letter"), "HVOL"),
+        (lambda packed: gzip.compress(gzip.decompress(packed)[:-1]), "bytes expected"),
+    ],
+)
+def test_other_files_are_refused(baked, break_it, words):
+    with pytest.raises(ValueError, match=words):
+        unpack_volume(break_it(pack_volume(baked)))
