@@ -15,7 +15,7 @@ help:
 	@echo "make demo         start the app on http://$(HOST):$(PORT)"
 	@echo "make test         run the tests; ARGS=\"...\" goes to pytest"
 	@echo "make check        ruff, and the README's tables against the recorded results"
-	@echo "make bench        how fast the audio checkpoints are; ARGS=\"...\" goes to the benchmark"
+	@echo "make bench        how fast it is, into artefacts/bench.json; ARGS=\"...\" goes to it"
 	@echo "make clean        remove what runs and tests made, and .venv"
 	@echo "make clean-cache  also remove the cached environments of every checkout"
 
@@ -36,7 +36,7 @@ check:
 	@if [ -f train/table.py ]; then $(IN_VENV) $(OFFLINE) .venv/bin/python -m train.table --check; fi
 
 bench: setup
-	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m train.bench_audio $(ARGS)
+	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m train.bench $(ARGS)
 
 clean:
 	@rm -rf .pytest_cache .ruff_cache .gradio artefacts

@@ -18,9 +18,7 @@ import argparse
 import json
 import os
 import platform
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -38,6 +36,7 @@ from hyperdemo.media.audio import decode_audio
 from hyperdemo.pipeline import MODEL_NAMES, SoundPipeline
 from hyperdemo.pipeline.sound import BATCH, PreparedSound, prepare_sound
 from hyperdemo.preprocess.windows import WindowPlan
+from train.timing import measure, spread
 
 SYLLABLES_HZ = 4.0
 LEVEL_RMS = 0.05
@@ -54,37 +53,6 @@ def speech_like(seconds: float, *, seed: int = 0) -> PreparedSound:
     wave = noise * swell
     wave = (wave * LEVEL_RMS / np.sqrt(np.mean(wave**2))).astype(np.float32)
     return PreparedSound(wave, wave, SAMPLE_RATE_HZ, 1, False)
-
-
-def measure(
-    work: Callable[[], object], *, repeats: int, device: torch.device
-) -> list[float]:
-    """Seconds that each repetition takes, after one that does not count."""
-    work()
-    taken = []
-    for _ in range(repeats):
-        _settle(device)
-        started = time.perf_counter()
-        work()
-        _settle(device)
-        taken.append(time.perf_counter() - started)
-    return taken
-
-
-def _settle(device: torch.device) -> None:
-    """Wait for what a GPU still has to do."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Median, extremes and the values themselves."""
-    return {
-        "median": statistics.median(values),
-        "low": min(values),
-        "high": max(values),
-        "values": list(values),
-    }
 
 
 def bench_clip(
@@ -149,24 +117,33 @@ def _until_heard(pipeline: SoundPipeline, clip: PreparedSound) -> None:
     events.close()
 
 
+def clip_rows(clip: dict[str, Any]) -> dict[str, Any]:
+    """What `bench_clip` found, a line of a table each."""
+    rows = {
+        f"{name} {stage}": found
+        for name, stages in clip["models"].items()
+        for stage, found in stages.items()
+    }
+    return rows | {"together": clip["together"], "first sound": clip["first_sound_s"]}
+
+
 def report(found: dict[str, Any]) -> str:
     """The measurements as a table for a terminal."""
     lines = [f"{found['hardware']}, torch {found['torch']}, {found['repeats']} repeats"]
     for title, clip in found["clips"].items():
         lines.append(f"\n{title}, {clip['seconds']:.1f} s: real-time factor, median (low – high)")
-        for name, stages in clip["models"].items():
-            lines += [f"  {f'{name} {stage}':<24}{_line(s)}" for stage, s in stages.items()]
-        lines.append(f"  {'together':<24}{_line(clip['together'])}")
-        first = clip["first_sound_s"]
-        lines.append(
-            f"  {'first sound':<24}{first['median']:.3f} s ({first['low']:.3f} – "
-            f"{first['high']:.3f})"
-        )
+        for name, found_there in clip_rows(clip).items():
+            line = _seconds if name == "first sound" else _factor
+            lines.append(f"  {name:<24}{line(found_there)}")
     return "\n".join(lines)
 
 
-def _line(found: dict[str, Any]) -> str:
+def _factor(found: dict[str, Any]) -> str:
     return f"{found['median']:.2f}× ({found['low']:.2f} – {found['high']:.2f})"
+
+
+def _seconds(found: dict[str, Any]) -> str:
+    return f"{found['median']:.3f} s ({found['low']:.3f} – {found['high']:.3f})"
 
 
 def main() -> None:

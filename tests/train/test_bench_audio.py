@@ -9,7 +9,7 @@ from hyperdemo.checkpoints import LoadedModel, save_checkpoint
 from hyperdemo.pipeline import SoundPipeline
 from tests import tiny
 from train import bench_audio
-from train.bench_audio import bench_clip, encoder_windows, measure, report, speech_like, spread
+from train.bench_audio import bench_clip, clip_rows, encoder_windows, report, speech_like
 
 CPU = torch.device("cpu")
 STAGES = {"encode", "decode", "both"}
@@ -31,13 +31,6 @@ def test_the_noise_is_as_long_as_asked_and_swells_like_speech():
     assert not np.array_equal(clip.heard, speech_like(2.0, seed=1).heard)
 
 
-def test_what_is_measured_is_repeated_after_a_warm_up():
-    calls = []
-    assert len(measure(lambda: calls.append(0), repeats=3, device=CPU)) == 3
-    assert len(calls) == 4
-    assert spread([3.0, 1.0, 2.0]) == {"median": 2, "low": 1, "high": 3, "values": [3, 1, 2]}
-
-
 def test_the_encoder_s_windows_are_those_of_the_pipeline():
     clip, heard = speech_like(0.5), []
     loaded = LoadedModel("audio-x", tiny.sound_model(), {})
@@ -55,6 +48,8 @@ def test_a_clip_s_timings():
         assert set(stages) == STAGES
         assert all(positive(stage, repeats=2) for stage in stages.values())
     assert positive(found["together"], repeats=2) and positive(found["first_sound_s"], repeats=2)
+    rows = clip_rows(found)
+    assert rows["b both"] is found["models"]["b"]["both"] and len(rows) == 8
     whole = {"hardware": "an abacus", "torch": "0", "repeats": 2, "clips": {"noise": found}}
     printed = report(whole)
     assert "an abacus" in printed and "a encode" in printed and "first sound" in printed
