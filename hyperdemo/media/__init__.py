@@ -1,7 +1,7 @@
 """Decode and encode pictures and video: the only file I/O for media, with limits."""
 
 from hyperdemo.media.image import decode_image, encode_png, save_png
-from hyperdemo.media.video import encode_mp4, encode_ts, join_ts, save_ts
+from hyperdemo.media.video import encode_mp4, encode_ts, join_ts, save_ts, ts_duration_s
 
 __all__ = [
     "decode_image",
@@ -11,4 +11,5 @@ __all__ = [
     "join_ts",
     "save_png",
     "save_ts",
+    "ts_duration_s",
 ]

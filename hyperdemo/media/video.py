@@ -147,6 +147,20 @@ def join_ts(chunks: Iterable[bytes], path: str | Path, *, fps: int | Fraction) -
     return path
 
 
+def ts_duration_s(chunk: bytes) -> float:
+    """How long a chunk of a stream plays, in seconds.
+
+    Raises:
+        ValueError: bytes that `encode_ts` did not make.
+    """
+    try:
+        with av.open(io.BytesIO(chunk), format="mpegts") as part:
+            packets = [packet for packet in part.demux(video=0) if packet.pts is not None]
+            return float(sum(packet.duration * packet.time_base for packet in packets))
+    except (av.FFmpegError, IndexError) as error:
+        raise ValueError(f"expected a chunk made by encode_ts: {error}") from error
+
+
 def _encode(
     file: av.container.OutputContainer,
     frames: Iterator[Frame],

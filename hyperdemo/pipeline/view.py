@@ -69,11 +69,13 @@ class ViewPipeline(ModelPair):
         return next(iter(self.models.values())).model.config.backbone.image_size
 
     def warm_up(self) -> None:
-        """Compile the renderer and touch every weight, so that no visitor waits for it."""
+        """Answer a first request, so that no visitor waits for what is compiled or loaded by it."""
         warm_up()
-        side = self.input_size
-        for loaded in self.models.values():
-            self.encode(np.full((side, side, 3), 255, np.uint8), loaded)
+        grey = np.full((self.input_size, self.input_size, 4), 128, np.uint8)
+        grey[: self.input_size // 3, :, 3] = 0
+        grey[self.input_size // 3 :, :, 3] = 255
+        for _ in self.view(self.prepare(grey), ViewRequest(size=64, n_frames=2)):
+            pass
 
     def prepare(
         self,

@@ -16,6 +16,7 @@ from hyperdemo.ui.callbacks import Callbacks
 from hyperdemo.ui.evidence_reader import read_evidence
 from hyperdemo.ui.evidence_tab import evidence_tab, find_contact_sheets
 from hyperdemo.ui.examples import find_held_out, find_photographs
+from hyperdemo.ui.orbit_stream import orbit_stream
 from hyperdemo.ui.outline import CUT_COLOUR, KEEP_COLOUR
 from hyperdemo.ui.page import Page
 from hyperdemo.ui.sound_tab import find_sounds, sound_tab
@@ -151,10 +152,7 @@ def _outline_editor() -> gr.ImageEditor:
 def _output_side(measured: str) -> dict[str, Any]:
     with gr.Column(elem_id="watch"):
         hint = gr.HTML(texts.HINT, elem_id="hint")
-        stream = gr.Video(
-            streaming=True, autoplay=True, visible=False, show_label=False, buttons=[],
-            elem_id="stream", elem_classes="orbit",
-        )  # fmt: skip
+        stream = orbit_stream()
         loop = gr.Video(
             loop=True, autoplay=True, visible=False, show_label=False, buttons=["download"],
             elem_id="loop", elem_classes="orbit",

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from hyperdemo.media.video import encode_mp4, encode_ts, join_ts, save_ts
+from hyperdemo.media.video import encode_mp4, encode_ts, join_ts, save_ts, ts_duration_s
 
 
 def moving_disc(n_frames, *, height=96, width=128, start=0):
@@ -156,3 +156,16 @@ def test_what_is_no_stream_is_not_joined(chunks, tmp_path):
     with pytest.raises(ValueError, match="expected"):
         join_ts(chunks, tmp_path / "turn.mp4", fps=24)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 24])
+@pytest.mark.parametrize("fps", [24, Fraction(30000, 1001)])
+@pytest.mark.parametrize("start_frame", [0, 48])
+def test_duration_of_a_chunk(n_frames, fps, start_frame):
+    chunk = encode_ts(moving_disc(n_frames), fps=fps, start_frame=start_frame)
+    assert ts_duration_s(chunk) == pytest.approx(n_frames / float(fps), abs=1e-4)
+
+
+def test_what_is_no_chunk_has_no_duration():
+    with pytest.raises(ValueError, match="made by encode_ts"):
+        ts_duration_s(b"no video")
