@@ -86,7 +86,7 @@ class Callbacks:
             n_frames=round(seconds * FPS),
             fps=FPS,
             elevation_deg=float(elevation_deg),
-            chunk_frames=FPS,
+            chunk_frames=max(1, FPS // 2),
             pose_size=None if held_out is None else held_out.truth.shape[1],
         )
         prepared = self._prepared(self._cut(picture, cut), editor)
