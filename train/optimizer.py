@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig
+
+
+class Muon(torch.optim.Muon):
+    """Torch's Muon with its Newton-Schulz iteration in single precision.
+
+    Torch iterates in bfloat16, which a CPU without instructions for it emulates: on such a one
+    the heads of a small encoder took a third of the training step, and twentieth of that so.
+    """
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            for p in (p for p in group["params"] if p.grad is not None):
+                state = self.state[p]
+                if "momentum_buffer" not in state:
+                    state["momentum_buffer"] = torch.zeros_like(p.grad)
+                momentum = state["momentum_buffer"].lerp_(p.grad, 1 - group["momentum"])
+                update = p.grad.lerp(momentum, group["momentum"])
+                update = orthogonalise(
+                    update, coefficients=group["ns_coefficients"], steps=group["ns_steps"]
+                )
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+                p.sub_(update, alpha=group["lr"] * 0.2 * math.sqrt(max(p.shape)))
+
+
+def orthogonalise(
+    matrix: Float[Tensor, "m n"], *, coefficients: tuple[float, float, float], steps: int
+) -> Float[Tensor, "m n"]:
+    """U Vᵀ of the singular value decomposition, nearly, by Newton-Schulz (Jordan et al., 2024).
+
+    Its singular values end between 0.7 and 1.2, which is as good for training.
+    """
+    a, b, c = coefficients
+    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    out = wide / wide.norm().clamp(min=1e-7)
+    for _ in range(steps):
+        gram = out @ out.T
+        out = torch.addmm(out, torch.addmm(gram, gram, gram, beta=b, alpha=c), out, beta=a)
+    return out.T if wide is not matrix else out
 
 
 class Optimizers:
@@ -68,7 +109,7 @@ def build_optimizer(model: HyperModel, config: TrainConfig) -> Optimizers:
     ]
     if heads:
         built.append(
-            torch.optim.Muon(
+            Muon(
                 [{"params": heads, "peak_lr": config.lr_heads, "weight_decay": 0.0}],
                 lr=config.lr_heads,
                 adjust_lr_fn="match_rms_adamw",
