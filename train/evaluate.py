@@ -31,6 +31,7 @@ from train.catalogue import read_all
 from train.data import ViewSet, load_views, read_split
 
 METRICS = ("psnr", "ssim", "perceptual")
+SPLITS = ("test", "unseen")
 N_TARGETS = 4
 
 
@@ -65,7 +66,10 @@ def render_inr(config: FieldConfig, params: InrParams, views: ViewSet, case: Cas
     """Targets of a case from generated or fitted weights in the frame of the input view."""
     # A grid of 96 is within 41 dB of the exact renderer, far closer than any answer to the truth.
     baked = bake(as_field(config, params), resolution=96)
-    shots = [march(baked, p, fov_deg=views.fov_deg, size=views.size) for p in _poses(views, case)]
+    shots = [
+        march(baked, pose, fov_deg=views.fov_deg, size=views.size, supersample=1)
+        for pose in _poses(views, case)
+    ]
     return np.stack([shot.rgb for shot in shots])
 
 
@@ -149,12 +153,13 @@ def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float]:
 def evaluate_split(
     views: ViewSet, answers: dict[str, Answer], scorer: Scorer, *, few: dict[str, int]
 ) -> Iterator[tuple[str, dict]]:
-    """Score every answer on a split; `few` limits an answer to every so manyth object's case."""
+    """Score every answer on a split; `few` limits an answer to so many objects, evenly spread."""
     cases = choose_cases(views)
     for name, answer in answers.items():
         chosen = cases
         if name in few:
-            chosen = cases[:: max(1, len(cases) // few[name])][: few[name]]
+            count = min(few[name], len(cases))
+            chosen = [cases[k * len(cases) // count] for k in range(count)]
         started = time.monotonic()
         rows = [
             {"object": views.ids[case.obj], "class": views.classes[case.obj]}
@@ -205,7 +210,7 @@ def main() -> None:
     out = args.out or args.weights / "results.json"
     results = json.loads(out.read_text()) if out.is_file() else {"splits": {}}
     results["models"] = {name: dict(loaded.facts) for name, loaded in models.items()}
-    for split in ("test", "unseen"):
+    for split in SPLITS:
         scored = results["splits"].setdefault(split, {})
         for name, result in evaluate_split(
             load(split), answers, Scorer(encoder), few={"ceiling": args.ceiling_objects}

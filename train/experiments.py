@@ -6,6 +6,7 @@ all arms of a sweep have the same budget.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from train.config import TrainConfig, load_config
 
 Changes = Mapping[str, Any]
 
-SCRATCH: Changes = {"model.init": "scratch"}
+SCRATCH: dict[str, Any] = {"model.init": "scratch"}
 PRETRAINED, FROM_SCRATCH = "pretrained", "from scratch"
 
 
@@ -114,11 +115,21 @@ class Sweep:
         return list({run.name: run for run in wanted}.values())
 
 
-def _both(label: str, changes: Changes, *, x: float | None = None, seeds=(0,)) -> tuple[Arm, Arm]:
+def _both(
+    label: str,
+    changes: Changes,
+    *,
+    x: float | None = None,
+    seeds: tuple[int, ...] = (0,),
+    scratch: Changes = SCRATCH,
+) -> tuple[Arm, Arm]:
     return (
         Arm(label, changes, PRETRAINED, x, seeds),
-        Arm(label, dict(changes) | SCRATCH, FROM_SCRATCH, x, seeds),
+        Arm(label, dict(changes) | dict(scratch), FROM_SCRATCH, x, seeds),
     )
+
+
+_view_pair = functools.partial(_both, scratch=SCRATCH | {"lr_backbone": 3e-5})
 
 
 _DINO: Changes = {
@@ -277,4 +288,53 @@ AUDIO = Sweep(
     },
 )
 
-SWEEPS: Mapping[str, Sweep] = {"audio": AUDIO}
+_ALL_BLOCKS: Changes = {"model.backbone.depth": 12}
+
+VIEW = Sweep(
+    base="view-cpu",
+    budget={"steps": 300, "eval_every": 100, "ema": 0.98, "model.backbone.depth": 4},
+    experiments={
+        "main": Experiment(
+            "Does pretraining help on pictures?",
+            "The whole encoder, once with DINOv2's weights and once with random ones, each at its "
+            "own best learning rate, all else equal, from three seeds.",
+            _view_pair("12 blocks", _ALL_BLOCKS, seeds=(0, 1, 2)),
+        ),
+        "adaptation": Experiment(
+            "How much of the encoder must be trained?",
+            "From nothing of it but the new parts to all of it; scratch trains all.",
+            (
+                Arm("frozen", {"model.adapt": "frozen"}, "frozen"),
+                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning"),
+                Arm("LoRA, rank 8", {"model.adapt": "lora"}, "LoRA"),
+                Arm("full fine-tuning"),
+                _view_pair("from scratch", {})[1],
+            ),
+            x_label="trainable parameters",
+            x_from="trainable_parameters",
+        ),
+        "data": Experiment(
+            "How many objects are needed?",
+            "A share of the 492 training objects, the same number of steps.",
+            (
+                *_view_pair("10 %", {"train_share": 0.1}, x=10),
+                *_view_pair("25 %", {"train_share": 0.25}, x=25),
+                *_view_pair("50 %", {"train_share": 0.5}, x=50),
+                *_view_pair("100 %", {}, x=100),
+            ),
+            x_label="share of the training objects (%)",
+        ),
+        "blocks": Experiment(
+            "How deep an encoder?",
+            "The first 4, 8 or all 12 blocks of DINOv2-S, and random ones of the same shape.",
+            (
+                *_view_pair("4 blocks", {}, x=4),
+                *_view_pair("8 blocks", {"model.backbone.depth": 8}, x=8),
+                *_view_pair("12 blocks", _ALL_BLOCKS, x=12, seeds=(0, 1, 2)),
+            ),
+            x_label="Transformer blocks",
+        ),
+    },
+)
+
+SWEEPS: Mapping[str, Sweep] = {"audio": AUDIO, "view": VIEW}

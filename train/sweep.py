@@ -34,9 +34,10 @@ from train.results_file import update
 from train.run import TASKS, provenance, train
 from train.sound_scores import score_sound_model
 from train.state import TrainState
+from train.view_scores import score_view_model
 
 Score = Callable[..., Mapping[str, Any]]
-SCORES: Mapping[str, Score] = {"audio": score_sound_model}
+SCORES: Mapping[str, Score] = {"audio": score_sound_model, "view": score_view_model}
 """By task: metrics of a model on held-out data, split by split."""
 
 

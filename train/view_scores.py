@@ -1,0 +1,40 @@
+"""How well a model that was just trained draws objects that it never saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hyperdemo.backbones import build_vit
+from hyperdemo.checkpoints import LoadedModel
+from hyperdemo.config import BackboneConfig
+from train.config import ViewData
+from train.data import load_views, read_split
+from train.evaluate import SPLITS, Scorer, evaluate_split, model_answer
+
+SCORER_FILE = "data/backbones/vit_small_patch14_dinov2.safetensors"
+"""Weights of the encoder behind the perceptual distance, whatever is scored."""
+
+
+def score_view_model(
+    loaded: LoadedModel, *, data_config: ViewData, limit: int
+) -> dict[str, dict[str, Any]]:
+    """Mean metrics on the held-out objects, and on the held-out classes.
+
+    Args:
+        loaded: the model, in evaluation mode.
+        data_config: where the views and their splits are.
+        limit: objects of each split, spread evenly over it.
+
+    Returns:
+        By split what `train.evaluate.summarise` gives.
+    """
+    size = loaded.model.config.backbone.image_size
+    scorer = Scorer(build_vit(BackboneConfig(image_size=size), pretrained=SCORER_FILE).eval())
+    scores = {}
+    for split in SPLITS:
+        ids, classes = read_split(data_config.splits_file, split)
+        views = load_views(data_config.views_dir, ids, classes=classes, input_size=size)
+        answers = {"model": model_answer(loaded)}
+        [(_, found)] = evaluate_split(views, answers, scorer, few={"model": limit})
+        scores[split] = {key: value for key, value in found.items() if key != "rows"}
+    return scores
