@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hyperdemo.backbones import add_low_rank, build_encoder
 from hyperdemo.config import ModelConfig
-from hyperdemo.hypernet import WeightHeads
+from hyperdemo.hypernet import build_heads
 from hyperdemo.inr import InrParams, ModulatedInrs
 
 LOUDNESS_RMS = 0.1
@@ -32,7 +32,7 @@ class HyperModel(nn.Module):
         self.encoder = build_encoder(
             config.backbone, pretrained=pretrained if foundation else False
         )
-        self.heads = WeightHeads(self.encoder.dim, config, clock=self._clock())
+        self.heads = build_heads(self.encoder.dim, config, clock=self._clock())
         self.prompts = None
         if config.adapt == "prompt":
             shape = (self.encoder.n_blocks, config.n_prompts, self.encoder.dim)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hyperdemo.config import FieldConfig, ModelConfig, SoundFieldConfig
-from hyperdemo.hypernet import WeightHeads
+from hyperdemo.hypernet import PatternComposer, WeightHeads, build_heads
 from tests import tiny
 
 DIM = 6
@@ -158,3 +158,75 @@ def test_stretches_share_heads_and_differ_by_their_tokens(unit_output):
             torch.testing.assert_close(found[0].double(), expected, atol=1e-5, rtol=1e-4)
     loud = params.weights[-1].norm(dim=1)
     assert torch.allclose(loud, torch.ones(6, 1)) == unit_output
+
+
+def test_generated_biases_start_shared_and_are_what_their_tokens_say():
+    config = dataclasses.replace(CONFIG, biases="generated")
+    encoded = torch.randn(3, sum(config.groups), DIM)
+    start = WeightHeads(DIM, config)(encoded).params()
+    for bias in start.biases:
+        assert torch.equal(bias, bias[:1].expand_as(bias))
+    made = heads(config)
+    params, state = made(encoded).params(), made.state_dict()
+    # The third of the second layer's four tokens writes the biases of its own two outputs.
+    token = encoded[1, 4 + 2]
+    normed = (token - token.mean()) / (token.var(correction=0) + 1e-5).sqrt()
+    normed = normed * state["heads.1.0.weight"] + state["heads.1.0.bias"]
+    shift = state["shifts.1.weight"] @ normed + state["shifts.1.bias"]
+    torch.testing.assert_close(params.biases[1][1, 4:6], state["biases.1"][4:6] + shift)
+    assert config.n_written == CONFIG.n_written + 8 + 8 + 4 == made(encoded).n_written // 3 - 1
+
+
+def test_instance_patterns_write_one_layer_of_the_rank_that_they_have_tokens():
+    config = dataclasses.replace(CONFIG, algorithm="ipc", n_groups=3)
+    assert config.groups == (0, 3, 0) and config.n_written == 8 * 3
+    made = build_heads(DIM, config)
+    assert isinstance(made, PatternComposer) and made.weight_tokens().shape == (3, DIM)
+    encoded = torch.randn(2, 3, DIM)
+    written = made(encoded)
+    params, state = written.params(), made.state_dict()
+    assert written.n_written == 2 * (config.n_written + 1)
+    columns = []
+    for k in range(3):
+        token = encoded[1, k]
+        normed = (token - token.mean()) / (token.var(correction=0) + 1e-5).sqrt()
+        head = state["head.1.weight"] @ normed + state["head.1.bias"]
+        columns.append(head + state["patterns"][:, k])
+    product = sum(torch.outer(c, row) for c, row in zip(columns, state["base.1"], strict=True))
+    torch.testing.assert_close(params.weights[1][1], product / product.norm(dim=0))
+    for layer in (0, 2):
+        base = state[f"base.{layer}"]
+        torch.testing.assert_close(
+            params.weights[layer], (base / base.norm(dim=0)).expand(2, -1, -1)
+        )
+    # Alike tokens still make a factor of full rank, for training to start from.
+    alike = made(torch.randn(1, 1, DIM).expand(1, 3, DIM)).masks[1]
+    assert torch.linalg.svdvals(alike)[0, -1] > 0.1
+
+
+@pytest.mark.parametrize("changes", [{"algorithm": "ipc"}, {"biases": "generated"}])
+def test_gradient_reaches_all_of_the_other_algorithms(changes):
+    model = tiny.model(**changes)
+    params = model.encode(torch.rand(2, 3, 28, 28))
+    target = tiny.params(seed=9)
+    loss = sum((w - t).square().sum() for w, t in zip(params.weights, target.weights, strict=True))
+    loss = loss + sum(b.square().sum() for b in params.biases)
+    loss.backward()
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
+    assert {id(p) for p in model.heads.matrices()} <= {id(p) for p in model.heads.parameters()}
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"algorithm": "gan"}, "algorithm must be one of"),
+        ({"biases": "none"}, "biases must be one of"),
+        ({"algorithm": "ipc", "biases": "generated"}, "write one layer and no biases"),
+        ({"algorithm": "ipc", "n_groups": 9}, "the rank of a layer of"),
+    ],
+)
+def test_what_no_algorithm_can_do_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(CONFIG, **changes)
+    with pytest.raises(ValueError, match="sound is written with"):
+        tiny.sound_config(algorithm="ipc")

@@ -164,7 +164,7 @@ def evaluate_split(
         rows = [
             {"object": views.ids[case.obj], "class": views.classes[case.obj]}
             | scorer.score(answer(views, case), views, case)
-            for case in tqdm(chosen, desc=name, unit="object")
+            for case in tqdm(chosen, desc=name, unit="object", disable=None)
         ]
         seconds = (time.monotonic() - started) / len(rows)
         yield name, summarise(rows) | {"seconds_per_object": round(seconds, 3), "rows": rows}

@@ -290,6 +290,11 @@ AUDIO = Sweep(
 
 _ALL_BLOCKS: Changes = {"model.backbone.depth": 12}
 
+
+def _patterns(rank: int) -> Changes:
+    return {"model.algorithm": "ipc", "model.n_groups": rank}
+
+
 VIEW = Sweep(
     base="view-cpu",
     budget={"steps": 300, "eval_every": 100, "ema": 0.98, "model.backbone.depth": 4},
@@ -333,6 +338,34 @@ VIEW = Sweep(
                 *_view_pair("12 blocks", _ALL_BLOCKS, x=12, seeds=(0, 1, 2)),
             ),
             x_label="Transformer blocks",
+        ),
+        "algorithm": Experiment(
+            "Write every layer, or one?",
+            "Trans-INR writes masks over all layers; instance pattern composers write the second "
+            "layer alone, as a product of low rank, and share the rest.",
+            (
+                *_view_pair("Trans-INR, 36 tokens", {}),
+                *_view_pair("instance patterns, rank 32", _patterns(32)),
+            ),
+        ),
+        "inr": Experiment(
+            "How large an INR?",
+            "Its width, its depth, the weight tokens a layer, and biases written or shared.",
+            (
+                Arm("64 wide", {"model.field.width": 64}, "width"),
+                Arm("128 wide", series="width"),
+                Arm("256 wide", {"model.field.width": 256}, "width"),
+                Arm("4 layers", {"model.field.depth": 4}, "depth"),
+                Arm("5 layers", series="depth"),
+                Arm("6 layers", {"model.field.depth": 6}, "depth"),
+                Arm("4 tokens a layer", {"model.n_groups": 4}, "tokens"),
+                Arm("8 tokens a layer", series="tokens"),
+                Arm("16 tokens a layer", {"model.n_groups": 16}, "tokens"),
+                Arm("biases written", {"model.biases": "generated"}, "biases"),
+                Arm("biases shared", series="biases"),
+            ),
+            x_label="parameters of the INR",
+            x_from="inr_parameters",
         ),
     },
 )

@@ -2,7 +2,16 @@
 
 from hyperdemo.config.backbones import BackboneConfig, SpectrogramConfig, WhisperConfig
 from hyperdemo.config.fields import SAMPLE_RATE_HZ, FieldConfig, SoundFieldConfig
-from hyperdemo.config.model import ADAPTS, INITS, TASKS, Adapt, Init, ModelConfig, Task
+from hyperdemo.config.model import (
+    ADAPTS,
+    COMPOSED_LAYER,
+    INITS,
+    TASKS,
+    Adapt,
+    Init,
+    ModelConfig,
+    Task,
+)
 from hyperdemo.config.requests import (
     CAMERA_DISTANCE,
     CAMERA_FOV_DEG,
@@ -18,6 +27,7 @@ __all__ = [
     "BackboneConfig",
     "CAMERA_DISTANCE",
     "CAMERA_FOV_DEG",
+    "COMPOSED_LAYER",
     "FieldConfig",
     "INITS",
     "Init",

@@ -13,11 +13,18 @@ from hyperdemo.config.require import require
 
 Init = Literal["foundation", "scratch"]
 Adapt = Literal["full", "frozen", "prompt", "lora"]
+Algorithm = Literal["trans-inr", "ipc"]
+Biases = Literal["shared", "generated"]
 Task = Literal["view", "audio"]
 
 INITS: tuple[str, ...] = ("foundation", "scratch")
 TASKS: tuple[str, ...] = ("view", "audio")
 ADAPTS: tuple[str, ...] = ("full", "frozen", "prompt", "lora")
+ALGORITHMS: tuple[str, ...] = ("trans-inr", "ipc")
+BIASES: tuple[str, ...] = ("shared", "generated")
+
+COMPOSED_LAYER = 1
+"""The layer that instance pattern composers write: the second (arXiv 2211.13223)."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,11 @@ class ModelConfig:
     Attributes:
         backbone: a ViT for pictures; Whisper for sound, or a ViT over its spectrogram.
         field: of the INR, which decides the task.
-        n_groups: weight tokens a layer; outputs of a layer share a token in equal groups.
+        n_groups: weight tokens a layer; outputs of a layer share a token in equal groups. With
+            algorithm "ipc" the rank of the one layer that is written, a token for each.
+        algorithm: "trans-inr" writes a mask over the base weights of every layer; "ipc", instance
+            pattern composers, one layer alone, as a product of low rank.
+        biases: "shared" by all INRs, or "generated": what the weight tokens say is added to them.
         init: where the encoder's weights come from before training.
         adapt: "full" trains all of the encoder, "frozen" none of it (tokens, heads and base
             weights only), "prompt" none of it, but learned prompts in every block, "lora" none of
@@ -39,6 +50,8 @@ class ModelConfig:
     backbone: BackboneConfig | WhisperConfig | SpectrogramConfig = BackboneConfig()
     field: FieldConfig | SoundFieldConfig = FieldConfig()
     n_groups: int = 8
+    algorithm: Algorithm = "trans-inr"
+    biases: Biases = "shared"
     init: Init = "foundation"
     adapt: Adapt = "full"
     n_prompts: int = 16
@@ -54,17 +67,40 @@ class ModelConfig:
         self._check_stretches()
         require(self.init in INITS, f"init must be one of {INITS}, got {self.init!r}")
         require(self.adapt in ADAPTS, f"adapt must be one of {ADAPTS}, got {self.adapt!r}")
-        for _, outputs in self.field.layer_shapes:
-            groups = min(self.n_groups, outputs)
-            require(
-                groups >= 1 and outputs % groups == 0,
-                f"n_groups={self.n_groups} does not divide a layer of {outputs} outputs",
-            )
+        self._check_algorithm()
         require(self.n_prompts >= 1, f"n_prompts must be at least 1, got {self.n_prompts}")
         require(self.lora_rank >= 1, f"lora_rank must be at least 1, got {self.lora_rank}")
         require(
             not (self.init == "scratch" and self.adapt != "full"),
             "a scratch encoder must train in full: random frozen weights compare with nothing",
+        )
+
+    def _check_algorithm(self) -> None:
+        algorithm, biases, shapes = self.algorithm, self.biases, self.field.layer_shapes
+        require(
+            algorithm in ALGORITHMS, f"algorithm must be one of {ALGORITHMS}, got {algorithm!r}"
+        )
+        require(biases in BIASES, f"biases must be one of {BIASES}, got {biases!r}")
+        require(
+            self.task == "view" or (algorithm, biases) == ("trans-inr", "shared"),
+            "sound is written with algorithm='trans-inr' and shared biases only, got "
+            f"{algorithm!r} and {biases!r}",
+        )
+        if algorithm == "trans-inr":
+            for _, outputs in shapes:
+                groups = min(self.n_groups, outputs)
+                require(
+                    groups >= 1 and outputs % groups == 0,
+                    f"n_groups={self.n_groups} does not divide a layer of {outputs} outputs",
+                )
+            return
+        require(
+            biases == "shared", "instance pattern composers write one layer and no biases: use "
+            "biases='shared'",
+        )  # fmt: skip
+        require(
+            1 <= self.n_groups <= min(shapes[COMPOSED_LAYER]),
+            f"n_groups is the rank of a layer of {shapes[COMPOSED_LAYER]}, got {self.n_groups}",
         )
 
     def _check_stretches(self) -> None:
@@ -96,14 +132,18 @@ class ModelConfig:
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """Weight tokens of each layer."""
+        """Weight tokens of each layer; none of one that is the same for all inputs."""
+        if self.algorithm == "ipc":
+            layers = range(len(self.field.layer_shapes))
+            return tuple(self.n_groups if k == COMPOSED_LAYER else 0 for k in layers)
         return tuple(min(self.n_groups, outputs) for _, outputs in self.field.layer_shapes)
 
     @property
     def n_written(self) -> int:
-        """Numbers that are written for one INR: its masks, of which the weights are made."""
+        """Numbers that are written for one INR: masks, or a factor, and biases if generated."""
         shapes = self.field.layer_shapes
-        return sum(inputs * groups for (inputs, _), groups in zip(shapes, self.groups, strict=True))
+        masks = sum(i * groups for (i, _), groups in zip(shapes, self.groups, strict=True))
+        return masks + (sum(o for _, o in shapes) if self.biases == "generated" else 0)
 
     @property
     def task(self) -> Task:

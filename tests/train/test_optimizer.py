@@ -6,7 +6,7 @@ import torch
 from hyperdemo.model import HyperModel
 from tests import tiny
 from tests.train import scenes
-from train.optimizer import build_optimizer
+from train.optimizer import Muon, build_optimizer
 from train.state import TrainState
 
 
@@ -72,6 +72,24 @@ def test_heads_and_base_weights_alone_are_made_orthogonal(lr_heads):
             assert 0.6 < values.min() and values.max() < 1.3, name
         else:
             assert alike < 0.97, name
+
+
+@pytest.mark.parametrize("shape", [(6, 40), (40, 6), (16, 16)])
+def test_muon_is_torch_s_in_single_precision(shape):
+    """Torch iterates in bfloat16, so the two agree to its three digits, step after step."""
+    torch.manual_seed(1)
+    start = torch.randn(shape)
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    settings = {"lr": 0.05, "weight_decay": 0.1, "adjust_lr_fn": "match_rms_adamw"}
+    optimizers = Muon([ours], **settings), torch.optim.Muon([theirs], **settings)
+    for _ in range(5):
+        gradient = torch.randn(shape)
+        for parameter, optimizer in zip((ours, theirs), optimizers, strict=True):
+            parameter.grad = gradient.clone()
+            optimizer.step()
+    moved = (theirs - start).norm()
+    assert (ours - theirs).norm() < 0.02 * moved
+    assert (ours - start).norm() > 0.5 * moved
 
 
 def test_state_moves_between_optimisers():
