@@ -29,6 +29,7 @@ from hyperdemo.render.march import march
 from train.baselines import NearestObject, fit_inr, mean_image, over_white, patch_features
 from train.catalogue import read_all
 from train.data import ViewSet, load_views, read_split
+from train.subsets import spread
 
 METRICS = ("psnr", "ssim", "perceptual")
 SPLITS = ("test", "unseen")
@@ -146,8 +147,8 @@ class Scorer:
 def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     """Mean over objects of each metric, and the standard error of the mean PSNR."""
     summary = {key: float(np.mean([row[key] for row in rows])) for key in METRICS}
-    spread = np.std([row["psnr"] for row in rows], ddof=1) if len(rows) > 1 else np.nan
-    return summary | {"psnr_stderr": float(spread / np.sqrt(len(rows))), "objects": len(rows)}
+    deviation = np.std([row["psnr"] for row in rows], ddof=1) if len(rows) > 1 else np.nan
+    return summary | {"psnr_stderr": float(deviation / np.sqrt(len(rows))), "objects": len(rows)}
 
 
 def evaluate_split(
@@ -158,8 +159,7 @@ def evaluate_split(
     for name, answer in answers.items():
         chosen = cases
         if name in few:
-            count = min(few[name], len(cases))
-            chosen = [cases[k * len(cases) // count] for k in range(count)]
+            chosen = spread(cases, few[name])
         started = time.monotonic()
         rows = [
             {"object": views.ids[case.obj], "class": views.classes[case.obj]}

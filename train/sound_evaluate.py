@@ -36,6 +36,7 @@ from train.results_file import update
 from train.sound_baselines import MAX_WINDOWS, NearestWindow, fit_sound, silence
 from train.sound_data import SoundSet, load_speech
 from train.speech_splits import read_speech_split
+from train.subsets import spread
 
 METRICS = {
     "psnr": "psnr_db", "si_snr": "si_snr_db", "lsd": "lsd_db", "stoi": "stoi", "pesq": "pesq",
@@ -77,12 +78,6 @@ def ceiling_answer(config: ModelConfig, *, steps: int) -> Answer:
         return joined[0, : len(first)].numpy()
 
     return answer
-
-
-def spread(ids: Sequence[str], count: int) -> list[str]:
-    """At most `count` of the ids, evenly spread, in their order."""
-    count = min(count, len(ids))
-    return [ids[k * len(ids) // count] for k in range(count)]
 
 
 def score(answer: Answer, heard: Signal, *, with_pesq: bool) -> dict[str, float | None]:

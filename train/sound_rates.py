@@ -39,8 +39,9 @@ from hyperdemo.media.audio import decode_audio
 from hyperdemo.pipeline.sound import PreparedSound, SoundPipeline
 from train.results_file import update
 from train.sound_data import load_speech
-from train.sound_evaluate import METRICS, WITH_ERROR, Signal, score, spread, summarise
+from train.sound_evaluate import METRICS, WITH_ERROR, Signal, score, summarise
 from train.speech_splits import read_speech_split
+from train.subsets import spread
 
 # Of the shipped model on 40 prompts, measured before it was written.
 READING = (

@@ -8,8 +8,9 @@ from typing import Any
 from hyperdemo.checkpoints import LoadedModel
 from train.config import SoundData
 from train.sound_data import load_speech
-from train.sound_evaluate import SPLITS, evaluate, model_answer, spread
+from train.sound_evaluate import SPLITS, evaluate, model_answer
 from train.speech_splits import read_speech_split
+from train.subsets import spread
 
 
 def score_sound_model(

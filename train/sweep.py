@@ -34,11 +34,14 @@ from train.results_file import update
 from train.run import TASKS, provenance, train
 from train.sound_scores import score_sound_model
 from train.state import TrainState
-from train.view_scores import score_view_model
+from train.view_scores import score_view_model, view_yardsticks
 
 Score = Callable[..., Mapping[str, Any]]
 SCORES: Mapping[str, Score] = {"audio": score_sound_model, "view": score_view_model}
 """By task: metrics of a model on held-out data, split by split."""
+Yardsticks = Callable[..., Mapping[str, Any]]
+YARDSTICKS: Mapping[str, Yardsticks] = {"view": view_yardsticks}
+"""By task: what answers without a hypernetwork score on the same, out of the results."""
 
 
 @contextmanager
@@ -139,12 +142,19 @@ def add_row(out: Path, task: str, run: Run, row: Mapping[str, Any]) -> None:
     update(out, change)
 
 
-def add_words(out: Path, task: str, sweep: Sweep, names: Sequence[str]) -> None:
-    """Write what the experiments are; those that are not asked for stay as they were."""
+def add_words(
+    out: Path, task: str, sweep: Sweep, *, names: Sequence[str], limit: int
+) -> None:
+    """Write what the experiments are; those that are not asked for stay as they were.
+
+    Beside them goes what answers without a hypernetwork score on what the runs are scored on.
+    """
 
     def change(results: dict[str, Any]) -> None:
         mine = results.setdefault("sweeps", {}).setdefault(task, {})
         mine.setdefault("experiments", {}).update(describe(sweep, names))
+        if task in YARDSTICKS:
+            mine["yardsticks"] = YARDSTICKS[task](results, limit=limit)
 
     update(out, change)
 
@@ -213,7 +223,7 @@ def main() -> None:
         print(listing(sweep, results, task=args.task, names=names))
         return
     torch.set_num_threads(sweep.run(sweep.experiments[names[0]].arms[0], 0).config.threads or 1)
-    add_words(args.out, args.task, sweep, names)
+    add_words(args.out, args.task, sweep, names=names, limit=args.limit)
     work(sweep, args, names=names, device=torch.device(args.device))
 
 

@@ -17,8 +17,14 @@ METRICS: Mapping[str, Sequence[tuple[str, str, int]]] = {
 SPLITS = {"test": "held-out", "unseen": "unseen"}
 NUMBERS = {
     "trainable_parameters": "trainable parameters", "written": "numbers written for each INR",
+    "inr_parameters": "parameters of the INR",
 }  # fmt: skip
 """Columns of an experiment whose arms stand at such a number of their runs."""
+YARDSTICKS = {
+    "white": "white picture", "mean": "mean training picture", "nearest": "nearest training object",
+    "ceiling": "ceiling: the INR fitted to the object",
+}  # fmt: skip
+"""Rows of what needs no hypernetwork."""
 
 Run = Mapping[str, Any]
 
@@ -26,8 +32,9 @@ Run = Mapping[str, Any]
 def sweep_tables(task: str, sweep: Mapping[str, Any]) -> str:
     """Markdown of every experiment that has a run, after the budget of them all."""
     runs: Mapping[str, Run] = sweep.get("runs", {})
+    yardsticks = sweep.get("yardsticks", {})
     parts = [
-        _experiment(task, experiment, runs)
+        _experiment(task, experiment, runs, yardsticks)
         for experiment in sweep.get("experiments", {}).values()
         if any(name in runs for arm in experiment["arms"] for name in arm["runs"])
     ]
@@ -36,12 +43,14 @@ def sweep_tables(task: str, sweep: Mapping[str, Any]) -> str:
 
 def _budget(runs: Mapping[str, Run]) -> str:
     steps = _range(sorted({run["steps"] for run in runs.values()}))
-    prompts = _range(sorted({run["metrics"]["test"]["prompts"] for run in runs.values()}))
+    scored = [run["metrics"]["test"] for run in runs.values()]
+    what = next(word for word in ("prompts", "objects") if word in scored[0])
+    count = _range(sorted({scores[what] for scores in scored}))
     minutes = sum(run["minutes"] for run in runs.values())
     hardware = ", ".join(sorted({run["hardware"] for run in runs.values()}))
     return (
         f"{len(runs)} runs of {steps} steps, {minutes / 60:.1f} hours of training in all, on "
-        f"{hardware}; scored on {prompts} held-out and as many unseen ones. ± is the standard "
+        f"{hardware}; scored on {count} held-out {what} and as many unseen ones. ± is the standard "
         "deviation over seeds; rows without it are one seed."
     )
 
@@ -51,7 +60,12 @@ def _range(values: Sequence[int]) -> str:
     return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"
 
 
-def _experiment(task: str, experiment: Mapping[str, Any], runs: Mapping[str, Run]) -> str:
+def _experiment(
+    task: str,
+    experiment: Mapping[str, Any],
+    runs: Mapping[str, Run],
+    yardsticks: Mapping[str, Any],
+) -> str:
     number = experiment.get("x_from", "")
     headings = [
         f"{heading}, {words}"
@@ -65,6 +79,9 @@ def _experiment(task: str, experiment: Mapping[str, Any], runs: Mapping[str, Run
         if found and tuple(arm["runs"]) not in seen:
             lines.append(_row(task, arm, found, number=number))
         seen.add(tuple(arm["runs"]))
+    for name, words in YARDSTICKS.items():
+        if name in yardsticks:
+            lines.append(_yardstick(task, words, yardsticks[name], columns=4 if number else 3))
     table = "\n".join(
         [f"| {' | '.join(row)} |" for row in (lines[0], ["---"] * len(lines[0]), *lines[1:])]
     )
@@ -86,6 +103,19 @@ def _row(task: str, arm: Mapping[str, Any], found: Sequence[Run], *, number: str
     for split in SPLITS:
         for key, _, digits in _shown(task, split):
             cells.append(_cell([run["metrics"][split][key] for run in found], digits))
+    return cells
+
+
+def _yardstick(
+    task: str, words: str, splits: Mapping[str, Mapping[str, Any]], *, columns: int
+) -> list[str]:
+    """Its row; in place of weights and seeds, how many it was scored on."""
+    counts = " and ".join(f"{splits[split]['objects']}" for split in SPLITS if split in splits)
+    cells = [f"*{words}, on {counts}*", *["–"] * (columns - 1)]
+    for split in SPLITS:
+        for key, _, digits in _shown(task, split):
+            value = splits.get(split, {}).get(key)
+            cells.append(_cell([value], digits))
     return cells
 
 

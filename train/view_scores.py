@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hyperdemo.backbones import build_vit
@@ -9,10 +10,12 @@ from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import BackboneConfig
 from train.config import ViewData
 from train.data import load_views, read_split
-from train.evaluate import SPLITS, Scorer, evaluate_split, model_answer
+from train.evaluate import SPLITS, Scorer, evaluate_split, model_answer, summarise
+from train.subsets import spread
 
 SCORER_FILE = "data/backbones/vit_small_patch14_dinov2.safetensors"
 """Weights of the encoder behind the perceptual distance, whatever is scored."""
+YARDSTICKS = ("white", "mean", "nearest", "ceiling")
 
 
 def score_view_model(
@@ -38,3 +41,29 @@ def score_view_model(
         [(_, found)] = evaluate_split(views, answers, scorer, few={"model": limit})
         scores[split] = {key: value for key, value in found.items() if key != "rows"}
     return scores
+
+
+def view_yardsticks(
+    results: Mapping[str, Any], *, limit: int
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """What answers without a hypernetwork score on the objects that a sweep's runs are scored on.
+
+    Args:
+        results: content of `weights/results.json`, of which the scores one by one are read.
+        limit: as of `score_view_model`.
+
+    Returns:
+        By answer and split, what `train.evaluate.summarise` gives. Of an answer that was not
+        scored on all of these objects, as of the ceiling, all that it was scored on.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for split, answers in results.get("splits", {}).items():
+        order = max((answer["rows"] for answer in answers.values()), key=len, default=[])
+        chosen = {row["object"] for row in spread(order, limit)}
+        for name in YARDSTICKS:
+            rows = answers.get(name, {}).get("rows", [])
+            same = [row for row in rows if row["object"] in chosen]
+            kept = same if len(same) == len(chosen) else rows
+            if kept:
+                found.setdefault(name, {})[split] = summarise(kept)
+    return found

@@ -132,18 +132,27 @@ class Arm:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question and what was measured of its arms."""
+    """A question and what was measured of its arms.
+
+    `yardsticks` are answers without a hypernetwork, by name and split.
+    """
 
     title: str
     question: str
     reading: str
     x_label: str
     arms: tuple[Arm, ...]
+    yardsticks: Mapping[str, Mapping[str, Measured]] = field(default_factory=dict)
 
     @property
     def has_axis(self) -> bool:
         """Whether all arms stand somewhere on an axis of numbers."""
         return all(arm.x is not None for arm in self.arms)
+
+    def beside(self, metric: str, split: str) -> dict[str, Measured]:
+        """The yardsticks that have a value."""
+        measured = {name: splits.get(split) for name, splits in self.yardsticks.items()}
+        return {name: one for name, one in measured.items() if one and metric in one.values}
 
 
 @dataclass(frozen=True)

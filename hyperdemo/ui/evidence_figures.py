@@ -73,16 +73,32 @@ def training_figure(
     return _lines(traces, x_title="steps", y_title=check.axis)
 
 
-def experiment_figure(experiment: Experiment, metric: Metric, split: str) -> go.Figure:
+def experiment_figure(
+    experiment: Experiment, metric: Metric, split: str, *, labels: Mapping[str, str]
+) -> go.Figure:
     """Lines where the arms stand on an axis, or else bars.
 
-    Whiskers are one standard deviation over seeds; dots are the seeds.
+    Whiskers are one standard deviation over seeds; dots are the seeds. Yardsticks are grey bars,
+    or dotted lines as far as they are near.
+
+    Args:
+        experiment: what is drawn.
+        metric: that it is measured by.
+        split: that it is measured on.
+        labels: shown names of the yardsticks.
     """
     arms = [(arm, arm.spread(metric.key, split)) for arm in experiment.arms]
     kept = [(arm, spread) for arm, spread in arms if spread is not None]
+    yardsticks = {
+        labels.get(name, name).split(":")[0]: measured.values[metric.key]
+        for name, measured in experiment.beside(metric.key, split).items()
+    }
+    if not kept:
+        return nothing()
     if experiment.has_axis:
-        return _arm_lines(kept, metric, x_title=experiment.x_label)
-    return _arm_bars(kept, metric)
+        figure = _arm_lines(kept, metric, x_title=experiment.x_label)
+        return _dotted(figure, yardsticks, [value for _, one in kept for value in one.values])
+    return _arm_bars(kept, metric, yardsticks)
 
 
 def rates_figure(rates: Rates, metric: Metric) -> go.Figure:
@@ -102,7 +118,24 @@ def rates_figure(rates: Rates, metric: Metric) -> go.Figure:
     return _scaled(figure, [x for trace in traces for x in trace.x], log=True)
 
 
-def _arm_bars(kept: Sequence[tuple[Arm, Spread]], metric: Metric) -> go.Figure:
+def _dotted(
+    figure: go.Figure, yardsticks: Mapping[str, float], shown: Sequence[float]
+) -> go.Figure:
+    """A dotted line a yardstick, unless it is so far off that it would flatten the rest."""
+    low, high = min(shown), max(shown)
+    reach = (high - low) or abs(high) or 1.0
+    for label, value in yardsticks.items():
+        if low - reach <= value <= high + reach:
+            figure.add_hline(
+                value, line={"color": YARDSTICK, "dash": "dot"}, annotation_text=label,
+                annotation_position="bottom right", annotation_font_size=11,
+            )  # fmt: skip
+    return figure
+
+
+def _arm_bars(
+    kept: Sequence[tuple[Arm, Spread]], metric: Metric, yardsticks: Mapping[str, float]
+) -> go.Figure:
     tint = colours([arm.series for arm, _ in kept])
     bars = [
         Bar(
@@ -114,12 +147,11 @@ def _arm_bars(kept: Sequence[tuple[Arm, Spread]], metric: Metric) -> go.Figure:
     # Where each label has a series of its own, the labels say it all.
     alone = len(tint) == len({bar.label for bar in bars}) == len(bars)
     legend = tint if len(tint) > 1 and not alone else {}
+    bars += [Bar(label, "yardstick", YARDSTICK, value) for label, value in yardsticks.items()]
     return bars_figure(bars, metric, legend=legend, begin=bars_begin_at(bars) if bars else 0.0)
 
 
 def _arm_lines(kept: Sequence[tuple[Arm, Spread]], metric: Metric, *, x_title: str) -> go.Figure:
-    if not kept:
-        return nothing()
     kept = sorted(kept, key=lambda point: point[0].x)
     tint = colours([arm.series for arm, _ in kept])
     alone = len(tint) == len(kept)

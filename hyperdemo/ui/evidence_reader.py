@@ -126,13 +126,17 @@ def _one_by_one(measured: Mapping[str, Any], metric: Metric) -> Paired | None:
 
 def _experiments(sweep: Mapping[str, Any], task: str) -> tuple[Experiment, ...]:
     rows = _mapping(sweep.get("runs"))
+    yardsticks = {
+        str(name): {split: one for split, row in _by_split(splits) if (one := _measured(row, task))}
+        for name, splits in _mapping(sweep.get("yardsticks")).items()
+    }
     found = []
     for words in map(_mapping, _mapping(sweep.get("experiments")).values()):
         x_from = _text(words.get("x_from"))
         arms = [_arm(arm, rows, task, x_from) for arm in map(_mapping, _list(words.get("arms")))]
         if kept := tuple(arm for arm in arms if arm is not None):
             texts = [_text(words.get(key)) for key in ("title", "question", "reading", "x_label")]
-            found.append(Experiment(*texts, arms=kept))
+            found.append(Experiment(*texts, arms=kept, yardsticks=yardsticks))
     return tuple(found)
 
 

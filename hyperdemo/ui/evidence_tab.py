@@ -112,7 +112,10 @@ def _trainings(evidence: TaskEvidence) -> Callable[[Metric, str], Drawn]:
 def _experiment(experiment: Experiment, task: str) -> Callable[[Metric, str], Drawn]:
     def draw(metric: Metric, split: str) -> Drawn:
         caption = evidence_texts.experiment_caption(experiment, metric, split, task=task)
-        return Drawn(experiment_figure(experiment, metric, split), experiment.reading, caption)
+        figure = experiment_figure(
+            experiment, metric, split, labels=evidence_texts.ANSWER_LABELS[task]
+        )
+        return Drawn(figure, experiment.reading, caption)
 
     return draw
 

@@ -172,7 +172,19 @@ def experiment_caption(experiment: Experiment, metric: Metric, split: str, *, ta
     return _sentences(
         _series_words(arms), _seeds_words(arms, metric, split),
         ", ".join([*budget, " or ".join(machines)] if machines else budget),
+        _yardstick_words(experiment, metric, split, task=task),
     )  # fmt: skip
+
+
+def _yardstick_words(experiment: Experiment, metric: Metric, split: str, *, task: str) -> str:
+    """What needs no hypernetwork, where no bars show it."""
+    measured = experiment.beside(metric.key, split) if experiment.has_axis else {}
+    words = [
+        f"{ANSWER_LABELS[task].get(name, name).split(':')[0]} {metric.text(one.values[metric.key])}"
+        + (f" (on {one.n:,})" if one.n else "")
+        for name, one in measured.items()
+    ]
+    return f"For comparison: {', '.join(words)}" if words else ""
 
 
 def _series_words(arms: Sequence[Arm]) -> str:

@@ -19,7 +19,6 @@ from train.sound_evaluate import (
     evaluate,
     model_answer,
     score,
-    spread,
     standard_error,
     summarise,
 )
@@ -75,15 +74,6 @@ def test_silence_scores(heard):
     assert found["stoi"] == 0 and found["si_snr"] is None
     expected = -10 * np.log10(np.mean(heard.astype(float) ** 2) / 4)
     assert found["psnr"] == pytest.approx(expected, abs=1e-3)
-
-
-def test_prompts_are_spread_over_a_split():
-    ids = [f"{k:03}" for k in range(406)]
-    kept = spread(ids, 100)
-    assert len(kept) == 100 and kept == sorted(set(kept)) and kept[0] == "000"
-    gaps = np.diff([int(name) for name in kept])
-    assert set(gaps) == {4, 5} and int(kept[-1]) >= 401
-    assert spread(ids, 1000) == ids and spread(ids[:3], 2) == ["000", "001"]
 
 
 def test_a_summary_by_hand():

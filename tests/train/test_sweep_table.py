@@ -54,6 +54,24 @@ def test_a_column_for_what_arms_stand_at_and_no_arm_twice():
     assert lines[6].startswith("| one | pretrained | 1,234 | 1 |") and len(lines) == 7
 
 
+def test_answers_without_a_hypernetwork_stand_in_every_table():
+    scores = {"psnr": 14.0, "ssim": 0.6, "perceptual": 0.5, "objects": 40}
+    row = run(0.0, metrics={"test": scores, "unseen": scores})
+    words = sweep(arm("one", "a"), runs={"a": row}, x_from="inr_parameters", reading="")
+    words["runs"]["a"]["inr_parameters"] = 58244
+    ceiling = {"psnr": 21.96, "ssim": 0.789, "perceptual": 0.286, "objects": 4}
+    white = {"test": scores, "unseen": scores}
+    words["yardsticks"] = {"ceiling": {"test": ceiling}, "white": white}
+    lines = sweep_tables("view", words).splitlines()
+    assert "scored on 40 held-out objects and as many unseen ones" in lines[0]
+    assert lines[6:] == [
+        "| one | pretrained | 58,244 | 1 | 14.00 | 0.600 | 0.500 | 14.00 | 0.600 |",
+        "| *white picture, on 40 and 40* | – | – | – | 14.00 | 0.600 | 0.500 | 14.00 | 0.600 |",
+        "| *ceiling: the INR fitted to the object, on 4* | – | – | – | 21.96 | 0.789 | 0.286 "
+        "| – | – |",
+    ]
+
+
 @pytest.mark.parametrize("empty", [{}, sweep(arm("one", "a"), runs={})])
 def test_what_was_not_run_has_no_table(empty):
     assert sweep_tables("audio", empty) == ""

@@ -43,6 +43,18 @@ def test_arms_stand_where_they_say_or_where_their_runs_do(audio):
     assert data.has_axis and adapt.has_axis and not main.has_axis
 
 
+def test_yardsticks_of_a_sweep_stand_beside_its_experiments():
+    results = measured.results()
+    assert not read_evidence(results)["audio"].experiments[0].yardsticks
+    results["sweeps"]["audio"]["yardsticks"] = {
+        "silence": {"test": {"stoi": 0.1, "prompts": 40}, "unseen": {"lsd": "broken"}},
+        "broken": 3,
+    }
+    for experiment in read_evidence(results)["audio"].experiments:
+        assert experiment.beside("stoi", "test")["silence"].values == {"stoi": 0.1}
+        assert not experiment.beside("stoi", "unseen") and not experiment.beside("lsd", "test")
+
+
 def test_an_x_from_the_runs_is_their_mean():
     results = measured.results()
     runs = results["sweeps"]["audio"]["runs"] = copy.deepcopy(measured.RUNS)

@@ -1,8 +1,10 @@
+import dataclasses
+import functools
 import math
 
 import pytest
 
-from hyperdemo.ui.evidence import CHECKS, METRICS
+from hyperdemo.ui.evidence import CHECKS, METRICS, Measured
 from hyperdemo.ui.evidence_bars import GAP_BARS, PALE, Bar, bars_begin_at, positions
 from hyperdemo.ui.evidence_canvas import PRETRAINED, SCRATCH, YARDSTICK, colours
 from hyperdemo.ui.evidence_figures import (
@@ -12,11 +14,12 @@ from hyperdemo.ui.evidence_figures import (
     training_figure,
 )
 from hyperdemo.ui.evidence_reader import read_evidence
-from hyperdemo.ui.evidence_texts import ANSWER_LABELS, SPLIT_LABELS
+from hyperdemo.ui.evidence_texts import ANSWER_LABELS, SPLIT_LABELS, experiment_caption
 from tests.ui import measured
 
 STOI, SI_SNR, PESQ, LSD, PSNR = METRICS["audio"]
 CHECK_SNR, CHECK_STOI = CHECKS["audio"]
+drawn = functools.partial(experiment_figure, labels=ANSWER_LABELS["audio"])
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +65,13 @@ def test_whiskers_count_for_where_the_bars_begin():
 
 
 def test_every_answer_has_its_bar_on_every_split(answers):
-    drawn = answers.data[0]
-    assert drawn.x == (0.0, 0.90, 0.98, 0.95, 1.0)
-    assert drawn.error_x.array == (None, 0.02, 0.01, None, None)
-    assert drawn.marker.color == (YARDSTICK, SCRATCH, PRETRAINED, PRETRAINED, YARDSTICK)
-    assert drawn.marker.opacity == (1, 1, 1, PALE, 1)
+    bars = answers.data[0]
+    assert bars.x == (0.0, 0.90, 0.98, 0.95, 1.0)
+    assert bars.error_x.array == (None, 0.02, 0.01, None, None)
+    assert bars.marker.color == (YARDSTICK, SCRATCH, PRETRAINED, PRETRAINED, YARDSTICK)
+    assert bars.marker.opacity == (1, 1, 1, PALE, 1)
     at = [0, 1 + GAP_BARS, 2 + 2 * GAP_BARS, 3 + 2 * GAP_BARS, 4 + 3 * GAP_BARS]
-    assert drawn.y == pytest.approx(at)
+    assert bars.y == pytest.approx(at)
     assert answers.layout.yaxis.tickvals == pytest.approx((*at[:2], (at[2] + at[3]) / 2, at[4]))
     assert answers.layout.xaxis.range[0] == 0 and answers.layout.xaxis.title.text == "STOI ↑"
 
@@ -80,7 +83,7 @@ def test_numbers_stand_beside_the_bars(answers):
 
 
 def test_experiments_without_an_axis_are_bars_with_their_seeds(audio):
-    figure = experiment_figure(audio.experiments[0], STOI, "test")
+    figure = drawn(audio.experiments[0], STOI, "test")
     bars, dots, *keys = figure.data
     assert bars.x == pytest.approx((0.84, 0.72, 0.80))
     assert bars.error_x.array[:2] == pytest.approx((0.04, 0.02 * math.sqrt(2)))
@@ -95,7 +98,7 @@ def test_experiments_without_an_axis_are_bars_with_their_seeds(audio):
 
 
 def test_experiments_with_an_axis_are_lines(audio):
-    figure = experiment_figure(audio.experiments[1], STOI, "test")
+    figure = drawn(audio.experiments[1], STOI, "test")
     pretrained, scratch, dots = figure.data
     assert (pretrained.name, pretrained.x) == ("pretrained", (1, 10, 100))
     assert pretrained.y == pytest.approx((0.80, 0.84, 0.84))
@@ -107,8 +110,39 @@ def test_experiments_with_an_axis_are_lines(audio):
     assert not figure.layout.annotations
 
 
+def with_yardsticks(experiment, **values):
+    beside = {
+        name: {"test": Measured({"stoi": value}, 8)} for name, value in values.items()
+    }
+    return dataclasses.replace(experiment, yardsticks=beside)
+
+
+def test_yardsticks_are_grey_bars(audio):
+    figure = drawn(with_yardsticks(audio.experiments[0], silence=0.0, ceiling=1.0), STOI, "test")
+    bars = figure.data[0]
+    assert bars.x[3:] == (0.0, 1.0) and bars.marker.color[3:] == (YARDSTICK, YARDSTICK)
+    assert figure.layout.yaxis.ticktext[-2:] == ("silence", "ceiling")
+    keys = [trace.name for trace in figure.data[2:]]
+    assert keys == ["pretrained", "from scratch"]
+
+
+def test_yardsticks_that_are_near_are_dotted_lines(audio):
+    """The seeds reach from 0.70 to 0.88: one range further, to 0.52 and 1.06, is near."""
+    lines = with_yardsticks(audio.experiments[1], silence=0.5, nearest=0.53, ceiling=1.0)
+    figure = drawn(lines, STOI, "test")
+    assert [line.y0 for line in figure.layout.shapes] == [0.53, 1.0]
+    notes = [note.text for note in figure.layout.annotations]
+    assert notes == ["nearest training windows", "ceiling"]
+    assert not drawn(lines, STOI, "unseen").layout.shapes
+    caption = experiment_caption(lines, STOI, "test", task="audio")
+    assert caption.endswith(
+        "For comparison: silence 0.500 (on 8), nearest training windows 0.530 (on 8), ceiling "
+        "1.000 (on 8)."
+    )
+
+
 def test_series_of_one_arm_are_named_beside_their_markers(audio):
-    figure = experiment_figure(audio.experiments[2], STOI, "test")
+    figure = drawn(audio.experiments[2], STOI, "test")
     notes = {note.text: note for note in figure.layout.annotations}
     assert set(notes) == {"frozen", "LoRA", "all", "from scratch"}
     assert not figure.layout.showlegend and figure.layout.xaxis.type == "log"
@@ -122,7 +156,7 @@ def test_series_of_one_arm_are_named_beside_their_markers(audio):
 def test_a_narrow_axis_is_linear(audio):
     arms = [arm for arm in audio.experiments[1].arms if arm.x < 100]
     narrow = type(audio.experiments[1])("", "", "", "x", tuple(arms))
-    assert experiment_figure(narrow, STOI, "test").layout.xaxis.type == "linear"
+    assert drawn(narrow, STOI, "test").layout.xaxis.type == "linear"
 
 
 def test_curves_follow_the_steps(audio):
@@ -143,8 +177,8 @@ def test_rates_are_a_line_a_codec(audio):
 
 def test_what_was_not_measured_says_so(audio):
     empty = [
-        *(experiment_figure(experiment, PESQ, "test") for experiment in audio.experiments),
-        experiment_figure(audio.experiments[0], SI_SNR, "unseen"),
+        *(drawn(experiment, PESQ, "test") for experiment in audio.experiments),
+        drawn(audio.experiments[0], SI_SNR, "unseen"),
         rates_figure(audio.rates, PSNR),
         answers_figure(audio, PSNR, "test", labels={}, split_labels={}),
         training_figure({}, CHECK_SNR, labels={}),
