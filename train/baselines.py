@@ -22,7 +22,7 @@ from hyperdemo.model import to_pixels
 from hyperdemo.preprocess import composite_on_white
 from hyperdemo.render.cameras import camera_rays
 from train.catalogue import Piece, read_mesh
-from train.data import ViewSet
+from train.data import ViewSet, near_object
 from train.furniture import normalise
 from train.objective import ray_loss, render_rays
 from train.rasterise import Rasteriser
@@ -115,7 +115,9 @@ def fit_inr(
 ) -> InrParams:
     """Fit the INR itself to views of one object by gradient descent: the ceiling.
 
-    The weights are free, without the unit norm that generated ones have.
+    The weights are free, without the unit norm that generated ones have. Half of the rays fall on
+    or near the object, as in training: of rays that fall anywhere few meet a thin one, and the
+    fit ends in empty space.
     """
     generator = torch.Generator().manual_seed(seed)
     weights, biases = [], []
@@ -129,9 +131,15 @@ def fit_inr(
     optimizer = torch.optim.Adam([*params.weights, *params.biases], lr=lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     size = rgba.shape[1]
+    near = near_object(rgba).flatten().nonzero()[:, 0]
+    if not len(near):
+        near = torch.arange(rgba.shape[0] * size**2)
     for _ in range(steps):
-        view = torch.randint(len(rgba), (rays,), generator=generator)
-        pixel = torch.randint(size, (rays, 2), generator=generator)
+        anywhere = torch.randint(len(rgba) * size**2, (rays - rays // 2,), generator=generator)
+        chosen = torch.randint(len(near), (rays // 2,), generator=generator)
+        where = torch.cat([anywhere, near[chosen]])
+        view, pixel = where // size**2, where % size**2
+        pixel = torch.stack([pixel % size, pixel // size], dim=-1)
         origins, directions = camera_rays(
             poses[view], pixel[:, None].float() + 0.5, fov_deg=fov_deg, size=size
         )

@@ -125,6 +125,21 @@ def test_a_fitted_inr_shows_a_ball_from_where_it_was_not_seen(views):
     assert not any(t.requires_grad for t in params.tensors().values())
 
 
+def test_a_thin_object_does_not_end_in_empty_space():
+    """With rays that fall anywhere this fit ends at 20 dB, hardly above a white picture."""
+    views = scenes.views_of([scenes.BALLS[0] | {"radius": 0.2}], n_views=8)
+    config = FieldConfig(width=32, depth=3, n_freqs=3, max_log2_freq=1.0)
+    kept = [0, 1, 2, 4, 5, 6, 7]
+    params = fit_inr(
+        config, views.rgba[0, kept], views.poses[0, kept], fov_deg=40.0, steps=120, rays=256,
+        samples=24, lr=8e-3,
+    )  # fmt: skip
+    seen = render_view(as_field(config, params), views.poses[0, 3], fov_deg=40.0, size=32)
+    truth = over_white(views.rgba[0, 3].numpy())
+    assert psnr(np.ones_like(truth), truth) < 19
+    assert psnr(seen.rgb.numpy(), truth) > 25
+
+
 def test_fitting_depends_on_nothing_but_its_seed(views):
     def fitted(seed):
         torch.randn(3)  # someone else draws from the global stream
