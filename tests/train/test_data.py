@@ -57,18 +57,6 @@ def seen_by(batch, index, views):
 
 
 @pytest.mark.parametrize("mirror", [0.0, 0.5])
-def test_near_is_the_object_and_four_pixels_round_it():
-    rgba = torch.zeros(2, 12, 15, 4, dtype=torch.uint8)
-    rgba[0, 2, 3, 3] = 1
-    rgba[0, 9, 14, 3] = 255
-    near = near_object(rgba)
-    for y in range(12):
-        for x in range(15):
-            beside = [max(abs(y - v), abs(x - u)) <= 4 for v, u in ((2, 3), (9, 14))]
-            assert near[0, y, x] == any(beside)
-    assert not near[1].any()
-
-
 def test_rays_see_the_object_from_the_world_of_any_input_view(views, generator, mirror):
     batch = batch_of(views, generator, mirror=mirror)
     assert batch.framed.shape == (40, 28, 28, 3) and batch.rgba.shape == (40, 90, 4)
@@ -229,3 +217,15 @@ def test_a_set_of_views_moves_as_a_whole(views):
     for name in ("rgba", "framed", "poses", "azimuths"):
         assert getattr(moved, name).is_meta
     assert moved.ids == views.ids and moved.fov_deg == views.fov_deg
+
+
+def test_near_is_the_object_and_four_pixels_round_it():
+    rgba = torch.zeros(2, 12, 15, 4, dtype=torch.uint8)
+    rgba[0, 2, 3, 3] = 1
+    rgba[0, 9, 14, 3] = 255
+    near = near_object(rgba)
+    for y in range(12):
+        for x in range(15):
+            beside = [max(abs(y - v), abs(x - u)) <= 4 for v, u in ((2, 3), (9, 14))]
+            assert near[0, y, x] == any(beside)
+    assert not near[1].any()
