@@ -3,7 +3,7 @@
 A row an object: the picture that is given, then, from the side and from behind, the truth and each
 answer. Of every class it is the object whose pretrained answer scores in the middle of its class,
 so that nobody chose the good ones. Writes `weights/evidence/<name>.webp`, which the app and the
-README show.
+README show, and beside it the words under it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ CLASSES = (("test", "chair"), ("test", "lamp"), ("test", "table"), ("test", "sof
            ("unseen", "vehicle"))  # fmt: skip
 ASKED = {"from the side": 100.0, "from behind": 180.0}
 """Degrees of azimuth between the given view and the asked one."""
+
+CAPTION = (
+    "From the one picture on the left, the other sides of objects that no training saw: the truth, "
+    "the two models, and as a ceiling the same small network fitted to 30 views of the object. In "
+    "each class it is the object that scores in the middle, so nobody chose the good ones."
+)
 
 _GAP, _MARGIN, _HEADING, _LABELS = 6, 10, 26, 22
 _INK, _PALE = (31, 41, 55), (107, 114, 128)
@@ -139,7 +145,7 @@ def main() -> None:
     parser.add_argument("--views", default="data/views")
     parser.add_argument("--splits", default="train/splits.json")
     parser.add_argument("--ceiling-steps", type=int, default=300)
-    parser.add_argument("--name", default="held-out-objects-of-the-middle")
+    parser.add_argument("--name", default="objects-in-the-middle-of-their-class")
     args = parser.parse_args()
     models = {
         words: load_checkpoint(args.weights, f"view-{name}")
@@ -162,6 +168,7 @@ def main() -> None:
     path = args.weights / "evidence" / f"{args.name}.webp"
     path.parent.mkdir(exist_ok=True)
     draw_sheet(rows, ["truth", *answers]).save(path, quality=90, method=6)
+    path.with_suffix(".txt").write_text(f"{CAPTION}\n")
     print(path)
 
 

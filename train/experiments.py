@@ -302,6 +302,12 @@ VIEW = Sweep(
             "The whole encoder, once with DINOv2's weights and once with random ones, each at its "
             "own best learning rate, all else equal, from three seeds.",
             _view_pair("full fine-tuning", {}, seeds=(0, 1, 2)),
+            reading=(
+                "After a tenth of the shipped budget the pretrained encoder is a decibel ahead of "
+                "the random one from every seed, and seeds differ by less than a tenth of that. "
+                "Most of it is shape: the one from scratch has hardly left the mean picture of "
+                "its training set."
+            ),
         ),
         "adaptation": Experiment(
             "How much of the encoder must be trained?",
@@ -315,6 +321,12 @@ VIEW = Sweep(
             ),
             x_label="trainable parameters",
             x_from="trainable_parameters",
+            reading=(
+                "An encoder that is left as DINOv2 made it already beats one that learns all of "
+                "its 22 million weights from nothing, and with sixteen learned prompts a block it "
+                "comes level with fine-tuning in full. These prompts, the weight tokens and the "
+                "heads are a sixtieth of the parameters."
+            ),
         ),
         "data": Experiment(
             "How many objects are needed?",
@@ -326,6 +338,12 @@ VIEW = Sweep(
                 *_view_pair("100 %", {}, x=100, seeds=(0, 1, 2)),
             ),
             x_label="share of the training objects (%)",
+            reading=(
+                "With a tenth of the objects the pretrained encoder loses a third of a decibel and "
+                "the random one nothing, so the gap narrows, against what the paper found. After "
+                "300 steps the one from scratch is held back by its steps, not by its data: it "
+                "shows little more than a mean picture, for which 49 objects are enough."
+            ),
         ),
         "blocks": Experiment(
             "How deep an encoder?",
@@ -336,6 +354,11 @@ VIEW = Sweep(
                 *_view_pair("12 blocks", {}, x=12, seeds=(0, 1, 2)),
             ),
             x_label="Transformer blocks",
+            reading=(
+                "All twelve blocks are worth almost a decibel over the first four, which are no "
+                "better than twelve random ones. What helps to write a shape seems to be what "
+                "DINOv2 computes late, not its early edges and colours."
+            ),
         ),
         "algorithm": Experiment(
             "Write every layer, or one?",

@@ -41,7 +41,10 @@ class Panel:
 
 
 def find_contact_sheets(weights: str | Path) -> list[Path]:
-    """Pictures in `evidence/` beside the weights, in the order of their names."""
+    """Pictures in `evidence/` beside the weights, in the order of their names.
+
+    A text file of the same name holds the words under it.
+    """
     folder = Path(weights) / "evidence"
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
 
@@ -176,4 +179,10 @@ def _contact_sheets(sheets: Sequence[Path]) -> None:
                 str(path), label=name_of(path.stem), show_label=False, interactive=False,
                 buttons=["fullscreen"],
             )  # fmt: skip
-            gr.Markdown(name_of(path.stem), elem_classes="note")
+            gr.Markdown(_caption(path))
+
+
+def _caption(sheet: Path) -> str:
+    """What is written beside a sheet, or its name."""
+    words = sheet.with_suffix(".txt")
+    return words.read_text().strip() if words.is_file() else name_of(sheet.stem)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from hyperdemo.ui import build_app
 from hyperdemo.ui.evidence_reader import read_evidence
-from hyperdemo.ui.evidence_tab import find_contact_sheets, panels
+from hyperdemo.ui.evidence_tab import evidence_tab, find_contact_sheets, panels
 from tests.ui import measured
 
 
@@ -108,3 +108,15 @@ def test_contact_sheets_are_shown_under_their_names(demo, weights, tmp_path):
     assert find_contact_sheets(tmp_path) == []
     (shown,) = [block for block in of_kind(demo, gr.Image) if block.label == "Held out chairs"]
     assert shown.value["path"]
+
+
+def test_words_beside_a_contact_sheet_are_shown_under_it(tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps(measured.results()))
+    (tmp_path / "evidence").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "evidence" / "chairs.webp")
+    (tmp_path / "evidence" / "chairs.txt").write_text("Seen from behind.\n")
+    tasks = read_evidence(measured.results())
+    with gr.Blocks() as page:
+        evidence_tab(tasks, sheets=find_contact_sheets(tmp_path))
+    words = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
+    assert "Seen from behind." in words and "Chairs" not in words
