@@ -29,13 +29,16 @@ import torch
 
 from hyperdemo.checkpoints import LoadedModel
 from train.config import TrainConfig
-from train.experiments import SWEEPS, Run, Sweep
+from train.experiments import Run, Sweep
 from train.results_file import update
 from train.run import TASKS, provenance, train
+from train.sound_experiments import AUDIO
 from train.sound_scores import score_sound_model
 from train.state import TrainState
+from train.view_experiments import VIEW
 from train.view_scores import score_view_model, view_yardsticks
 
+SWEEPS: Mapping[str, Sweep] = {"audio": AUDIO, "view": VIEW}
 Score = Callable[..., Mapping[str, Any]]
 SCORES: Mapping[str, Score] = {"audio": score_sound_model, "view": score_view_model}
 """By task: metrics of a model on held-out data, split by split."""

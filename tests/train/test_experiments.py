@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from train.config import load_config
-from train.experiments import SWEEPS, Arm, Experiment, Sweep
+from train.experiments import Arm, Experiment, Sweep
+from train.sweep import SWEEPS
 
 
 def one(*arms, **budget):

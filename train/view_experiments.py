@@ -1,0 +1,112 @@
+"""What the sweep of the view task asks."""
+
+from __future__ import annotations
+
+import functools
+
+from train.experiments import SCRATCH, Arm, Changes, Experiment, Sweep, both
+
+_pair = functools.partial(both, scratch=SCRATCH | {"lr_backbone": 3e-5})
+
+
+def _patterns(rank: int) -> Changes:
+    return {"model.algorithm": "ipc", "model.n_groups": rank}
+
+
+VIEW = Sweep(
+    base="view-cpu",
+    budget={"steps": 300, "eval_every": 100, "ema": 0.98},
+    experiments={
+        "main": Experiment(
+            "Does pretraining help on pictures?",
+            "The whole encoder, once with DINOv2's weights and once with random ones, each at its "
+            "own best learning rate, all else equal, from three seeds.",
+            _pair("full fine-tuning", {}, seeds=(0, 1, 2)),
+            reading=(
+                "After a tenth of the shipped budget the pretrained encoder is a decibel ahead of "
+                "the random one from every seed, and seeds differ by less than a tenth of that. "
+                "Most of it is shape: the one from scratch has hardly left the mean picture of "
+                "its training set."
+            ),
+        ),
+        "adaptation": Experiment(
+            "How much of the encoder must be trained?",
+            "From nothing of it but the new parts to all of it; scratch trains all.",
+            (
+                Arm("frozen", {"model.adapt": "frozen"}, "frozen"),
+                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning"),
+                Arm("LoRA, rank 8", {"model.adapt": "lora"}, "LoRA"),
+                Arm("full fine-tuning", seeds=(0, 1, 2)),
+                _pair("from scratch", {}, seeds=(0, 1, 2))[1],
+            ),
+            x_label="trainable parameters",
+            x_from="trainable_parameters",
+            reading=(
+                "An encoder that is left as DINOv2 made it already beats one that learns all of "
+                "its 22 million weights from nothing, and with sixteen learned prompts a block it "
+                "comes level with fine-tuning in full. These prompts, the weight tokens and the "
+                "heads are a sixtieth of the parameters."
+            ),
+        ),
+        "data": Experiment(
+            "How many objects are needed?",
+            "A share of the 492 training objects, the same number of steps.",
+            (
+                *_pair("10 %", {"train_share": 0.1}, x=10),
+                *_pair("25 %", {"train_share": 0.25}, x=25),
+                *_pair("50 %", {"train_share": 0.5}, x=50),
+                *_pair("100 %", {}, x=100, seeds=(0, 1, 2)),
+            ),
+            x_label="share of the training objects (%)",
+            reading=(
+                "With a tenth of the objects the pretrained encoder loses a third of a decibel and "
+                "the random one nothing, so the gap narrows, against what the paper found. After "
+                "300 steps the one from scratch is held back by its steps, not by its data: it "
+                "shows little more than a mean picture, for which 49 objects are enough."
+            ),
+        ),
+        "blocks": Experiment(
+            "How deep an encoder?",
+            "The first 4, 8 or all 12 blocks of DINOv2-S, and random ones of the same shape.",
+            (
+                *_pair("4 blocks", {"model.backbone.depth": 4}, x=4),
+                *_pair("8 blocks", {"model.backbone.depth": 8}, x=8),
+                *_pair("12 blocks", {}, x=12, seeds=(0, 1, 2)),
+            ),
+            x_label="Transformer blocks",
+            reading=(
+                "All twelve blocks are worth almost a decibel over the first four, which are no "
+                "better than twelve random ones. What helps to write a shape seems to be what "
+                "DINOv2 computes late, not its early edges and colours."
+            ),
+        ),
+        "algorithm": Experiment(
+            "Write every layer, or one?",
+            "Trans-INR writes masks over all layers; instance pattern composers write the second "
+            "layer alone, as a product of low rank, and share the rest.",
+            (
+                *_pair("Trans-INR, 36 tokens", {}, seeds=(0, 1, 2)),
+                *_pair("instance patterns, rank 32", _patterns(32)),
+            ),
+        ),
+        "inr": Experiment(
+            "How large an INR?",
+            "Its width, its depth, the weight tokens a layer, and biases written or shared.",
+            (
+                Arm("64 wide", {"model.field.width": 64}, "width"),
+                Arm("128 wide", series="width"),
+                Arm("256 wide", {"model.field.width": 256}, "width"),
+                Arm("4 layers", {"model.field.depth": 4}, "depth"),
+                Arm("5 layers", series="depth"),
+                Arm("6 layers", {"model.field.depth": 6}, "depth"),
+                Arm("4 tokens a layer", {"model.n_groups": 4}, "tokens"),
+                Arm("8 tokens a layer", series="tokens"),
+                Arm("16 tokens a layer", {"model.n_groups": 16}, "tokens"),
+                Arm("biases written", {"model.biases": "generated"}, "biases"),
+                Arm("biases shared", series="biases"),
+            ),
+            x_label="parameters of the INR",
+            x_from="inr_parameters",
+        ),
+    },
+)
