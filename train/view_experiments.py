@@ -108,5 +108,19 @@ VIEW = Sweep(
             x_label="parameters of the INR",
             x_from="inr_parameters",
         ),
+        "recipe": Experiment(
+            "What does each part of the recipe buy?",
+            "The training as it is, and with one part of it left out or changed, pretrained.",
+            (
+                Arm("as it is"),
+                Arm("no mirrored objects", {"data.mirror": 0.0}),
+                Arm("no exchanged colours", {"data.recolour": 0.0}),
+                Arm("no error of the opacity", {"data.alpha_weight": 0.0}),
+                Arm("rays anywhere, not near the object", {"data.near_share": 0.0}),
+                Arm("as many rays, all from one view", {"data.target_views": 1, "data.rays": 192}),
+                Arm("four times the rays", {"data.rays": 192}),
+                Arm("AdamW alone, not Muon", {"lr_heads": 0.0}),
+            ),
+        ),
     },
 )
