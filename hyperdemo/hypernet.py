@@ -69,9 +69,12 @@ class WeightHeads(nn.Module):
             self.biases[-1].copy_(torch.tensor(config.field.output_bias))
 
     def matrices(self) -> list[nn.Parameter]:
-        """The matrices between encoded tokens and the INR: heads and base weights."""
-        maps = [*(head[1] for head in self.heads), *self.shifts]
-        return [*(each.weight for each in maps), *self.base]
+        """The matrices between encoded tokens and the weights of the INR: heads and base weights.
+
+        What writes biases is not among them: weights are normalised afterwards, so that a bold
+        step cannot spoil their scale, but nothing holds a bias.
+        """
+        return [*(head[1].weight for head in self.heads), *self.base]
 
     def weight_tokens(self) -> Float[Tensor, "km d"]:
         """The tokens that the encoder reads beside the data: m for each of k stretches in turn."""

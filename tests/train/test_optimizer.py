@@ -43,10 +43,11 @@ def test_a_frozen_encoder_is_not_in_the_optimiser():
         assert count == model.n_trainable
 
 
+@pytest.mark.parametrize("biases", ["shared", "generated"])
 @pytest.mark.parametrize("lr_heads", [0.0, 1e-2])
-def test_heads_and_base_weights_alone_are_made_orthogonal(lr_heads):
+def test_heads_and_base_weights_alone_are_made_orthogonal(lr_heads, biases):
     """Against the singular value decomposition of the gradient, which is Muon's first momentum."""
-    model = tiny.model(init="scratch")
+    model = tiny.model(init="scratch", biases=biases)
     optimizer = build_optimizer(model, scenes.train_config(lr_heads=lr_heads))
     optimizer.param_groups[-1]["lr"] = 1.0
     names = {id(p): name for name, p in model.named_parameters()}
