@@ -101,7 +101,10 @@ class TrainConfig:
         lr_heads: peak learning rate of Muon, which then takes the matrices of heads and base
             weights from AdamW; 0 leaves them there.
         lr_backbone: peak learning rate of the encoder.
-        warmup: steps of linear warm-up; a cosine to a hundredth of the peak follows.
+        warmup: steps of linear warm-up.
+        decay: share of the steps, at the end, in which the rates fall along a cosine to a hundredth
+            of their peaks; between warm-up and decay they stay at them. With less than 1 a run can
+            be made longer as long as its decay has not begun, at no loss (Hägele et al., 2024).
         weight_decay: of AdamW, on matrices only.
         clip: largest norm of the gradient.
         ema: decay of the exponential average of the weights that is evaluated and shipped.
@@ -123,6 +126,7 @@ class TrainConfig:
     lr_heads: float = 0.0
     lr_backbone: float = 5e-5
     warmup: int = 100
+    decay: float = 1.0
     weight_decay: float = 0.05
     clip: float = 1.0
     ema: float = 0.99
@@ -146,8 +150,10 @@ class TrainConfig:
             )
         for name in ("steps", "batch", "eval_every"):
             _at_least_one(name, getattr(self, name))
-        if not 0 < self.train_share <= 1:
-            raise ValueError(f"train_share must lie in (0, 1], got {self.train_share}")
+        for name in ("train_share", "decay"):
+            value = getattr(self, name)
+            if not 0 < value <= 1:
+                raise ValueError(f"{name} must lie in (0, 1], got {value}")
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {"model": self.model.to_dict()}

@@ -15,12 +15,13 @@ from train.config import TrainConfig
 from train.optimizer import build_optimizer
 
 
-def learning_rate_scale(step: int, *, warmup: int, steps: int) -> float:
-    """Linear warm-up to 1, then a cosine down to 0.01 at the last step."""
+def learning_rate_scale(step: int, *, warmup: int, steps: int, decay: float = 1.0) -> float:
+    """Linear warm-up to 1, a plateau, and in the last share `decay` a cosine down to 0.01."""
     if step < warmup:
         return (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    start = max(warmup, steps - round(decay * steps))
+    progress = min(1.0, max(0, step - start) / max(1, steps - start))
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 # What may differ when a run is continued: how long it lasts, and what does not touch its numbers.
@@ -42,7 +43,10 @@ class TrainState:
     def set_learning_rate(self) -> float:
         """Apply the schedule to every group; returns its scale."""
         scale = learning_rate_scale(
-            self.step, warmup=self.config.warmup, steps=self.config.steps
+            self.step,
+            warmup=self.config.warmup,
+            steps=self.config.steps,
+            decay=self.config.decay,
         )
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * scale

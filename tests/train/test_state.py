@@ -136,6 +136,29 @@ def test_the_learning_rate_at_steps_worked_out_by_hand():
     assert learning_rate_scale(0, warmup=0, steps=5) == pytest.approx(1.0)
 
 
+def test_the_learning_rate_stays_up_until_its_decay():
+    scales = [learning_rate_scale(step, warmup=2, steps=20, decay=0.2) for step in range(21)]
+    assert scales[:2] == pytest.approx([0.5, 1.0])
+    assert scales[2:17] == pytest.approx([1.0] * 15)
+    assert scales[18] == pytest.approx(0.505)  # half way down
+    assert scales[20] == pytest.approx(0.01)
+
+
+def test_a_decay_as_long_as_the_run_starts_after_the_warm_up():
+    given = [learning_rate_scale(step, warmup=4, steps=12, decay=1.0) for step in range(13)]
+    assert given == [learning_rate_scale(step, warmup=4, steps=12) for step in range(13)]
+    assert given[4] == pytest.approx(1.0) and given[5] < 1
+
+
+def test_a_run_before_its_decay_is_lengthened_at_no_loss(views, tmp_path):
+    run(tmp_path, views, steps=20, decay=0.5, stop_at=3)
+    run(tmp_path, views, steps=6, decay=0.5)
+    expected = [0.5, 1.0, 1.0, 1.0]
+    found = [row["lr_scale"] for row in rows(tmp_path)]
+    assert found[: len(expected)] == pytest.approx(expected)
+    assert found[-1] < 1
+
+
 def test_the_average_by_hand():
     state = state_of(ema=0.9)
     token = state.model.heads.tokens
