@@ -34,9 +34,7 @@ class WeightHeads(nn.Module):
         clock: where the positions of the k stretches start.
     """
 
-    def __init__(
-        self, dim: int, config: ModelConfig, *, clock: Float[Tensor, "k d"] | None = None
-    ):
+    def __init__(self, dim: int, config: ModelConfig, *, clock: Float[Tensor, "k d"] | None = None):
         super().__init__()
         shapes = config.field.layer_shapes
         self.groups = config.groups

@@ -106,9 +106,7 @@ class HyperModel(nn.Module):
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
 
-def to_pixels(
-    framed: Tensor, *, device: torch.device | str = "cpu"
-) -> Float[Tensor, "b 3 h w"]:
+def to_pixels(framed: Tensor, *, device: torch.device | str = "cpu") -> Float[Tensor, "b 3 h w"]:
     """Framed uint8 pictures `[b, h, w, 3]` as the encoder's input in [0, 1]."""
     return framed.to(device).permute(0, 3, 1, 2).float() / 255
 

@@ -41,9 +41,7 @@ def test_an_encoder_and_a_field_that_do_not_go_together():
     with pytest.raises(ValueError, match="the view task takes a BackboneConfig, got WhisperConfig"):
         ModelConfig(backbone=WhisperConfig())
     with pytest.raises(ValueError, match=r"whole stretches: k·400 \+ 80 samples .*, got 16000"):
-        ModelConfig(
-            backbone=WhisperConfig(window=16_000, inputs="mel"), field=SoundFieldConfig()
-        )
+        ModelConfig(backbone=WhisperConfig(window=16_000, inputs="mel"), field=SoundFieldConfig())
     with pytest.raises(ValueError, match="whole stretches"):
         ModelConfig(backbone=WhisperConfig(window=400, inputs="mel"), field=SoundFieldConfig())
     long = SoundFieldConfig(stretch=4080)

@@ -104,9 +104,7 @@ def test_starts_as_a_thin_haze_close_to_the_base():
     with torch.no_grad():
         for head in made.heads:
             head[1].weight.zero_()
-    for weight, base in zip(
-        made(torch.randn(1, 12, DIM)).params().weights, made.base, strict=True
-    ):
+    for weight, base in zip(made(torch.randn(1, 12, DIM)).params().weights, made.base, strict=True):
         torch.testing.assert_close(weight[0], base / base.norm(dim=0))
 
 

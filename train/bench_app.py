@@ -137,9 +137,7 @@ def bench_app(
             return one_round(app, picture, sound)
 
     found = rounds(once, repeats=repeats, warm_up=False)
-    rows = {
-        name: row(values, "GB" if "memory" in name else "s") for name, values in found.items()
-    }
+    rows = {name: row(values, "GB" if "memory" in name else "s") for name, values in found.items()}
     limits = {
         "start-up after the imports": READY_S,
         "peak memory after a picture and a sound": MEMORY_GB,

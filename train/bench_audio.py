@@ -55,9 +55,7 @@ def speech_like(seconds: float, *, seed: int = 0) -> PreparedSound:
     return PreparedSound(wave, wave, SAMPLE_RATE_HZ, 1, False)
 
 
-def bench_clip(
-    pipeline: SoundPipeline, clip: PreparedSound, *, repeats: int
-) -> dict[str, Any]:
+def bench_clip(pipeline: SoundPipeline, clip: PreparedSound, *, repeats: int) -> dict[str, Any]:
     """All timings of one clip.
 
     Returns:

@@ -158,9 +158,7 @@ def main() -> None:
     rows = []
     for split, kind in CLASSES:
         ids, classes = read_split(args.splits, split)
-        views = load_views(
-            args.views, ids, classes=classes, input_size=config.backbone.image_size
-        )
+        views = load_views(args.views, ids, classes=classes, input_size=config.backbone.image_size)
         chosen = middle_object(scored[split]["foundation"]["rows"], kind)
         name = kind if split == "test" else f"{kind}, an unseen class"
         rows.append(make_row(views, ids.index(chosen), answers, name=name))

@@ -177,9 +177,7 @@ def main() -> None:
     parser.add_argument("--views", default="data/views")
     parser.add_argument("--sources", type=Path, default=Path("data/sources"))
     parser.add_argument("--splits", default="train/splits.json")
-    parser.add_argument(
-        "--backbone", default="data/backbones/vit_small_patch14_dinov2.safetensors"
-    )
+    parser.add_argument("--backbone", default="data/backbones/vit_small_patch14_dinov2.safetensors")
     parser.add_argument("--ceiling-objects", type=int, default=4)
     parser.add_argument("--out", type=Path, help="results file (weights/results.json)")
     parser.add_argument("--ceiling-steps", type=int, default=300)

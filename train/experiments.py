@@ -108,9 +108,7 @@ class Sweep:
         """The different runs of some experiments, in their order: every first seed first."""
         arms = [arm for name in experiments for arm in self.experiments[name].arms]
         rounds = range(max(len(arm.seeds) for arm in arms))
-        wanted = [
-            self.run(arm, arm.seeds[k]) for k in rounds for arm in arms if k < len(arm.seeds)
-        ]
+        wanted = [self.run(arm, arm.seeds[k]) for k in rounds for arm in arms if k < len(arm.seeds)]
         return list({run.name: run for run in wanted}.values())
 
 

@@ -60,9 +60,7 @@ class NearestWindow:
         limit: at most so many training windows are compared; of more, every so manyth.
     """
 
-    def __init__(
-        self, sounds: SoundSet, *, window: int, overlap: int, limit: int = MAX_WINDOWS
-    ):
+    def __init__(self, sounds: SoundSet, *, window: int, overlap: int, limit: int = MAX_WINDOWS):
         windows = every_window(sounds, window=window)
         self.windows = windows[:: math.ceil(len(windows) / limit)]
         self.shapes = spectral_shapes(self.windows)
@@ -114,9 +112,7 @@ def fit_sound(
         ValueError: the stretches have another length.
     """
     if target.shape[1] != config.stretch:
-        raise ValueError(
-            f"stretches of {config.stretch} samples expected, got {target.shape[1]}"
-        )
+        raise ValueError(f"stretches of {config.stretch} samples expected, got {target.shape[1]}")
     generator = torch.Generator().manual_seed(seed)
     levels = _rms(target).clamp_min(_SILENCE_RMS)
     parts = [

@@ -195,9 +195,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def build_answers(
-    args: argparse.Namespace, models: Mapping[str, LoadedModel]
-) -> dict[str, Answer]:
+def build_answers(args: argparse.Namespace, models: Mapping[str, LoadedModel]) -> dict[str, Answer]:
     """The answers that are asked for, by name."""
     config = next(iter(models.values())).model.config
     answers = {"silence": silence} | {n: model_answer(loaded) for n, loaded in models.items()}

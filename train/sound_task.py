@@ -98,9 +98,7 @@ class SoundTask:
             generator=generator,
         )
         spare = self.n_stretches - data.stretches
-        first = int(
-            torch.randint(spare + 1, (), device=generator.device, generator=generator)
-        )
+        first = int(torch.randint(spare + 1, (), device=generator.device, generator=generator))
         chosen = torch.arange(first, first + data.stretches, device=self.device)
         half = self.config.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):

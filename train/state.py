@@ -89,9 +89,7 @@ class TrainState:
         """
         state = torch.load(path, map_location="cpu", weights_only=True)
         ours, theirs = self.config.to_dict(), TrainConfig.from_dict(state["config"]).to_dict()
-        changed = sorted(
-            key for key in ours if key not in CHANGEABLE and ours[key] != theirs[key]
-        )
+        changed = sorted(key for key in ours if key not in CHANGEABLE and ours[key] != theirs[key])
         if changed:
             raise ValueError(
                 f"{path} belongs to a run with other values of {', '.join(changed)}; "

@@ -145,9 +145,7 @@ def add_row(out: Path, task: str, run: Run, row: Mapping[str, Any]) -> None:
     update(out, change)
 
 
-def add_words(
-    out: Path, task: str, sweep: Sweep, *, names: Sequence[str], limit: int
-) -> None:
+def add_words(out: Path, task: str, sweep: Sweep, *, names: Sequence[str], limit: int) -> None:
     """Write what the experiments are; those that are not asked for stay as they were.
 
     Beside them goes what answers without a hypernetwork score on what the runs are scored on.

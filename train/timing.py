@@ -25,9 +25,7 @@ def timed(work: Callable[[], T], *, device: torch.device) -> tuple[float, T]:
     return perf_counter() - started, found
 
 
-def measure(
-    work: Callable[[], object], *, repeats: int, device: torch.device
-) -> list[float]:
+def measure(work: Callable[[], object], *, repeats: int, device: torch.device) -> list[float]:
     """Seconds that each repetition takes, after one that does not count."""
     work()
     return [timed(work, device=device)[0] for _ in range(repeats)]

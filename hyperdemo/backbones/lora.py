@@ -35,9 +35,7 @@ class LowRank(nn.Module):
         return torch.addmm(weight, self.up, self.down, alpha=self.scale)
 
 
-def add_low_rank(
-    blocks: nn.Module, *, rank: int, alpha: float = 8.0
-) -> list[nn.Parameter]:
+def add_low_rank(blocks: nn.Module, *, rank: int, alpha: float = 8.0) -> list[nn.Parameter]:
     """Give every linear map in some blocks an addition of low rank, and freeze the map itself.
 
     Args:

@@ -77,9 +77,7 @@ class SpectrogramVit(nn.Module):
         mel = log_mel(wave, n_mels=self.config.n_mels).flip(1)
         bright = (mel - mel.amax(dim=(1, 2), keepdim=True)) / _SPAN + 1
         side = self.config.vit.image_size
-        grey = F.interpolate(
-            bright[:, None], size=(side, side), mode="bilinear", antialias=True
-        )
+        grey = F.interpolate(bright[:, None], size=(side, side), mode="bilinear", antialias=True)
         return grey.clamp(0, 1).expand(-1, 3, -1, -1)
 
     def forward(

@@ -81,9 +81,7 @@ class VitEncoder(nn.Module):
         return self.vit.norm(x[:, length - extra.shape[1] : length])
 
 
-def build_vit(
-    config: BackboneConfig, *, pretrained: str | Path | bool = False
-) -> VitEncoder:
+def build_vit(config: BackboneConfig, *, pretrained: str | Path | bool = False) -> VitEncoder:
     """A ViT by timm's name, with random or pretrained weights.
 
     Args:

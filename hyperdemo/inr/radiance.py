@@ -14,9 +14,7 @@ from hyperdemo.inr.encoding import fourier_features, frequencies
 from hyperdemo.inr.mlp import RELU_GAIN, check_shapes, run_mlp
 from hyperdemo.inr.params import InrParams
 
-Field = Callable[
-    [Float[Tensor, "n 3"]], tuple[Float[Tensor, " n"], Float[Tensor, "n 3"]]
-]
+Field = Callable[[Float[Tensor, "n 3"]], tuple[Float[Tensor, " n"], Float[Tensor, "n 3"]]]
 """What renderers take. One that also has `at_nodes`, as `RadianceField` does, is baked faster."""
 
 # Points at a time: their activations stay in a core's cache, or fill a GPU.

@@ -26,9 +26,7 @@ def angular_frequencies(config: SoundFieldConfig) -> Float[Tensor, " f"]:
     return 2 * math.pi * hz
 
 
-def encode_time(
-    config: SoundFieldConfig, seconds: Float[Tensor, "b n"]
-) -> Float[Tensor, "b n e"]:
+def encode_time(config: SoundFieldConfig, seconds: Float[Tensor, "b n"]) -> Float[Tensor, "b n e"]:
     """Time in [-1, 1] over the stretch, then sines, then cosines: e = 1 + 2·n_freqs."""
     freqs = angular_frequencies(config).to(seconds)
     angles = seconds[..., None] * freqs

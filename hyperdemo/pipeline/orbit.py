@@ -11,9 +11,7 @@ from jaxtyping import Float, UInt8
 from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG
 from hyperdemo.events import Frames
 
-Shot = Callable[
-    [Float[np.ndarray, "4 4"], float, int], tuple[np.ndarray, np.ndarray, np.ndarray]
-]
+Shot = Callable[[Float[np.ndarray, "4 4"], float, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
 """From pose, fov_deg and size to colour `[h, w, 3]`, opacity and depth `[h, w]`, all floats."""
 
 

@@ -158,9 +158,7 @@ class _Voice:
     def add(self, inrs: ModulatedInrs) -> Float[np.ndarray, " m"]:
         """Take the next networks; returns the samples that no later one will change."""
         self.parts.append(inrs)
-        waves = stretch_waves(
-            self.config, inrs, self.plan, first=self.done, rate_hz=self.rate_hz
-        )
+        waves = stretch_waves(self.config, inrs, self.plan, first=self.done, rate_hz=self.rate_hz)
         samples = [self.joiner.push(wave.cpu()) for wave in waves]
         self.done += len(inrs)
         if self.done == self.plan.n_windows:

@@ -86,9 +86,7 @@ def march(
     threads = max(1, min(n_threads or n_cores(), side))
     passes = [functools.partial(kernels.trace_lattice, *seen, apart)]
     while apart > 1:
-        passes.append(
-            functools.partial(kernels.halve_lattice, *seen, apart, np.float32(tolerance))
-        )
+        passes.append(functools.partial(kernels.halve_lattice, *seen, apart, np.float32(tolerance)))
         apart //= 2
     if threads == 1:
         for rows in passes:

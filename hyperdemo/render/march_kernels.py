@@ -181,9 +181,7 @@ def trace(values, skip, side, pose, focal, steps_a_unit, row, column, out):
 
 
 @_jit
-def trace_lattice(
-    values, skip, side, pose, focal, steps_a_unit, apart, first_row, row_step, out
-):
+def trace_lattice(values, skip, side, pose, focal, steps_a_unit, apart, first_row, row_step, out):
     """Trace every `apart`-th pixel along each axis, and the last ones.
 
     Args:

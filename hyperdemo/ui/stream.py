@@ -153,9 +153,7 @@ class _Show:
             self.sheet.frame([c[k] for c in rgb], [d[k] for d in depth]) for k in range(len(rgb[0]))
         ]
         path = self.folder / f"orbit-{event.start:04d}.ts"
-        self.chunks.append(
-            save_ts(part, path, fps=self.request.fps, start_frame=event.start)
-        )
+        self.chunks.append(save_ts(part, path, fps=self.request.fps, start_frame=event.start))
         return path
 
     def add_network(self, name: str, params: InrParams) -> None:

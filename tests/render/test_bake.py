@@ -153,6 +153,4 @@ def test_refuses_a_field_that_is_not_finite():
 
 def test_refuses_arrays_that_do_not_fit():
     with pytest.raises(ValueError, match="one cubic grid"):
-        BakedField(
-            np.zeros((8, 8, 8, 4), np.float32), np.zeros((3, 3, 3), np.uint8), n_evaluated=0
-        )
+        BakedField(np.zeros((8, 8, 8, 4), np.float32), np.zeros((3, 3, 3), np.uint8), n_evaluated=0)

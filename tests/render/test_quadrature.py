@@ -85,9 +85,7 @@ def test_composite_agrees_with_the_sum_written_out():
         delta=torch.from_numpy(delta),
     )
     for ray in range(6):
-        colour, alpha, depth = composite_by_hand(
-            density[ray], rgb[ray], distances[ray], delta[ray]
-        )
+        colour, alpha, depth = composite_by_hand(density[ray], rgb[ray], distances[ray], delta[ray])
         np.testing.assert_allclose(found.rgb[ray], colour, atol=1e-12)
         assert found.alpha[ray].item() == pytest.approx(alpha)
         assert found.depth[ray].item() == pytest.approx(depth)

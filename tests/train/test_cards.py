@@ -10,10 +10,7 @@ from train.speech import VOICES
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 SHIPPED = [
-    (task, init)
-    for task in CARDS
-    for init in ORIGIN
-    if (WEIGHTS / f"{task}-{init}.json").is_file()
+    (task, init) for task in CARDS for init in ORIGIN if (WEIGHTS / f"{task}-{init}.json").is_file()
 ]
 
 

@@ -91,9 +91,7 @@ def test_origins_stand_at_the_cameras_and_directions_have_unit_length(views, gen
 
 
 def test_the_generator_alone_decides(views):
-    one, two, other = (
-        batch_of(views, torch.Generator().manual_seed(seed)) for seed in (4, 4, 5)
-    )
+    one, two, other = (batch_of(views, torch.Generator().manual_seed(seed)) for seed in (4, 4, 5))
     for name in ("framed", "origins", "directions", "rgba"):
         assert torch.equal(getattr(one, name), getattr(two, name))
     assert not torch.equal(one.origins, other.origins)

@@ -171,9 +171,7 @@ def test_a_split_is_scored_answer_by_answer(views, scorer):
     assert [row["class"] for row in white["rows"]] == ["a", "b", "a"]
     assert white["objects"] == 3 and grey["objects"] == 2
     cases = choose_cases(views)
-    expected = [
-        np.mean([psnr(np.ones_like(t), t) for t in truth(views, case)]) for case in cases
-    ]
+    expected = [np.mean([psnr(np.ones_like(t), t) for t in truth(views, case)]) for case in cases]
     assert [row["psnr"] for row in white["rows"]] == pytest.approx(expected, abs=1e-3)
     assert white["psnr"] == pytest.approx(np.mean(expected), abs=1e-3)
     assert white["seconds_per_object"] >= 0

@@ -38,9 +38,7 @@ def test_rays_are_rendered_as_the_exact_renderer_does():
     pose = torch.from_numpy(look_at_origin(35.0, 20.0))
     origins, directions = camera_rays(pose, pixel_grid(10), fov_deg=40.0, size=10)
     both = [part.expand(2, -1, -1) for part in (origins, directions)]
-    seen = render_rays(
-        tiny.FIELD, params, both[0], directions=both[1], samples=40, generator=None
-    )
+    seen = render_rays(tiny.FIELD, params, both[0], directions=both[1], samples=40, generator=None)
     for index in range(2):
         field = as_field(tiny.FIELD, params[index])
         view = render_view(field, pose, fov_deg=40.0, size=10, n_samples=40)

@@ -111,9 +111,7 @@ def test_experiments_with_an_axis_are_lines(audio):
 
 
 def with_yardsticks(experiment, **values):
-    beside = {
-        name: {"test": Measured({"stoi": value}, 8)} for name, value in values.items()
-    }
+    beside = {name: {"test": Measured({"stoi": value}, 8)} for name, value in values.items()}
     return dataclasses.replace(experiment, yardsticks=beside)
 
 
