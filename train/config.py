@@ -38,7 +38,11 @@ class ViewData:
         near_share: share of the rays drawn on or close to the object; the rest fall anywhere.
         mirror: share of the objects of a step that are mirrored left to right, input and truth.
         recolour: share of the objects of a step whose colour channels change places.
-        alpha_weight: weight of the squared error of the opacity beside that of the colour.
+        variants: of each training object in other proportions and colours, which count as objects
+            of their own; see `train.variants`.
+        alpha_weight: weight of the error of the opacity beside that of the colour.
+        absolute_weight: weight of absolute errors beside the squared ones. A squared error is
+            least at the mean of what may be there, which is fog, an absolute one at the median.
     """
 
     views_dir: str = "data/views"
@@ -49,7 +53,9 @@ class ViewData:
     near_share: float = 0.5
     mirror: float = 0.5
     recolour: float = 0.0
+    variants: int = 0
     alpha_weight: float = 0.5
+    absolute_weight: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("target_views", "rays", "samples"):
@@ -58,6 +64,9 @@ class ViewData:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {value}")
+        for name in ("variants", "alpha_weight", "absolute_weight"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,8 @@ class TrainConfig:
         weight_decay: of AdamW, on matrices only.
         clip: largest norm of the gradient.
         ema: decay of the exponential average of the weights that is evaluated and shipped.
-        precision: "fp32", or "bf16" for automatic mixed precision on a GPU.
+        precision: "fp32", or "bf16" for automatic mixed precision: on a GPU, and on CPUs that
+            have instructions for it (AVX512-BF16, AMX), where a step takes a third of the time.
         compile: compile the training step with torch.compile (worth its minutes on a GPU).
         seed: of the weights and of every draw.
         threads: CPU threads; 0 leaves torch's choice.

@@ -27,8 +27,7 @@ from train.baselines import over_white
 from train.data import ViewSet, load_views, read_split
 from train.evaluate import Answer, Case, ceiling_answer, choose_cases, model_answer
 
-CLASSES = (("test", "chair"), ("test", "lamp"), ("test", "table"), ("test", "sofa"),
-           ("unseen", "vehicle"))  # fmt: skip
+CLASSES = ("chair", "lamp", "table", "sofa", "vehicle")
 ASKED = {"from the side": 100.0, "from behind": 180.0}
 """Degrees of azimuth between the given view and the asked one."""
 
@@ -68,6 +67,18 @@ def middle_object(rows: Sequence[Mapping[str, Any]], kind: str) -> str:
         raise ValueError(f"no object of class {kind!r} was scored")
     median = statistics.median_low(scores.values())
     return min(name for name, score in scores.items() if score == median)
+
+
+def split_of(kind: str, scored: Mapping[str, Mapping[str, Any]]) -> str:
+    """Where the held-out objects of a class are: of a class that trained, or of an unseen one.
+
+    Raises:
+        ValueError: none of this class was scored.
+    """
+    for split, answers in scored.items():
+        if any(row["class"] == kind for row in answers["foundation"]["rows"]):
+            return split
+    raise ValueError(f"no object of class {kind!r} was scored")
 
 
 def asked_views(views: ViewSet, obj: int, *, source: int) -> tuple[int, ...]:
@@ -143,7 +154,6 @@ def main() -> None:
     )
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--views", default="data/views")
-    parser.add_argument("--splits", default="train/splits.json")
     parser.add_argument("--ceiling-steps", type=int, default=300)
     parser.add_argument("--name", default="objects-in-the-middle-of-their-class")
     args = parser.parse_args()
@@ -154,10 +164,12 @@ def main() -> None:
     config = models["pretrained"].model.config
     answers = {words: model_answer(loaded) for words, loaded in models.items()}
     answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps)
-    scored = json.loads((args.weights / "results.json").read_text())["splits"]
+    results = json.loads((args.weights / "results.json").read_text())
+    scored, splits_file = results["splits"], results["splits_file"]
     rows = []
-    for split, kind in CLASSES:
-        ids, classes = read_split(args.splits, split)
+    for kind in CLASSES:
+        split = split_of(kind, scored)
+        ids, classes = read_split(splits_file, split)
         views = load_views(args.views, ids, classes=classes, input_size=config.backbone.image_size)
         chosen = middle_object(scored[split]["foundation"]["rows"], kind)
         name = kind if split == "test" else f"{kind}, an unseen class"

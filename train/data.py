@@ -21,6 +21,7 @@ from torch import Tensor
 from hyperdemo.preprocess import frame_input
 from hyperdemo.render.cameras import camera_rays
 from train.sheets import load_sheet, load_transforms
+from train.variants import original_id
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,10 @@ def load_views(
     for name in ids:
         folder = Path(views_dir) / name
         if not (folder / "transforms.json").is_file():
-            raise ValueError(f"no views of {name} in {views_dir}; run python -m train.render_views")
+            option = " --variants N" if original_id(name) != name else ""
+            raise ValueError(
+                f"no views of {name} in {views_dir}; run python -m train.render_views{option}"
+            )
         sheet = load_sheet(folder / "sheet.webp")
         cameras, angle = load_transforms(folder / "transforms.json")
         rgba.append(torch.from_numpy(sheet))
@@ -127,7 +131,7 @@ def load_views(
     stacked = torch.stack(poses)
     return ViewSet(
         tuple(ids),
-        tuple(classes[name] for name in ids),
+        tuple(classes[original_id(name)] for name in ids),
         torch.stack(rgba),
         torch.stack(framed),
         stacked,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,13 +170,25 @@ def evaluate_split(
         yield name, summarise(rows) | {"seconds_per_object": round(seconds, 3), "rows": rows}
 
 
+def trained_on(models: Mapping[str, LoadedModel]) -> str:
+    """The splits file of the models' training.
+
+    Raises:
+        ValueError: they trained on different ones.
+    """
+    files = {loaded.facts["training"]["data"]["splits_file"] for loaded in models.values()}
+    if len(files) != 1:
+        raise ValueError(f"models that share their splits expected, got {sorted(files)}")
+    return files.pop()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--models", nargs="+", default=["foundation", "scratch"])
     parser.add_argument("--views", default="data/views")
     parser.add_argument("--sources", type=Path, default=Path("data/sources"))
-    parser.add_argument("--splits", default="train/splits.json")
+    parser.add_argument("--splits", help="splits file (the one that the models trained on)")
     parser.add_argument("--backbone", default="data/backbones/vit_small_patch14_dinov2.safetensors")
     parser.add_argument("--ceiling-objects", type=int, default=4)
     parser.add_argument("--out", type=Path, help="results file (weights/results.json)")
@@ -188,8 +200,10 @@ def main() -> None:
     size = config.backbone.image_size
     encoder = build_vit(BackboneConfig(image_size=size), pretrained=args.backbone).eval()
 
+    splits_file = args.splits or trained_on(models)
+
     def load(split: str) -> ViewSet:
-        ids, classes = read_split(args.splits, split)
+        ids, classes = read_split(splits_file, split)
         return load_views(args.views, ids, classes=classes, input_size=size)
 
     def wanted(name: str) -> bool:
@@ -206,7 +220,10 @@ def main() -> None:
     answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps)
     answers = {name: answer for name, answer in answers.items() if wanted(name)}
     out = args.out or args.weights / "results.json"
-    results = json.loads(out.read_text()) if out.is_file() else {"splits": {}}
+    results = json.loads(out.read_text()) if out.is_file() else {}
+    if results.get("splits_file") != splits_file:
+        # Scores on other objects do not stand beside these.
+        results |= {"splits_file": splits_file, "splits": {}}
     results["models"] = {name: dict(loaded.facts) for name, loaded in models.items()}
     for split in SPLITS:
         scored = results["splits"].setdefault(split, {})

@@ -26,8 +26,7 @@ TRUTH_SIZE = 128
 SOURCE_AZIMUTH_DEG = 35.0
 SOURCE_ELEVATION_DEG = 20.0
 
-# Held-out objects that a visitor knows at a glance; the last two are of classes that no
-# training saw.
+# Held-out objects that a visitor knows at a glance; the last is of a class that no training saw.
 CHOSEN = (
     "blend-swap-cc-0-chair",
     "blend-swap-cc-by-sofa3",
@@ -72,7 +71,7 @@ def write_example(piece: Piece, out: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.examples", description=__doc__)
     parser.add_argument("--sources", type=Path, default=Path("data/sources"))
-    parser.add_argument("--splits", type=Path, default=Path("train/splits.json"))
+    parser.add_argument("--splits", type=Path, default=Path("train/splits-with-vehicles.json"))
     parser.add_argument("--out", type=Path, default=Path("examples/objects"))
     parser.add_argument("--only", nargs="*", default=CHOSEN, metavar="ID")
     args = parser.parse_args()

@@ -35,7 +35,11 @@ def render_rays(
 
 
 def ray_loss(
-    rendering: Rendering, rgba: Float[Tensor, "b n 4"], *, alpha_weight: float
+    rendering: Rendering,
+    rgba: Float[Tensor, "b n 4"],
+    *,
+    alpha_weight: float,
+    absolute_weight: float = 0.0,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """Weighted objective and the plain squared error of the colour over white.
 
@@ -43,9 +47,13 @@ def ray_loss(
     """
     opacity = rgba[..., 3:]
     target = rgba[..., :3] * opacity + (1 - opacity)
-    colour_mse = (rendering.rgb - target).square().mean()
-    opacity_mse = (rendering.alpha - opacity[..., 0]).square().mean()
-    return colour_mse + alpha_weight * opacity_mse, colour_mse
+    colour = rendering.rgb - target
+    alpha = rendering.alpha - opacity[..., 0]
+    colour_mse = colour.square().mean()
+    loss = colour_mse + alpha_weight * alpha.square().mean()
+    if absolute_weight:
+        loss = loss + absolute_weight * (colour.abs().mean() + alpha_weight * alpha.abs().mean())
+    return loss, colour_mse
 
 
 def batch_loss(
@@ -55,6 +63,7 @@ def batch_loss(
     *,
     samples: int,
     alpha_weight: float,
+    absolute_weight: float = 0.0,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """`ray_loss` of a training batch."""
@@ -66,4 +75,6 @@ def batch_loss(
         samples=samples,
         generator=generator,
     )
-    return ray_loss(rendering, batch.rgba, alpha_weight=alpha_weight)
+    return ray_loss(
+        rendering, batch.rgba, alpha_weight=alpha_weight, absolute_weight=absolute_weight
+    )

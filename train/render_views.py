@@ -1,10 +1,12 @@
 """Renders every usable piece of furniture into a folder of its own.
 
     python -m train.render_views --out data/views --workers 2
+    python -m train.render_views --variants 3
 
 Writes OUT/<object_id>/sheet.webp and transforms.json (see `train.sheets`), and OUT/skipped.json
 with the reason for every piece left out. Finished objects are not rendered again. About 8 minutes
-on 2 cores with Mesa's software OpenGL, 100 MB.
+on 2 cores with Mesa's software OpenGL, 100 MB. With `--variants` each training object is rendered
+so many times more, in other proportions and colours (see `train.variants`).
 """
 
 import argparse
@@ -26,6 +28,8 @@ from train.catalogue import Piece, read_all, read_mesh
 from train.furniture import normalise, why_unused
 from train.rasterise import Rasteriser
 from train.sheets import SHEET, TRANSFORMS, save_sheet, save_transforms
+from train.splits import SPLITS_PATH, load_splits
+from train.variants import variant_id, vary
 
 N_VIEWS = 32
 ELEVATION_DEG = (0.0, 50.0)
@@ -44,21 +48,30 @@ def view_angles(object_id: str, n_views: int = N_VIEWS) -> Float[np.ndarray, "n 
     return np.stack([azimuth, rng.uniform(*ELEVATION_DEG, n_views)], axis=-1)
 
 
-def render_piece(piece: Piece, out: Path, rasteriser: Rasteriser) -> str | None:
-    """Renders one object into OUT/<object_id>; returns why not, where it cannot be used."""
-    folder = out / piece.object_id
+def render_piece(
+    piece: Piece, out: Path, rasteriser: Rasteriser, *, variant: int = 0
+) -> str | None:
+    """Renders an object, or one of its variants, into the folder of OUT that is named like it.
+
+    Returns:
+        Why not, where it cannot be used.
+    """
+    name = variant_id(piece.object_id, variant)
+    folder = out / name
     if (folder / TRANSFORMS).is_file():
         return None
     mesh, textures = read_mesh(piece)
     try:
+        if variant:
+            mesh, textures = vary(mesh, textures, name=name)
         mesh = normalise(mesh)
     except ValueError as reason:
         return str(reason)
-    angles = view_angles(piece.object_id)
+    angles = view_angles(name)
     poses = np.stack([look_at_origin(float(a), float(e)) for a, e in angles])
     views = rasteriser.render(mesh, poses, textures)
     # A folder appears under its name only when it is complete.
-    unfinished = out / f".{piece.object_id}.part"
+    unfinished = out / f".{name}.part"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     save_sheet(unfinished / SHEET, views)
@@ -67,18 +80,21 @@ def render_piece(piece: Piece, out: Path, rasteriser: Rasteriser) -> str | None:
     return None
 
 
-def _in_worker(job: tuple[Piece, Path]) -> tuple[str, str | None]:
+def _in_worker(job: tuple[Piece, Path, int]) -> tuple[str, str | None]:
     global _rasteriser
     if _rasteriser is None:
         _rasteriser = Rasteriser(fov_deg=CAMERA_FOV_DEG)
-    piece, out = job
+    piece, out, variant = job
+    name = variant_id(piece.object_id, variant)
     try:
-        return piece.object_id, render_piece(piece, out, _rasteriser)
+        return name, render_piece(piece, out, _rasteriser, variant=variant)
     except Exception as error:
-        raise RuntimeError(f"could not render {piece.object_id}") from error
+        raise RuntimeError(f"could not render {name}") from error
 
 
-def _results(jobs: Sequence[tuple[Piece, Path]], workers: int) -> Iterator[tuple[str, str | None]]:
+def _results(
+    jobs: Sequence[tuple[Piece, Path, int]], workers: int
+) -> Iterator[tuple[str, str | None]]:
     if workers == 1:
         yield from map(_in_worker, jobs)
         return
@@ -88,10 +104,12 @@ def _results(jobs: Sequence[tuple[Piece, Path]], workers: int) -> Iterator[tuple
         yield from pool.imap_unordered(_in_worker, jobs, chunksize=1)
 
 
-def render_all(pieces: Sequence[Piece], out: Path, workers: int) -> dict[str, str]:
-    """Renders the usable pieces; returns the reason for each of the others by object id."""
+def render_all(
+    pieces: Sequence[Piece], out: Path, workers: int, *, variants: Sequence[int] = (0,)
+) -> dict[str, str]:
+    """Renders the usable pieces, or variants of them; returns the reason for each of the others."""
     skipped = {p.object_id: why for p in pieces if (why := why_unused(p))}
-    jobs = [(p, out) for p in pieces if p.object_id not in skipped]
+    jobs = [(p, out, k) for p in pieces if p.object_id not in skipped for k in variants]
     out.mkdir(parents=True, exist_ok=True)
     for object_id, why in tqdm(_results(jobs, workers), total=len(jobs), unit="object"):
         if why:
@@ -105,14 +123,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("data/views"))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", nargs="*", help="object ids; all where not given")
+    parser.add_argument("--variants", type=int, default=0, help="of each training object")
+    parser.add_argument("--splits", type=Path, default=SPLITS_PATH, help="who trains")
     args = parser.parse_args()
-    pieces = read_all(args.sources)
-    if args.only:
-        pieces = [p for p in pieces if p.object_id in args.only]
-    skipped = render_all(pieces, args.out, args.workers)
-    if not args.only:
+    only = set(args.only or ()) or (
+        set(load_splits(args.splits)["train"]) if args.variants else set()
+    )
+    pieces = [p for p in read_all(args.sources) if not only or p.object_id in only]
+    numbers = range(1, args.variants + 1) if args.variants else (0,)
+    skipped = render_all(pieces, args.out, args.workers, variants=numbers)
+    if not only:
         (args.out / "skipped.json").write_text(json.dumps(skipped, indent=1) + "\n")
-    print(f"{len(pieces) - len(skipped)} objects in {args.out}, {len(skipped)} left out")
+    rendered = len(pieces) * len(numbers) - len(skipped)
+    print(f"{rendered} objects in {args.out}, {len(skipped)} left out")
 
 
 if __name__ == "__main__":

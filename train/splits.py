@@ -1,16 +1,19 @@
 """Which objects train, validate and test: drawn once by this command and kept in git.
 
     python -m train.splits
+    python -m train.splits --unseen bed person animal --held-out kator-legaz-vw-new-beetle \
+        --out train/splits-with-vehicles.json
 
 Whole families of near-duplicates stay together, whole classes are held out. About 3 minutes: the
-models are read, to find those of one shape.
+models are read, to find those of one shape. The second command shares vehicles out among training
+and test as the first does any other class, and leaves the rest where it was.
 """
 
 import argparse
 import json
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -90,13 +93,18 @@ def group_families(keys: dict[str, set[Hashable]]) -> list[list[str]]:
 
 
 def draw(
-    families: Iterable[Sequence[str]], classes: dict[str, str], *, seed: int = SEED
+    families: Iterable[Sequence[str]],
+    classes: dict[str, str],
+    *,
+    held_out: Collection[str] = (),
+    seed: int = SEED,
 ) -> dict[str, list[str]]:
     """Shares families among train, val and test, class by class.
 
     Args:
         families: object ids, near-duplicates together; a family counts for its first one's class.
         classes: class of every object.
+        held_out: objects whose families are the first to be tested on.
         seed: of the shuffle.
 
     Returns:
@@ -110,8 +118,8 @@ def draw(
     for group in sorted(by_class):
         count = sum(len(f) for f in by_class[group])
         quota = {"test": round(TEST_SHARE * count), "val": round(VAL_SHARE * count)}
-        for index in rng.permutation(len(by_class[group])):
-            members = by_class[group][index]
+        order = [by_class[group][index] for index in rng.permutation(len(by_class[group]))]
+        for members in sorted(order, key=lambda ids: set(ids).isdisjoint(held_out)):
             split = next((s for s in quota if len(members) <= quota[s]), "train")
             quota[split] = quota.get(split, 0) - len(members)
             splits[split] += members
@@ -119,8 +127,13 @@ def draw(
     return {name: sorted(ids) for name, ids in splits.items()}
 
 
-def make_splits(pieces: Sequence[Piece]) -> dict[str, object]:
-    """All splits of the usable pieces, with the class of each object."""
+def make_splits(
+    pieces: Sequence[Piece],
+    *,
+    unseen_classes: Collection[str] = UNSEEN_CLASSES,
+    held_out: Collection[str] = (),
+) -> dict[str, object]:
+    """All splits of the usable pieces, with the class of each object; see `draw`."""
     classes: dict[str, str] = {}
     keys: dict[str, set[Hashable]] = {}
     unseen, excluded = [], []
@@ -130,7 +143,7 @@ def make_splits(pieces: Sequence[Piece]) -> dict[str, object]:
         except ValueError:
             continue
         classes[piece.object_id] = classify(piece)
-        if classes[piece.object_id] in UNSEEN_CLASSES:
+        if classes[piece.object_id] in unseen_classes:
             unseen.append(piece.object_id)
         elif is_lookalike(piece):
             excluded.append(piece.object_id)
@@ -138,7 +151,7 @@ def make_splits(pieces: Sequence[Piece]) -> dict[str, object]:
             keys[piece.object_id] = family_keys(piece) | {shape_key(mesh)}
     families = group_families(keys)
     return {
-        **draw(families, classes),
+        **draw(families, classes, held_out=held_out),
         "unseen": sorted(unseen),
         "excluded": sorted(excluded),
         "classes": dict(sorted(classes.items())),
@@ -161,8 +174,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sources", type=Path, default=Path("data/sources"))
     parser.add_argument("--out", type=Path, default=SPLITS_PATH)
+    parser.add_argument("--unseen", nargs="+", default=UNSEEN_CLASSES, help="classes held out")
+    parser.add_argument("--held-out", nargs="*", default=(), help="objects to be tested on")
     args = parser.parse_args()
-    splits = make_splits(read_all(args.sources))
+    splits = make_splits(read_all(args.sources), unseen_classes=args.unseen, held_out=args.held_out)
     args.out.write_text(json.dumps(splits, indent=1, ensure_ascii=False) + "\n")
     print({name: len(splits[name]) for name in splits})  # type: ignore[arg-type]
 

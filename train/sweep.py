@@ -28,7 +28,7 @@ from typing import Any
 import torch
 
 from hyperdemo.checkpoints import LoadedModel
-from train.config import TrainConfig
+from train.config import TrainConfig, load_config
 from train.experiments import Run, Sweep
 from train.results_file import update
 from train.run import TASKS, provenance, train
@@ -148,14 +148,17 @@ def add_row(out: Path, task: str, run: Run, row: Mapping[str, Any]) -> None:
 def add_words(out: Path, task: str, sweep: Sweep, *, names: Sequence[str], limit: int) -> None:
     """Write what the experiments are; those that are not asked for stay as they were.
 
-    Beside them goes what answers without a hypernetwork score on what the runs are scored on.
+    Beside them goes what answers without a hypernetwork score on what the runs are scored on,
+    where the results have it; what was there before stays otherwise.
     """
+    splits_file = load_config(sweep.base).data.splits_file
 
     def change(results: dict[str, Any]) -> None:
         mine = results.setdefault("sweeps", {}).setdefault(task, {})
         mine.setdefault("experiments", {}).update(describe(sweep, names))
         if task in YARDSTICKS:
-            mine["yardsticks"] = YARDSTICKS[task](results, limit=limit)
+            found = YARDSTICKS[task](results, splits_file=splits_file, limit=limit)
+            mine["yardsticks"] = found or mine.get("yardsticks", {})
 
     update(out, change)
 

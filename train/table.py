@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,16 +30,27 @@ ROWS = (
     ("foundation", "**hypernetwork, pretrained (DINOv2)**"),
     ("ceiling", "ceiling: the same INR fitted to 28 views"),
 )
-TITLES = {
-    "test": "Held-out objects",
-    "unseen": "Held-out classes (vehicle, bed, person, animal)",
-}
+TITLES = {"test": "Held-out objects", "unseen": "Held-out classes"}
 
 
 def table(results: dict[str, Any]) -> str:
     """Markdown of all splits."""
-    parts = [_split_table(TITLES[split], scored) for split, scored in results["splits"].items()]
+    parts = [
+        _split_table(_title(split, scored), scored) for split, scored in results["splits"].items()
+    ]
     return "\n\n".join([*parts, _budget(results["models"])])
+
+
+def _title(split: str, scored: Mapping[str, Any]) -> str:
+    """Name of a split; of held-out classes, which they are."""
+    classes = held_out_classes(scored) if split == "unseen" else []
+    return TITLES[split] + (f" ({', '.join(classes)})" if classes else "")
+
+
+def held_out_classes(scored: Mapping[str, Any]) -> list[str]:
+    """The classes of all objects that were scored, the largest first."""
+    rows = max((answer.get("rows", []) for answer in scored.values()), key=len, default=[])
+    return [name for name, _ in Counter(row["class"] for row in rows).most_common()]
 
 
 def _split_table(title: str, scored: dict[str, Any]) -> str:

@@ -44,18 +44,22 @@ def score_view_model(
 
 
 def view_yardsticks(
-    results: Mapping[str, Any], *, limit: int
+    results: Mapping[str, Any], *, splits_file: str, limit: int
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """What answers without a hypernetwork score on the objects that a sweep's runs are scored on.
 
     Args:
         results: content of `weights/results.json`, of which the scores one by one are read.
+        splits_file: of the sweep's runs.
         limit: as of `score_view_model`.
 
     Returns:
         By answer and split, what `train.evaluate.summarise` gives. Of an answer that was not
-        scored on all of these objects, as of the ceiling, all that it was scored on.
+        scored on all of these objects, as of the ceiling, all that it was scored on. Nothing where
+        the results are those of other splits.
     """
+    if results.get("splits_file") != splits_file:
+        return {}
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for split, answers in results.get("splits", {}).items():
         order = max((answer["rows"] for answer in answers.values()), key=len, default=[])

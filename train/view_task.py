@@ -11,6 +11,7 @@ from train.config import TrainConfig, ViewData
 from train.data import ViewSet, draw_batch, load_views, read_split, some_of
 from train.objective import batch_loss
 from train.validate import quick_psnr
+from train.variants import original_id, variant_id
 
 
 class ViewTask:
@@ -46,7 +47,11 @@ class ViewTask:
         data, size = config.data, config.model.backbone.image_size
         train_ids, classes = read_split(data.splits_file, "train")
         val_ids, _ = read_split(data.splits_file, "val")
-        kept = some_of(train_ids, config.train_share)
+        kept = [
+            variant_id(name, k)
+            for name in some_of(train_ids, config.train_share)
+            for k in range(data.variants + 1)
+        ]
         train_views, val_views = (
             load_views(data.views_dir, ids, classes=classes, input_size=size)
             for ids in (kept, val_ids)
@@ -56,7 +61,7 @@ class ViewTask:
     @property
     def facts(self) -> dict[str, int]:
         """What a result must say of its data."""
-        return {"train_objects": len(self.train_views)}
+        return {"train_objects": len({original_id(name) for name in self.train_views.ids})}
 
     def loss(
         self, model: HyperModel, *, generator: torch.Generator
@@ -74,17 +79,19 @@ class ViewTask:
             generator=generator,
         )
         half = self.config.precision == "bf16"
+        # Autocast touches matrix products alone: angles of up to 2⁵π and sums along rays, which
+        # bfloat16 has no digits for, stay in float32.
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             params = model.encode(to_pixels(batch.framed, device=self.device))
-        # The field stays in float32: its frequencies reach 2⁵π, where bfloat16 has no digits left.
-        loss, colour_mse = batch_loss(
-            self.config.model.field,
-            params,
-            batch,
-            samples=data.samples,
-            alpha_weight=data.alpha_weight,
-            generator=generator,
-        )
+            loss, colour_mse = batch_loss(
+                self.config.model.field,
+                params,
+                batch,
+                samples=data.samples,
+                alpha_weight=data.alpha_weight,
+                absolute_weight=data.absolute_weight,
+                generator=generator,
+            )
         return loss, {"psnr": -10 * torch.log10(colour_mse.detach())}
 
     def score(self, model: HyperModel) -> dict[str, float]:

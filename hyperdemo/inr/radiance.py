@@ -39,7 +39,8 @@ def apply(
     """
     check_shapes(params, config.layer_shapes)
     freqs = frequencies(config.n_freqs, config.max_log2_freq).to(points)
-    out = run_mlp(params, fourier_features(points, freqs))
+    # A caller may have the matrix products in half precision; what comes after is not for it.
+    out = run_mlp(params, fourier_features(points, freqs)).to(points.dtype)
     density = config.density_scale * F.softplus(out[..., 0])
     return density, torch.sigmoid(out[..., 1:])
 

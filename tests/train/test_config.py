@@ -77,6 +77,10 @@ def test_what_cannot_be_is_refused(changes, message):
         ({"near_share": -0.1}, r"near_share must lie in \[0, 1\], got -0.1"),
         ({"mirror": 1.1}, "mirror must lie"),
         ({"recolour": 2.0}, "recolour must lie"),
+        *(
+            ({name: -1}, f"{name} must not be negative, got -1")
+            for name in ("variants", "alpha_weight", "absolute_weight")
+        ),
     ],
 )
 def test_data_that_cannot_be_is_refused(changes, message):

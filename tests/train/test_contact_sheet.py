@@ -9,6 +9,7 @@ from train.contact_sheet import (
     draw_sheet,
     make_row,
     middle_object,
+    split_of,
 )
 from train.evaluate import choose_cases
 
@@ -24,6 +25,16 @@ def test_the_object_in_the_middle_of_its_class_is_chosen():
     assert middle_object(rows, "chair") == "d" and middle_object(rows, "lamp") == "a"
     with pytest.raises(ValueError, match="no object of class 'car'"):
         middle_object(rows, "car")
+
+
+def test_a_class_is_looked_for_among_all_that_is_held_out():
+    scored = {
+        "test": {"foundation": {"rows": [{"class": "lamp"}]}},
+        "unseen": {"foundation": {"rows": [{"class": "bed"}]}},
+    }
+    assert split_of("lamp", scored) == "test" and split_of("bed", scored) == "unseen"
+    with pytest.raises(ValueError, match="no object of class 'car'"):
+        split_of("car", scored)
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,25 @@ def test_the_loss_by_hand():
     assert loss.item() == pytest.approx((0.2**2 + 0.3**2) / 6 + 0.25 * 0.4**2 / 2)
 
 
+def test_a_squared_error_is_least_at_the_mean_an_absolute_one_at_the_median():
+    """A ray that meets an object in one of five cases: fog of a fifth, or nothing."""
+    rgba = torch.tensor([0.0, 0.0, 0.0, 1.0]) * torch.tensor([1, 0, 0, 0, 0])[None, :, None]
+    guesses = torch.linspace(0, 1, 101)
+
+    def best(absolute_weight):
+        losses = []
+        for alpha in guesses:
+            seen = Rendering((1 - alpha).expand(1, 5, 3), alpha.expand(1, 5), torch.zeros(1, 5))
+            loss, _ = ray_loss(seen, rgba, alpha_weight=0.5, absolute_weight=absolute_weight)
+            losses.append(loss)
+        return guesses[torch.stack(losses).argmin()].item()
+
+    assert best(0.0) == pytest.approx(0.2)
+    assert best(1e3) == pytest.approx(0.0, abs=1e-6)
+    # Between them: a squared slope of 2 (a - 1/5) against an absolute one of 3/5 of its weight.
+    assert best(0.2) == pytest.approx(0.2 - 0.2 * 0.6 / 2)
+
+
 def test_opacity_tells_a_white_surface_from_none():
     wall = Rendering(torch.ones(1, 1, 3), torch.ones(1, 1), torch.zeros(1, 1))
     nothing = torch.tensor([[[1.0, 1.0, 1.0, 0.0]]])

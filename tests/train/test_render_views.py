@@ -59,6 +59,28 @@ def test_an_object_s_folder_is_complete_and_not_rendered_twice(tmp_path, archive
     np.testing.assert_allclose(azimuth, view_angles(cube.object_id)[:, 0], atol=1e-3)
 
 
+def test_a_variant_is_another_object_seen_from_elsewhere(tmp_path, archive, monkeypatch) -> None:
+    shapes = []
+
+    class Watching(Painter):
+        def render(self, mesh, poses, textures):
+            shapes.append(np.ptp(mesh.positions.reshape(-1, 3), axis=0))
+            return super().render(mesh, poses, textures)
+
+    monkeypatch.setattr(render_views, "_rasteriser", Watching())
+    cube = piece("Cube", archive=archive, model="cube.obj")
+    assert render_all([cube], tmp_path, workers=1) == {}
+    assert render_all([cube], tmp_path, workers=1, variants=(1, 2)) == {}
+    names = [cube.object_id + end for end in ("", "+1", "+2")]
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == names
+    assert np.ptp(shapes[0]) < 1e-6 and np.ptp(shapes[1]) > 0.02
+    assert not np.allclose(shapes[1], shapes[2], atol=0.01)
+    # A variant, too, fits the unit sphere.
+    np.testing.assert_allclose([np.linalg.norm(s / 2) for s in shapes], 1.0, rtol=1e-5)
+    cameras = [load_transforms(tmp_path / name / "transforms.json")[0] for name in names]
+    assert not np.allclose(cameras[0], cameras[1], atol=0.01)
+
+
 def test_reasons_for_leaving_out_come_back(tmp_path, archive, monkeypatch) -> None:
     monkeypatch.setattr(render_views, "_rasteriser", Painter())
     pieces = [

@@ -192,3 +192,20 @@ def test_the_command_from_files_to_a_finished_run(tmp_path, monkeypatch, capsys)
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
     assert facts["train_objects"] == 1 and facts["config"]["model"]["field"]["width"] == 16
     assert rows_of(tmp_path / "run")[-1]["step"] == 2
+
+
+def test_attention_that_is_multiplied_out_is_the_same():
+    model = tiny.model()
+    pictures = torch.rand(2, 3, 28, 28, generator=torch.Generator().manual_seed(0))
+    fused = model.encode(pictures).weights
+    run_module._plain_attention(model)
+    assert not any(block.attn.fused_attn for block in model.encoder.blocks)
+    for one, other in zip(fused, model.encode(pictures).weights, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_half_precision_on_a_cpu(views, tmp_path):
+    config = scenes.train_config(steps=2, precision="bf16")
+    state = train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
+    assert not any(block.attn.fused_attn for block in state.average.encoder.blocks)
+    assert all(p.dtype == torch.float32 for p in state.model.parameters())

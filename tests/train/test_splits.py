@@ -73,30 +73,60 @@ def test_a_family_larger_than_the_quota_trains() -> None:
     assert draw([family], dict.fromkeys(family, "x"))["train"] == sorted(family)
 
 
+def test_what_must_be_held_out_is_tested_on_with_its_family() -> None:
+    families = [[f"{g}{i}a", f"{g}{i}b"] for g in "xy" for i in range(50)]
+    classes = {i: i[0] for f in families for i in f}
+    plain = draw(families, classes)
+    asked = next(i for i in plain["train"] if i.startswith("y"))
+    splits = draw(families, classes, held_out=[asked])
+    assert {f"{asked[:-1]}a", f"{asked[:-1]}b"} <= set(splits["test"])
+    for name in splits:  # as many as before, and the other class is left alone
+        assert len(splits[name]) == len(plain[name])
+        assert [i for i in splits[name] if i[0] == "x"] == [i for i in plain[name] if i[0] == "x"]
+
+
+WITH_VEHICLES = SPLITS_PATH.with_name("splits-with-vehicles.json")
+HELD_OUT_CLASSES = {SPLITS_PATH: set(UNSEEN_CLASSES), WITH_VEHICLES: {"bed", "person", "animal"}}
+
+
+@pytest.fixture(scope="module", params=HELD_OUT_CLASSES, ids=lambda path: path.stem)
+def path(request) -> Path:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def committed() -> dict:
+def committed(path: Path) -> dict:
     import json
 
-    return json.loads(Path(SPLITS_PATH).read_text())
+    return json.loads(path.read_text())
 
 
-def test_committed_splits_are_disjoint_and_complete(committed: dict) -> None:
-    splits, classes = load_splits(), load_classes()
+def test_splits_with_vehicles_differ_in_vehicles_alone() -> None:
+    plain, other, classes = load_splits(), load_splits(WITH_VEHICLES), load_classes()
+    for name in plain:
+        for splits in (plain, other):
+            splits[name] = [i for i in splits[name] if classes[i] != "vehicle"]
+        assert plain[name] == other[name]
+    assert "kator-legaz-vw-new-beetle" in load_splits(WITH_VEHICLES)["test"]
+
+
+def test_committed_splits_are_disjoint_and_complete(committed: dict, path: Path) -> None:
+    splits, classes = load_splits(path), load_classes(path)
     ids = [i for split in splits.values() for i in split] + committed["excluded"]
     assert len(ids) == len(set(ids)) and set(ids) == set(classes)
     assert set(classes.values()) <= set(CLASSES)
     assert 70 <= len(splits["test"]) <= 85 and 15 <= len(splits["val"]) <= 30
 
 
-def test_committed_splits_hold_whole_classes_out(committed: dict) -> None:
-    classes = load_classes()
-    for name, ids in load_splits().items():
-        held_out = {classes[i] in UNSEEN_CLASSES for i in ids}
+def test_committed_splits_hold_whole_classes_out(committed: dict, path: Path) -> None:
+    classes = load_classes(path)
+    for name, ids in load_splits(path).items():
+        held_out = {classes[i] in HELD_OUT_CLASSES[path] for i in ids}
         assert held_out == {name == "unseen"}
     assert not {classes[i] for i in committed["excluded"]} & set(UNSEEN_CLASSES)
 
 
-def test_committed_families_lie_in_one_split_each(committed: dict) -> None:
-    where = {i: name for name, ids in load_splits().items() for i in ids}
+def test_committed_families_lie_in_one_split_each(committed: dict, path: Path) -> None:
+    where = {i: name for name, ids in load_splits(path).items() for i in ids}
     for family in committed["families"]:
         assert len({where[i] for i in family}) == 1, family

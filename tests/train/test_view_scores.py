@@ -44,6 +44,7 @@ def rows(values):
 def test_yardsticks_are_of_the_objects_that_runs_are_scored_on():
     white = {f"o{k}": float(k) for k in range(8)}
     results = {
+        "splits_file": "these.json",
         "splits": {
             "test": {
                 "white": rows(white),
@@ -51,13 +52,14 @@ def test_yardsticks_are_of_the_objects_that_runs_are_scored_on():
                 "foundation": rows(white),
             },
             "unseen": {"white": rows({"u0": 5.0})},
-        }
+        },
     }
-    found = view_yardsticks(results, limit=4)
+    found = view_yardsticks(results, splits_file="these.json", limit=4)
     assert set(found) == {"white", "ceiling"}
     assert found["white"]["test"]["psnr"] == np.mean([0, 2, 4, 6])
     assert found["white"]["test"]["objects"] == 4
     assert found["white"]["unseen"]["psnr"] == 5.0
     assert found["ceiling"] == {"test": found["ceiling"]["test"]}
     assert found["ceiling"]["test"]["psnr"] == 21.0 and found["ceiling"]["test"]["objects"] == 2
-    assert view_yardsticks({}, limit=4) == {}
+    assert view_yardsticks({}, splits_file="these.json", limit=4) == {}
+    assert view_yardsticks(results, splits_file="others.json", limit=4) == {}
