@@ -114,9 +114,9 @@ VIEW = Sweep(
             x_label="parameters of the INR",
             x_from="inr_parameters",
             reading=(
-                "From 17 thousand numbers to 215 thousand the answers are equally good, within "
-                "what seeds differ by. At this budget the hypernetwork is the limit, and not the "
-                "network that it writes."
+                "From 17 thousand numbers to 215 thousand, with biases written or shared, the "
+                "answers are equally good, within what seeds differ by. At this budget the "
+                "hypernetwork is the limit, and not the network that it writes."
             ),
         ),
         "recipe": Experiment(
