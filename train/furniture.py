@@ -102,6 +102,12 @@ def normalise(mesh: Mesh) -> Mesh:
     area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=-1)
     if np.average(opacity, weights=area) < FAINT:
         raise ValueError("faint")
-    centred = mesh.positions - (low + high) / 2
+    return fit_sphere(mesh)
+
+
+def fit_sphere(mesh: Mesh) -> Mesh:
+    """Centred on the bounding box, the farthest vertex at radius 1."""
+    points = mesh.positions.reshape(-1, 3)
+    centred = mesh.positions - (points.min(axis=0) + points.max(axis=0)) / 2
     radius = np.linalg.norm(centred, axis=-1).max()
     return replace(mesh, positions=centred / radius)

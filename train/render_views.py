@@ -25,7 +25,7 @@ from tqdm import tqdm
 from hyperdemo.config import CAMERA_FOV_DEG
 from hyperdemo.render.cameras import look_at_origin
 from train.catalogue import Piece, read_all, read_mesh
-from train.furniture import normalise, why_unused
+from train.furniture import fit_sphere, normalise, why_unused
 from train.rasterise import Rasteriser
 from train.sheets import SHEET, TRANSFORMS, save_sheet, save_transforms
 from train.splits import SPLITS_PATH, load_splits
@@ -62,11 +62,13 @@ def render_piece(
         return None
     mesh, textures = read_mesh(piece)
     try:
-        if variant:
-            mesh, textures = vary(mesh, textures, name=name)
         mesh = normalise(mesh)
     except ValueError as reason:
         return str(reason)
+    if variant:
+        # Whether it can be used is for the original to say: it may be flatter, pressed.
+        mesh, textures = vary(mesh, textures, name=name)
+        mesh = fit_sphere(mesh)
     angles = view_angles(name)
     poses = np.stack([look_at_origin(float(a), float(e)) for a, e in angles])
     views = rasteriser.render(mesh, poses, textures)
