@@ -10,6 +10,7 @@ from typing import Any
 
 from hyperdemo.config import INITS
 from train.sound_cards import sound_card
+from train.table import held_out_classes
 
 ORIGIN = {
     "foundation": "The encoder started from DINOv2 ViT-S/14 (Meta AI, Apache-2.0), as found in the "
@@ -38,8 +39,8 @@ From one picture of an object, this hypernetwork writes the {facts["inr_paramete
 a small radiance field. {ORIGIN[init]}
 
 **Data.** {facts["train_objects"]} furniture and household models of the Sweet Home 3D libraries
-(CC BY 3.0 and CC0, every creator in `CREDITS.md`), 32 views of 128×128 pixels each; vehicles, beds,
-people and animals were held out altogether.
+(CC BY 3.0 and CC0, every creator in `CREDITS.md`), 32 views of 128×128 pixels each{_varied(facts)}.
+{_held_out(results)}
 
 **Training.** {facts["steps_taken"]} steps of {training["batch"]} objects, one seed
 ({training["seed"]}), {facts["minutes"]:.0f} minutes on {facts["hardware"]}; learning rates:
@@ -58,6 +59,17 @@ training objects; people and scenes are outside what it can do.
 **Licence.** MIT for these weights as far as they are ours; DINOv2 is Apache-2.0; the training
 models are CC BY 3.0 and CC0.
 """
+
+
+def _varied(facts: Mapping[str, Any]) -> str:
+    """What was made of the objects before they were learned from, if anything."""
+    count = facts["training"].get("data", {}).get("variants", 0)
+    return f",\neach also in {count} other proportions and colours" if count else ""
+
+
+def _held_out(results: Mapping[str, Any]) -> str:
+    classes = held_out_classes(results["splits"].get("unseen", {}))
+    return f"Classes held out altogether: {', '.join(classes)}." if classes else ""
 
 
 CARDS = {"view": view_card, "audio": sound_card}

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.test_table import AUDIO, FACTS, RESULTS, SOUND_FACTS
+from tests.train.test_table import AUDIO, FACTS, RESULTS, SCORES, SOUND_FACTS
 from train.cards import CARDS, ORIGIN, main, view_card, write_cards
 from train.sound_cards import sound_card
 from train.speech import VOICES
+from train.table import table
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 SHIPPED = [
@@ -20,6 +21,19 @@ def test_a_card_names_muon_only_where_it_was_used():
     written = view_card("foundation", facts, RESULTS)
     assert "0.02 for heads and base weights (Muon)" in written
     assert "12 steps of 3 objects" in written and "14.82 ± 0.32 dB" in written
+
+
+def test_a_card_says_what_was_learned_from_and_what_was_held_out():
+    written = view_card("foundation", FACTS, RESULTS)
+    assert "held out altogether" not in written and "proportions" not in written
+    rows = [{"class": kind} for kind in ("bed", "animal", "bed")]
+    unseen = {"white": SCORES | {"rows": rows[:1]}, "scratch": SCORES | {"rows": rows}}
+    results = RESULTS | {"splits": RESULTS["splits"] | {"unseen": unseen}}
+    facts = FACTS | {"training": FACTS["training"] | {"data": {"variants": 3}}}
+    written = " ".join(view_card("foundation", facts, results).split())
+    assert "pixels each, each also in 3 other proportions and colours. Classes held" in written
+    assert "Classes held out altogether: bed, animal." in written
+    assert "**Held-out classes (bed, animal)**" in table(results)
 
 
 def test_the_card_of_a_sound_model_says_where_it_comes_from_and_what_it_reached():
