@@ -110,8 +110,10 @@ def load_views(
     Raises:
         ValueError: an object has not been rendered, or cameras differ between objects.
     """
-    rgba, framed, poses, fovs = [], [], [], set()
-    for name in ids:
+    # Filled in place: thousands of objects fit into memory once, but not twice.
+    rgba = framed = torch.empty(0)
+    poses, fovs = [], set()
+    for index, name in enumerate(ids):
         folder = Path(views_dir) / name
         if not (folder / "transforms.json").is_file():
             option = " --variants N" if original_id(name) != name else ""
@@ -120,10 +122,18 @@ def load_views(
             )
         sheet = load_sheet(folder / "sheet.webp")
         cameras, angle = load_transforms(folder / "transforms.json")
-        rgba.append(torch.from_numpy(sheet))
-        framed.append(
-            torch.from_numpy(np.stack([frame_input(view, size=input_size) for view in sheet]))
-        )
+        if not index:
+            rgba = torch.empty((len(ids), *sheet.shape), dtype=torch.uint8)
+            framed = torch.empty(
+                (len(ids), len(sheet), input_size, input_size, 3), dtype=torch.uint8
+            )
+        if sheet.shape != rgba.shape[1:]:
+            raise ValueError(
+                f"{rgba.shape[1]} views of each object expected, {name} has {len(sheet)}"
+            )
+        rgba[index] = torch.from_numpy(sheet)
+        for view, picture in enumerate(sheet):
+            framed[index, view] = torch.from_numpy(frame_input(picture, size=input_size))
         poses.append(torch.from_numpy(cameras))
         fovs.add(round(math.degrees(angle), 4))
     if len(fovs) != 1:
@@ -132,8 +142,8 @@ def load_views(
     return ViewSet(
         tuple(ids),
         tuple(classes[original_id(name)] for name in ids),
-        torch.stack(rgba),
-        torch.stack(framed),
+        rgba,
+        framed,
         stacked,
         torch.atan2(stacked[..., 0, 3], stacked[..., 2, 3]),
         fovs.pop(),

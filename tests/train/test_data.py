@@ -204,6 +204,10 @@ def test_what_is_not_there_or_does_not_fit_is_refused(tmp_path):
     path.write_text(json.dumps(data | {"camera_angle_x": 0.6}))
     with pytest.raises(ValueError, match="one field of view"):
         load_views(folder, ["ball-0", "ball-1"], classes=classes, input_size=28)
+    other, _ = scenes.write_dataset(tmp_path / "other", n_views=16)
+    (other / "ball-0").rename(folder / "ball-3")
+    with pytest.raises(ValueError, match="8 views of each object expected, ball-3 has 16"):
+        load_views(folder, ["ball-0", "ball-3"], classes=classes, input_size=28)
     assert read_split(splits, "val") == (["ball-2"], {"ball-0": "a", "ball-1": "b", "ball-2": "a"})
     for name in ("holdout", "classes"):
         with pytest.raises(ValueError, match=f"no split '{name}'"):
