@@ -235,6 +235,10 @@ def _draw_pixels(
     rgba: UInt8[Tensor, "m h h 4"], rays: int, near_share: float, generator: torch.Generator
 ) -> Tensor:
     """Flat pixel indices `[m, rays]`: `near_share` of them near the object, the rest anywhere."""
+    if not near_share:
+        shape = len(rgba), rays
+        pixels = rgba.shape[1] * rgba.shape[2]
+        return torch.randint(pixels, shape, device=rgba.device, generator=generator)
     near = near_object(rgba).flatten(1)
     uniform = torch.full_like(near, 1.0 / near.shape[1])
     weight = (1 - near_share) * uniform + near_share * near / near.sum(1, keepdim=True).clamp_min(1)
