@@ -32,6 +32,13 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="transforms.json in LearnIt format, in the frame of the input view: y up, the "
         "object in the unit sphere, the input camera at azimuth 0 on +z; renders views/000.png …",
     )
+    view.add_argument(
+        "--refine",
+        type=int,
+        default=0,
+        metavar="N",
+        help="steps of test-time optimisation: fit the networks on to the photo before rendering",
+    )
     view.add_argument("--mask", type=Path, help="picture of the mask, white where the object is")
     audio = commands.add_parser("audio", help="a sound in, its resynthesis and networks out")
     audio.add_argument(
@@ -66,7 +73,9 @@ def run_view(args: argparse.Namespace) -> Path:
     from hyperdemo.results import ViewWriter
 
     poses = read_transforms(args.poses) if args.poses else None
-    request = ViewRequest(size=args.size, n_frames=args.frames, renderer=args.renderer)
+    request = ViewRequest(
+        size=args.size, n_frames=args.frames, renderer=args.renderer, refine_steps=args.refine
+    )
     rgba = decode_image(args.photo)
     mask = decode_image(args.mask)[..., 0] if args.mask else None
     names = MODEL_NAMES if args.model == "both" else (args.model,)

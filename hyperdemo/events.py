@@ -21,12 +21,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A hypernetwork has written its INR.
+    """A hypernetwork has written its INR; once more where it was then fitted on to the picture.
 
     Attributes:
         name: "foundation" or "scratch".
         params: the generated weights, a batch of one.
-        seconds: time the encoding took.
+        seconds: time the encoding, or the fit, took.
     """
 
     name: str

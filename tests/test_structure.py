@@ -22,6 +22,7 @@ LAYERS = (
     "preprocess",
     "inr",
     "render",
+    "refine",
     "backbones",
     "hypernet",
     "model",

@@ -18,6 +18,9 @@ CAMERA_FOV_DEG = 40.0
 """Full field of view: 2·asin(1/3) = 38.9° just holds the unit sphere, and a little air."""
 
 
+MAX_REFINE_STEPS = 400
+
+
 @dataclass(frozen=True)
 class ViewRequest:
     """What to render of one object.
@@ -30,6 +33,7 @@ class ViewRequest:
         renderer: "fast" marches a baked grid, "exact" integrates the field itself.
         chunk_frames: frames a streamed chunk.
         pose_size: side of the views at poses the caller gives; None takes `size`.
+        refine_steps: steps of test-time optimisation on the picture before anything is rendered.
     """
 
     size: int = 256
@@ -39,6 +43,7 @@ class ViewRequest:
     renderer: Literal["exact", "fast"] = "fast"
     chunk_frames: int = 24
     pose_size: int | None = None
+    refine_steps: int = 0
 
     def __post_init__(self) -> None:
         require(
@@ -59,6 +64,10 @@ class ViewRequest:
         require(
             self.pose_size is None or 16 <= self.pose_size <= 1024,
             f"pose_size must be from 16 to 1024 pixels, got {self.pose_size}",
+        )
+        require(
+            0 <= self.refine_steps <= MAX_REFINE_STEPS,
+            f"refine_steps must be from 0 to {MAX_REFINE_STEPS}, got {self.refine_steps}",
         )
 
 

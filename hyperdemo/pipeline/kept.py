@@ -25,6 +25,11 @@ class Kept:
         self._values: LRUCache = LRUCache(max_bytes, getsizeof=n_bytes)
         self._lock = threading.Lock()
 
+    def find(self, key: Hashable) -> object | None:
+        """The value of a key; None if it is not there."""
+        with self._lock:
+            return self._values.get(key)
+
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """The value of a key, made if it is not there.
 

@@ -31,6 +31,7 @@ from hyperdemo.model import to_pixels
 from hyperdemo.pipeline.kept import Kept
 from hyperdemo.pipeline.orbit import Shot, rendered_chunks, to_bytes
 from hyperdemo.pipeline.pair import ModelPair
+from hyperdemo.pipeline.refined import GRID, Refiner
 from hyperdemo.pipeline.runtime import Stages
 from hyperdemo.preprocess import Prepared, prepare
 from hyperdemo.render.bake import BakedField, bake
@@ -40,10 +41,6 @@ from hyperdemo.render.march import march, n_cores, rays_a_side, warm_up
 from hyperdemo.render.mesh import extract_mesh, mesh_to_glb
 from hyperdemo.render.quadrature import render_view
 from hyperdemo.render.volume import pack_volume
-
-GRID = 96
-"""Nodes along an axis of the baked grid, and steps that a ray takes through it: within 47 dB of the
-exact renderer on what the shipped models write, and within 41 dB on an INR fitted to an object."""
 
 KEPT_BYTES = 256 * 2**20
 """Memory for what was made of pictures before: about 8 pictures with two models."""
@@ -120,7 +117,22 @@ class ViewPipeline(ModelPair):
         clock = Stages()
         # What is kept is told apart by the pixels that the models read, whoever brought them.
         picture = hashlib.sha256(prepared.framed.tobytes()).digest()
-        fields = yield from self._write(names, prepared, picture, clock)
+        written = yield from self._write(names, prepared, picture, clock)
+        if request.refine_steps:
+            steps = request.refine_steps
+            refiner = Refiner(self._kept, prepared, steps=steps, device=self.device)
+            for k, (name, params) in enumerate(written.items()):
+                share = 0.2 * k / len(names), 0.2 / len(names)
+                config = self.models[name].model.config.field
+                key = (picture, name)
+                written[name] = yield from refiner.refine(
+                    name, config, params, key=key, share=share, clock=clock
+                )
+            picture = refiner.picture
+        fields = {
+            name: as_field(self.models[name].model.config.field, params)
+            for name, params in written.items()
+        }
         baked: dict[str, BakedField] = {}
         if request.renderer == "fast":
             baked = yield from self._bake(fields, picture, clock)
@@ -148,9 +160,9 @@ class ViewPipeline(ModelPair):
 
     def _write(
         self, names: Sequence[str], prepared: Prepared, picture: bytes, clock: Stages
-    ) -> Generator[Event, None, dict[str, Field]]:
-        """Let each model write its network; returns the networks as fields."""
-        fields: dict[str, Field] = {}
+    ) -> Generator[Event, None, dict[str, InrParams]]:
+        """Let each model write its network; returns the networks."""
+        written: dict[str, InrParams] = {}
         for k, name in enumerate(names):
             yield Progress(0.1 * k / len(names), f"{name}: writing the network's weights")
             loaded = self.models[name]
@@ -160,8 +172,8 @@ class ViewPipeline(ModelPair):
                     functools.partial(self.encode, prepared.framed, loaded),
                 )
             yield Encoded(name, params, clock.seconds[f"{name}.encode"])
-            fields[name] = as_field(loaded.model.config.field, params)
-        return fields
+            written[name] = params
+        return written
 
     def _bake(
         self, fields: Mapping[str, Field], picture: bytes, clock: Stages

@@ -1,6 +1,6 @@
 """Arrays to model inputs: objects cut out and framed; sounds cut into windows and joined."""
 
-from hyperdemo.preprocess.frame import composite_on_white, frame_input
+from hyperdemo.preprocess.frame import composite_on_white, frame_alpha, frame_input
 from hyperdemo.preprocess.mask import apply_mask_edit, object_mask, paint
 from hyperdemo.preprocess.prepare import Prepared, prepare
 from hyperdemo.preprocess.windows import WindowJoiner, WindowPlan
@@ -11,6 +11,7 @@ __all__ = [
     "WindowPlan",
     "apply_mask_edit",
     "composite_on_white",
+    "frame_alpha",
     "frame_input",
     "object_mask",
     "paint",

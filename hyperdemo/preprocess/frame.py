@@ -54,6 +54,16 @@ def frame_input(
     return framed
 
 
+def frame_alpha(
+    rgba: UInt8[np.ndarray, "h w 4"], *, size: int, fill: float = DEFAULT_FILL
+) -> Float[np.ndarray, "s s"]:
+    """Opacity in [0, 1] of what `frame_input` shows, pixel by pixel."""
+    black = rgba.copy()
+    black[..., :3] = 0
+    # A black object on white is as dark as it is opaque.
+    return 1.0 - frame_input(black, size=size, fill=fill)[..., 0].astype(np.float32) / 255.0
+
+
 def alpha_bounds(rgba: UInt8[np.ndarray, "h w 4"]) -> tuple[int, int, int, int]:
     """The object's bounding box as (top, bottom, left, right), ends exclusive, in pixels.
 

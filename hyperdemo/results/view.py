@@ -74,6 +74,7 @@ class ViewWriter:
             "mask_source": mask_source,
             "device": self.pipeline.device_name,
             "renderer": request.renderer,
+            "refine_steps": request.refine_steps,
             "orbit": {"size": request.size, "frames": request.n_frames, "fps": request.fps},
         }
         return write_result(self.out, facts, seconds=self.seconds, models=self.models)

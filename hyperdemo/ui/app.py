@@ -122,6 +122,10 @@ def _input_side(photographs: list[Path], objects: list[Path]) -> dict[str, Any]:
     with gr.Row(equal_height=True):
         run = gr.Button("Generate", variant="primary", elem_id="run", min_width=120)
         stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
+    sharpen = gr.Checkbox(
+        value=False, label=texts.SHARPEN, info=texts.SHARPEN_HELP, elem_id="sharpen",
+        container=False,
+    )  # fmt: skip
     with gr.Column(elem_classes="examples"):
         for label, paths in ((texts.PHOTOGRAPHS, photographs), (texts.OBJECTS, objects)):
             if paths:
@@ -133,7 +137,7 @@ def _input_side(photographs: list[Path], objects: list[Path]) -> dict[str, Any]:
         elevation = gr.Slider(-30, 60, value=20, step=5, label="Camera height (degrees)")
     return dict(
         picture=picture, editor=editor, cut=cut, framed=framed, words=words, run=run, stop=stop,
-        size=sizes, seconds=seconds, elevation=elevation,
+        size=sizes, seconds=seconds, elevation=elevation, sharpen=sharpen,
     )  # fmt: skip
 
 
@@ -235,7 +239,15 @@ def _wire(page: Page, callbacks: Callbacks, compute: dict[str, Any]) -> None:
     page.run.click(None, js=SCROLL_TO_WATCH, api_visibility="private")
     running = page.run.click(
         callbacks.generate,
-        [page.picture, page.editor, page.size, page.seconds, page.elevation, page.cut],
+        [
+            page.picture,
+            page.editor,
+            page.size,
+            page.seconds,
+            page.elevation,
+            page.sharpen,
+            page.cut,
+        ],  # fmt: skip
         page.run_outputs(),
         api_name="generate",
         show_progress="minimal",

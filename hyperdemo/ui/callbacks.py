@@ -20,6 +20,7 @@ from hyperdemo.ui.page import Page
 from hyperdemo.ui.stream import Chunk, Result, Status, stream_views
 
 FPS = 24
+SHARPEN_STEPS = 40
 
 
 class Callbacks:
@@ -69,6 +70,7 @@ class Callbacks:
         size: int,
         seconds: int | float,
         elevation_deg: int | float,
+        sharpen: bool,
         cut: Cut | None,
     ) -> Iterator[dict]:
         """Write both networks for a picture and stream their orbits, then meshes and downloads.
@@ -79,6 +81,7 @@ class Callbacks:
             size: side of a panel in pixels.
             seconds: length of one turn.
             elevation_deg: height of the camera above the horizon in degrees.
+            sharpen: fit both networks on to the picture first, which takes some seconds.
         """
         held_out = None if picture is None else recognise(picture, self.held_out)
         request = ViewRequest(
@@ -88,6 +91,7 @@ class Callbacks:
             elevation_deg=float(elevation_deg),
             chunk_frames=max(1, FPS // 2),
             pose_size=None if held_out is None else held_out.truth.shape[1],
+            refine_steps=SHARPEN_STEPS if sharpen else 0,
         )
         prepared = self._prepared(self._cut(picture, cut), editor)
         yield self.page.started()

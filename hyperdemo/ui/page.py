@@ -30,6 +30,7 @@ class Page:
     size: gr.Dropdown
     seconds: gr.Slider
     elevation: gr.Slider
+    sharpen: gr.Checkbox
     hint: gr.HTML
     stream: gr.Video
     loop: gr.Video

@@ -5,7 +5,12 @@ import time
 import numpy as np
 import pytest
 
-from hyperdemo.preprocess.frame import alpha_bounds, composite_on_white, frame_input
+from hyperdemo.preprocess.frame import (
+    alpha_bounds,
+    composite_on_white,
+    frame_alpha,
+    frame_input,
+)
 
 
 def ellipse(height=128, width=128, *, top=20, left=30, h=70, w=50, seed=0):
@@ -130,3 +135,14 @@ def test_bounds_ignore_faint_pixels():
 def test_bad_input_is_refused(rgba, options, words):
     with pytest.raises(ValueError, match=words):
         frame_input(rgba, **options)
+
+
+def test_the_alpha_of_a_frame_is_that_of_its_picture():
+    """A half-transparent white square: the picture shows nothing, its alpha the square."""
+    rgba = np.zeros((40, 60, 4), np.uint8)
+    rgba[10:30, 20:40] = (255, 255, 255, 128)
+    alpha = frame_alpha(rgba, size=40, fill=0.5)
+    assert (frame_input(rgba, size=40, fill=0.5) == 255).all()
+    expected = np.zeros((40, 40))
+    expected[10:30, 10:30] = 128 / 255
+    np.testing.assert_allclose(alpha, expected, atol=1 / 255)

@@ -1,0 +1,117 @@
+"""Test-time optimisation (Trans-INR, arXiv 2208.02801, section 4.3) without a given camera.
+
+A hypernetwork answers with what it is sure of, which is soft. Its answer is a good start: some
+steps of gradient descent on the one picture that there is sharpen what it shows, and with it the
+outline from behind and much of the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hyperdemo.config import FieldConfig
+from hyperdemo.inr import InrParams
+from hyperdemo.refine.camera import InputCamera, input_rays
+from hyperdemo.refine.rays import ray_loss, render_rays
+
+RAYS, SAMPLES = 1024, 32
+LR, LR_CAMERA = 2e-3, 2e-3
+ALPHA_WEIGHT, ABSOLUTE_WEIGHT = 0.5, 0.3
+"""As in the training of the shipped pair."""
+
+
+@dataclass(frozen=True)
+class Refined:
+    """An INR some steps on.
+
+    Attributes:
+        step: how many steps.
+        params: its weights now.
+        camera: from where the picture is now taken to be.
+        error: mean squared error of the colour in this step's rays.
+    """
+
+    step: int
+    params: InrParams
+    camera: InputCamera
+    error: float
+
+
+def refine(
+    config: FieldConfig,
+    params: InrParams,
+    rgb: Float[Tensor, "s s 3"],
+    *,
+    alpha: Float[Tensor, "s s"],
+    camera: InputCamera,
+    steps: int,
+    seed: int = 0,
+) -> Iterator[Refined]:
+    """Fit an INR, and the camera, to the framed picture that it was written for.
+
+    Args:
+        config: of the field.
+        params: one INR; it is left as it is.
+        rgb: the framed picture on white, in [0, 1], on the device of the weights.
+        alpha: opacity of the object in it.
+        camera: where to start from.
+        steps: of Adam, whose rate falls to nought along a cosine.
+        seed: of the rays.
+
+    Yields:
+        The state after each step.
+    """
+    generator = torch.Generator(rgb.device).manual_seed(seed)
+    with torch.inference_mode(False), torch.enable_grad():
+        weights = [w.detach().clone().requires_grad_() for w in params.weights]
+        biases = [b.detach().clone().requires_grad_() for b in params.biases]
+        values = camera.values().to(rgb.device).requires_grad_()
+    optimizer = torch.optim.Adam(
+        [{"params": [*weights, *biases], "peak": LR}, {"params": [values], "peak": LR_CAMERA}]
+    )
+    rgba = _straight(rgb, alpha)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * 0.5 * (1 + math.cos(math.pi * step / steps))
+        with torch.inference_mode(False), torch.enable_grad():
+            fitted = InrParams(tuple(weights), tuple(biases))
+            loss, error = _loss(config, fitted, values, rgba, generator=generator)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        now = InrParams(
+            tuple(w.detach().clone() for w in weights), tuple(b.detach().clone() for b in biases)
+        )
+        yield Refined(step + 1, now, InputCamera.of(values.detach()), error.item())
+
+
+def _loss(
+    config: FieldConfig,
+    params: InrParams,
+    values: Float[Tensor, 4],
+    rgba: Float[Tensor, "s s 4"],
+    *,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    side = rgba.shape[0]
+    pixels = torch.randint(side, (RAYS, 2), generator=generator, device=rgba.device)
+    origins, directions = input_rays(values, (pixels + 0.5) / side)
+    rendering = render_rays(
+        config, params, origins[None], directions=directions[None], samples=SAMPLES,
+        generator=generator,
+    )  # fmt: skip
+    seen = rgba[pixels[:, 1], pixels[:, 0]][None]
+    return ray_loss(rendering, seen, alpha_weight=ALPHA_WEIGHT, absolute_weight=ABSOLUTE_WEIGHT)
+
+
+def _straight(rgb: Float[Tensor, "s s 3"], alpha: Float[Tensor, "s s"]) -> Float[Tensor, "s s 4"]:
+    """The picture with the object's own colours, of one that lies on white."""
+    opacity = alpha[..., None]
+    own = (rgb - (1 - opacity)) / opacity.clamp_min(1e-3)
+    return torch.cat([own.clamp(0, 1), opacity], dim=-1)

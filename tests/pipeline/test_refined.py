@@ -1,0 +1,98 @@
+"""A request that asks for refinement: what is shown, told and kept is the refined network."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from hyperdemo.checkpoints import LoadedModel
+from hyperdemo.config import ViewRequest
+from hyperdemo.events import Done, Encoded, Frames, Progress
+from hyperdemo.pipeline import ViewPipeline
+from tests import tiny
+
+PLAIN = ViewRequest(size=32, n_frames=2, chunk_frames=2)
+REFINED = dataclasses.replace(PLAIN, refine_steps=12)
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    models = {
+        name: LoadedModel(name, tiny.model(seed).requires_grad_(False).eval(), {})
+        for seed, name in enumerate(("foundation", "scratch"))
+    }
+    return ViewPipeline(models, device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def prepared(pipeline):
+    rgba = np.zeros((60, 80, 4), np.uint8)
+    rgba[15:50, 20:60] = (200, 60, 30, 255)
+    return pipeline.prepare(rgba)
+
+
+def weights_of(events, name):
+    """The first layer of each network that was told of, in order."""
+    return [e.params.weights[0] for e in events if isinstance(e, Encoded) and e.name == name]
+
+
+def test_networks_are_told_of_as_written_and_as_refined(pipeline, prepared):
+    events = list(pipeline.view(prepared, REFINED))
+    for name in pipeline.models:
+        written, refined = weights_of(events, name)
+        assert torch.equal(
+            written, pipeline.encode(prepared.framed, pipeline.models[name]).weights[0]
+        )
+        assert not torch.equal(written, refined)
+    told = [e.message for e in events if isinstance(e, Progress) and "step" in e.message]
+    assert told[0] == "foundation: fitted on to the picture, step 1 of 12"
+    assert len(told) == 6  # steps 1, 6 and 11 of two models
+    done = next(e for e in events if isinstance(e, Done))
+    assert {"foundation.refine", "scratch.refine"} <= set(done.seconds)
+
+
+def test_what_is_shown_is_the_refined_network_and_the_plain_one_stays_as_it_was(pipeline, prepared):
+    def frames(request):
+        events = list(pipeline.view(prepared, request))
+        return next(e.rgb["foundation"] for e in events if isinstance(e, Frames))
+
+    plain, refined = frames(PLAIN), frames(REFINED)
+    assert np.abs(plain.astype(int) - refined).max() > 3
+    np.testing.assert_array_equal(frames(PLAIN), plain)
+    np.testing.assert_array_equal(frames(REFINED), refined)
+
+
+def test_a_second_request_is_answered_from_what_was_kept(pipeline, prepared, monkeypatch):
+    first = weights_of(pipeline.view(prepared, REFINED), "scratch")
+    monkeypatch.setattr("hyperdemo.pipeline.refined.refine", None)
+    events = list(pipeline.view(prepared, REFINED))
+    assert all(map(torch.equal, weights_of(events, "scratch"), first))
+    other = dataclasses.replace(REFINED, refine_steps=13)
+    with pytest.raises(TypeError):  # not kept, so it would have to be refined
+        list(pipeline.view(prepared, other))
+
+
+def test_closing_it_on_the_way_stops_the_work(pipeline, prepared, monkeypatch):
+    taken = []
+    from hyperdemo.pipeline import refined as module
+
+    def counted(*args, **options):
+        for state in refine(*args, **options):
+            taken.append(state.step)
+            yield state
+
+    refine = module.refine
+    monkeypatch.setattr(module, "refine", counted)
+    events = pipeline.view(prepared, dataclasses.replace(PLAIN, refine_steps=40))
+    for event in events:
+        if isinstance(event, Progress) and "step 6" in event.message:
+            events.close()
+            break
+    assert taken == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("steps", [-1, 401])
+def test_steps_that_cannot_be_are_refused(steps):
+    with pytest.raises(ValueError, match=f"refine_steps must be from 0 to 400, got {steps}"):
+        ViewRequest(refine_steps=steps)
