@@ -8,11 +8,11 @@ table. Rendering is the fast renderer's, which tests hold within 38 dB of the ex
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,11 +24,14 @@ from hyperdemo.config import BackboneConfig, FieldConfig
 from hyperdemo.inr import InrParams, as_field
 from hyperdemo.metrics import perceptual_distance, psnr, ssim
 from hyperdemo.model import to_pixels
+from hyperdemo.preprocess import frame_alpha, frame_input
+from hyperdemo.refine import find_camera, refine
 from hyperdemo.render.bake import bake
 from hyperdemo.render.march import march
 from train.baselines import NearestObject, fit_inr, mean_image, over_white, patch_features
 from train.catalogue import read_all
 from train.data import ViewSet, load_views, read_split
+from train.results_file import update
 from train.subsets import spread
 
 METRICS = ("psnr", "ssim", "perceptual")
@@ -79,6 +82,29 @@ def model_answer(loaded: LoadedModel) -> Answer:
     def answer(views: ViewSet, case: Case) -> np.ndarray:
         params = loaded.model.encode(to_pixels(views.framed[case.obj, case.source][None]))
         return render_inr(loaded.model.config.field, params, views, case)
+
+    return answer
+
+
+def refined_answer(loaded: LoadedModel, *, steps: int) -> Answer:
+    """What the model writes, fitted on to the picture that it was shown, as an upload would be.
+
+    The camera of that picture is not told, but found from what was written.
+    """
+    config = loaded.model.config.field
+
+    def answer(views: ViewSet, case: Case) -> np.ndarray:
+        with torch.inference_mode():
+            params = loaded.model.encode(to_pixels(views.framed[case.obj, case.source][None]))
+        rgba = views.rgba[case.obj, case.source].numpy()
+        rgb = frame_input(rgba, size=views.size).astype(np.float32) / 255.0
+        alpha = frame_alpha(rgba, size=views.size)
+        camera = find_camera(bake(as_field(config, params), resolution=96), rgb, alpha)
+        *_, state = refine(
+            config, params, torch.from_numpy(rgb), alpha=torch.from_numpy(alpha), camera=camera,
+            steps=steps,
+        )  # fmt: skip
+        return render_inr(config, state.params, views, case)
 
     return answer
 
@@ -144,11 +170,14 @@ class Scorer:
         return float(distance.mean())
 
 
-def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Mean over objects of each metric, and the standard error of the mean PSNR."""
+def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float | None]:
+    """Mean over objects of each metric, and the standard error of the mean PSNR if of several."""
     summary = {key: float(np.mean([row[key] for row in rows])) for key in METRICS}
-    deviation = np.std([row["psnr"] for row in rows], ddof=1) if len(rows) > 1 else np.nan
-    return summary | {"psnr_stderr": float(deviation / np.sqrt(len(rows))), "objects": len(rows)}
+    stderr = None
+    if len(rows) > 1:
+        deviation = np.std([row["psnr"] for row in rows], ddof=1)
+        stderr = float(deviation / np.sqrt(len(rows)))
+    return summary | {"psnr_stderr": stderr, "objects": len(rows)}
 
 
 def evaluate_split(
@@ -193,6 +222,8 @@ def main() -> None:
     parser.add_argument("--ceiling-objects", type=int, default=4)
     parser.add_argument("--out", type=Path, help="results file (weights/results.json)")
     parser.add_argument("--ceiling-steps", type=int, default=300)
+    parser.add_argument("--refine-steps", type=int, default=40)
+    parser.add_argument("--refine-objects", type=int, default=40)
     parser.add_argument("--answers", nargs="*", help="only these, added to results that are there")
     args = parser.parse_args()
     models = {name: load_checkpoint(args.weights, f"view-{name}") for name in args.models}
@@ -217,22 +248,52 @@ def main() -> None:
         nearest = NearestObject(encoder, train_views, read_all(args.sources))
         answers["nearest"] = nearest_answer(nearest)
     answers |= {name: model_answer(loaded) for name, loaded in models.items()}
+    answers |= {
+        f"{name}-refined": refined_answer(loaded, steps=args.refine_steps)
+        for name, loaded in models.items()
+    }
     answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps)
     answers = {name: answer for name, answer in answers.items() if wanted(name)}
     out = args.out or args.weights / "results.json"
-    results = json.loads(out.read_text()) if out.is_file() else {}
-    if results.get("splits_file") != splits_file:
-        # Scores on other objects do not stand beside these.
-        results |= {"splits_file": splits_file, "splits": {}}
-    results["models"] = {name: dict(loaded.facts) for name, loaded in models.items()}
+    facts = {name: dict(loaded.facts) for name, loaded in models.items()}
+    few = {"ceiling": args.ceiling_objects}
+    few |= {name: args.refine_objects for name in answers if name.endswith("-refined")}
     for split in SPLITS:
-        scored = results["splits"].setdefault(split, {})
-        for name, result in evaluate_split(
-            load(split), answers, Scorer(encoder), few={"ceiling": args.ceiling_objects}
-        ):
-            scored[name] = result
-            print(split, name, {k: round(v, 3) for k, v in result.items() if k != "rows"})
-            out.write_text(json.dumps(results, indent=1) + "\n")
+        for name, result in evaluate_split(load(split), answers, Scorer(encoder), few=few):
+            add_result(out, split, name, result, splits_file=splits_file, facts=facts)
+            print(split, name, {k: v for k, v in result.items() if k != "rows"}, flush=True)
+
+
+def add_result(
+    out: Path,
+    split: str,
+    name: str,
+    result: Mapping[str, Any],
+    *,
+    splits_file: str,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write how an answer did on a split; scores on other splits' objects go."""
+
+    def change(results: dict[str, Any]) -> None:
+        if results.get("splits_file") != splits_file:
+            results |= {"splits_file": splits_file, "splits": {}}
+        results["models"] = dict(facts)
+        scored = results["splits"].setdefault(split, {}) | {name: dict(result)}
+        # Several processes may share the work: the order is that of the table.
+        results["splits"][split] = {key: scored[key] for key in sorted(scored, key=_place)}
+
+    update(out, change)
+
+
+ORDER = (
+    "white", "mean", "nearest", "scratch", "foundation", "scratch-refined", "foundation-refined",
+    "ceiling",
+)  # fmt: skip
+
+
+def _place(name: str) -> int:
+    return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ ROWS = (
     ("nearest", "nearest training object, from the asked pose"),
     ("scratch", "**hypernetwork from scratch**"),
     ("foundation", "**hypernetwork, pretrained (DINOv2)**"),
+    ("scratch-refined", "from scratch, then 40 steps on the picture"),
+    ("foundation-refined", "pretrained, then 40 steps on the picture"),
     ("ceiling", "ceiling: the same INR fitted to 28 views"),
 )
 TITLES = {"test": "Held-out objects", "unseen": "Held-out classes"}
@@ -63,8 +65,9 @@ def _split_table(title: str, scored: dict[str, Any]) -> str:
     for name, words in ROWS:
         if name in scored:
             row = scored[name]
+            spread = f" ± {row['psnr_stderr']:.2f}" if row["psnr_stderr"] is not None else ""
             lines.append(
-                f"| {words} | {row['psnr']:.2f} ± {row['psnr_stderr']:.2f} | {row['ssim']:.3f} "
+                f"| {words} | {row['psnr']:.2f}{spread} | {row['ssim']:.3f} "
                 f"| {row['perceptual']:.3f} | {row['objects']} |"
             )
     return "\n".join(lines)

@@ -131,6 +131,9 @@ VIEW = Sweep(
                 Arm("no mirrored objects", {"data.mirror": 0.0}),
                 Arm("no exchanged colours", {"data.recolour": 0.0}),
                 Arm("AdamW alone, not Muon", {"lr_heads": 0.0}),
+                Arm("products in bfloat16", {"precision": "bf16"}),
+                Arm("absolute errors too", {"data.absolute_weight": 0.3}),
+                Arm("three variants of each object", {"data.variants": 3}),
             ),
             reading=(
                 "Muon and rays from several views are worth somewhat more than seeds differ by; "

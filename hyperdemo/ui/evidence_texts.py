@@ -46,6 +46,8 @@ ANSWER_LABELS: Mapping[str, Mapping[str, str]] = {
         "nearest": "nearest training object",
         "scratch": "from scratch",
         "foundation": "pretrained (DINOv2)",
+        "scratch-refined": "from scratch, sharpened",
+        "foundation-refined": "pretrained, sharpened",
         "ceiling": "ceiling: fitted to the object",
     },
 }

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from functools import partial
 
@@ -7,9 +8,12 @@ import torch
 
 from hyperdemo.backbones import build_vit
 from hyperdemo.checkpoints import LoadedModel, save_checkpoint
+from hyperdemo.config import CAMERA_DISTANCE
 from hyperdemo.inr import as_field
 from hyperdemo.metrics import psnr, ssim
 from hyperdemo.model import to_pixels
+from hyperdemo.preprocess.frame import DEFAULT_FILL, alpha_bounds
+from hyperdemo.refine import InputCamera
 from hyperdemo.render.bake import bake
 from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.quadrature import render_view
@@ -21,13 +25,16 @@ from train.evaluate import (
     N_TARGETS,
     Case,
     Scorer,
+    add_result,
     ceiling_answer,
     choose_cases,
     constant_answer,
     evaluate_split,
     model_answer,
     nearest_answer,
+    refined_answer,
     summarise,
+    trained_on,
 )
 
 
@@ -159,7 +166,7 @@ def test_a_summary_by_hand():
     assert summary["psnr"] == 14.0 and summary["ssim"] == pytest.approx(1.4)
     assert summary["psnr_stderr"] == pytest.approx(4 / np.sqrt(3))  # σ = 4 with n − 1
     assert summary["objects"] == 3
-    assert np.isnan(summarise(rows[:1])["psnr_stderr"])
+    assert summarise(rows[:1])["psnr_stderr"] is None
 
 
 def test_a_split_is_scored_answer_by_answer(views, scorer):
@@ -201,3 +208,49 @@ def test_the_command_writes_results_and_adds_to_them(tmp_path, monkeypatch, caps
     assert results["models"]["scratch"]["git"] == "scratch"
     assert results["splits"]["test"]["scratch"]["rows"][0]["object"] == "ball-2"
     assert "test scratch" in capsys.readouterr().out
+
+
+def camera_of(views, case):
+    """The true camera of the framed input of a case."""
+    rgba = views.rgba[case.obj, case.source].numpy()
+    top, bottom, left, right = (edge / views.size for edge in alpha_bounds(rgba))
+    reach = np.tan(np.radians(views.fov_deg) / 2)
+    centre = reach * (left + right - 1), reach * (1 - top - bottom)
+    half = reach * max(right - left, bottom - top) / DEFAULT_FILL
+    height = float(views.poses[case.obj, case.source, 1, 3]) / CAMERA_DISTANCE
+    return InputCamera(float(np.degrees(np.arcsin(height))), centre, half)
+
+
+def test_a_refined_answer_is_nearer_to_what_was_shown(views, monkeypatch):
+    loaded = LoadedModel("tiny", tiny.model(3).eval(), {})
+    case = choose_cases(views)[0]
+    monkeypatch.setattr(evaluate, "find_camera", lambda *_: camera_of(views, case))
+    # Asked for the very view that was shown, the fit must come closer to it.
+    shown = dataclasses.replace(case, targets=(case.source,))
+    true = truth(views, shown)[0]
+    plain, refined = (
+        psnr(answer(views, shown)[0], true)
+        for answer in (model_answer(loaded), refined_answer(loaded, steps=60))
+    )
+    assert refined > plain + 2.0
+
+
+def test_results_of_several_processes_stand_in_one_order_and_of_one_split_file(tmp_path):
+    out, told = tmp_path / "results.json", {"splits_file": "a.json", "facts": {"scratch": {}}}
+    for name in ("ceiling", "foundation", "white"):
+        add_result(out, "test", name, {"psnr": 1.0}, **told)
+    results = json.loads(out.read_text())
+    assert list(results["splits"]["test"]) == ["white", "foundation", "ceiling"]
+    add_result(out, "unseen", "mean", {"psnr": 2.0}, **told | {"splits_file": "b.json"})
+    results = json.loads(out.read_text())
+    assert results["splits"] == {"unseen": {"mean": {"psnr": 2.0}}}
+    assert results["splits_file"] == "b.json" and results["models"] == {"scratch": {}}
+
+
+def test_models_must_share_their_splits():
+    def loaded(path):
+        return LoadedModel("m", None, {"training": {"data": {"splits_file": path}}})
+
+    assert trained_on({"a": loaded("x.json"), "b": loaded("x.json")}) == "x.json"
+    with pytest.raises(ValueError, match="share their splits expected, got .*x.json.*y.json"):
+        trained_on({"a": loaded("x.json"), "b": loaded("y.json")})

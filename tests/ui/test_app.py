@@ -18,6 +18,7 @@ from PIL import Image
 import app as start
 from hyperdemo.ui import build_app, launch_options
 from hyperdemo.ui.app import find_held_out
+from hyperdemo.ui.callbacks import SHARPEN_STEPS
 from hyperdemo.ui.outline import CUT_COLOUR
 from tests.ui.conftest import write_examples
 
@@ -280,3 +281,18 @@ def test_missing_weights_are_said_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["app.py", "--weights", str(tmp_path), "--device", "cpu"])
     with pytest.raises(SystemExit, match="cannot start: there is no checkpoint"):
         start.main()
+
+
+def test_sharpening_is_asked_of_the_pipeline(callbacks, tmp_path, monkeypatch):
+    asked = []
+
+    def stream(pipeline, prepared, request, **options):
+        asked.append(request.refine_steps)
+        return iter(())
+
+    monkeypatch.setattr("hyperdemo.ui.callbacks.stream_views", stream)
+    path = tmp_path / "photo.png"
+    photo().save(path)
+    for sharpen in (False, True):
+        list(callbacks.generate(str(path), None, 128, 2, 20, sharpen, None))
+    assert asked == [0, SHARPEN_STEPS]
