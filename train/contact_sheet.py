@@ -2,8 +2,8 @@
 
 A row an object: the picture that is given, then, from the side and from behind, the truth and each
 answer. Of every class it is the object whose pretrained answer scores in the middle of its class,
-so that nobody chose the good ones. Writes `weights/evidence/<name>.webp`, which the app and the
-README show, and beside it the words under it.
+so that nobody chose the good ones; `--every vehicle` shows all of a class instead. Writes
+`weights/evidence/<name>.webp`, which the app and the README show, and beside it the words under it.
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ ASKED = {"from the side": 100.0, "from behind": 180.0}
 CAPTION = (
     "From the one picture on the left, the other sides of objects that no training saw: the truth, "
     "the two models, the pretrained one's answer after 40 steps of descent on the given picture, "
-    "and as a ceiling the same small network fitted to 30 views of the object. In each class it is "
-    "the object that scores in the middle, so nobody chose the good ones."
+    "and as a ceiling the same small network fitted to 30 views of the object."
+)
+IN_THE_MIDDLE = (
+    "In each class it is the object that scores in the middle, so nobody chose the good ones."
 )
 
 _GAP, _MARGIN, _HEADING, _LABELS = 6, 10, 26, 22
@@ -164,7 +166,9 @@ def main() -> None:
     parser.add_argument("--views", default="data/views")
     parser.add_argument("--refine-steps", type=int, default=40)
     parser.add_argument("--ceiling-steps", type=int, default=300)
-    parser.add_argument("--name", default="objects-in-the-middle-of-their-class")
+    parser.add_argument(
+        "--every", choices=CLASSES, help="all held-out objects of a class, not one of each"
+    )
     args = parser.parse_args()
     models = {
         words: load_checkpoint(args.weights, f"view-{name}")
@@ -177,18 +181,24 @@ def main() -> None:
     results = json.loads((args.weights / "results.json").read_text())
     scored, splits_file = results["splits"], results["splits_file"]
     rows = []
-    for kind in CLASSES:
+    for kind in [args.every] if args.every else CLASSES:
         split = split_of(kind, scored)
         ids, classes = read_split(splits_file, split)
         views = load_views(args.views, ids, classes=classes, input_size=config.backbone.image_size)
-        chosen = middle_object(scored[split]["foundation"]["rows"], kind)
+        found = scored[split]["foundation"]["rows"]
+        chosen = [middle_object(found, kind)]
+        if args.every:
+            chosen = sorted(row["object"] for row in found if row["class"] == kind)
         name = kind if split == "test" else f"{kind}, an unseen class"
-        rows.append(make_row(views, ids.index(chosen), answers, name=name))
-        print(f"{kind}: {chosen}", flush=True)
-    path = args.weights / "evidence" / f"{args.name}.webp"
+        for one in chosen:
+            rows.append(make_row(views, ids.index(one), answers, name=name))
+            print(f"{kind}: {one}", flush=True)
+    title = f"every-{args.every}" if args.every else "objects-in-the-middle-of-their-class"
+    path = args.weights / "evidence" / f"{title}.webp"
     path.parent.mkdir(exist_ok=True)
     draw_sheet(rows, ["truth", *answers]).save(path, quality=90, method=6)
-    path.with_suffix(".txt").write_text(f"{CAPTION}\n")
+    which = f"These are all {args.every}s that were held out." if args.every else IN_THE_MIDDLE
+    path.with_suffix(".txt").write_text(f"{CAPTION} {which}\n")
     print(path)
 
 
