@@ -22,8 +22,8 @@ INTRODUCTION = (
 )
 
 GUESS = (
-    "One picture does not show the back: what you see there is a guess, made from the household "
-    "objects that both practised on. Expect a soft sketch, not a scan."
+    "One picture does not show the back: what you see there is a guess, made from the furniture, "
+    "household things and vehicles that both practised on. Expect a soft sketch, not a scan."
 )
 
 FOUND_BY = {
