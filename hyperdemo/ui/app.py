@@ -245,8 +245,8 @@ def _wire(page: Page, callbacks: Callbacks, compute: dict[str, Any]) -> None:
             page.size,
             page.seconds,
             page.elevation,
-            page.sharpen,
             page.cut,
+            page.sharpen,
         ],  # fmt: skip
         page.run_outputs(),
         api_name="generate",

@@ -70,8 +70,8 @@ class Callbacks:
         size: int,
         seconds: int | float,
         elevation_deg: int | float,
-        sharpen: bool,
         cut: Cut | None,
+        sharpen: bool = False,
     ) -> Iterator[dict]:
         """Write both networks for a picture and stream their orbits, then meshes and downloads.
 

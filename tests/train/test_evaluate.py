@@ -249,7 +249,7 @@ def test_results_of_several_processes_stand_in_one_order_and_of_one_split_file(t
 
 def test_models_must_share_their_splits():
     def loaded(path):
-        return LoadedModel("m", None, {"training": {"data": {"splits_file": path}}})
+        return LoadedModel("m", tiny.model(), {"training": {"data": {"splits_file": path}}})
 
     assert trained_on({"a": loaded("x.json"), "b": loaded("x.json")}) == "x.json"
     with pytest.raises(ValueError, match="share their splits expected, got .*x.json.*y.json"):

@@ -55,7 +55,7 @@ def submit(url, picture):
     upload = httpx.post(f"{url}/gradio_api/upload", files={"files": (path.name, path.read_bytes())})
     file = {"path": upload.json()[0], "meta": {"_type": "gradio.FileData"}}
     session = secrets.token_hex(5)
-    body = {"data": [file, None, 128, SECONDS, 20, None], "fn_index": number}
+    body = {"data": [file, None, 128, SECONDS, 20, None, False], "fn_index": number}
     joined = httpx.post(f"{url}/gradio_api/queue/join", json=body | {"session_hash": session})
     joined.raise_for_status()
     return session

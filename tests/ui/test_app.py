@@ -294,5 +294,5 @@ def test_sharpening_is_asked_of_the_pipeline(callbacks, tmp_path, monkeypatch):
     path = tmp_path / "photo.png"
     photo().save(path)
     for sharpen in (False, True):
-        list(callbacks.generate(str(path), None, 128, 2, 20, sharpen, None))
+        list(callbacks.generate(str(path), None, 128, 2, 20, None, sharpen))
     assert asked == [0, SHARPEN_STEPS]
