@@ -19,7 +19,7 @@ from hyperdemo.refine import find_camera, refine
 from hyperdemo.render.bake import bake
 
 GRID = 96
-"""Nodes along an axis of the baked grid, and steps that a ray takes through it: within 47 dB of the
+"""Nodes along an axis of the baked grid, and steps that a ray takes through it: within 44 dB of the
 exact renderer on what the shipped models write, and within 41 dB on an INR fitted to an object."""
 
 SIDE = 128

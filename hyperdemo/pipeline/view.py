@@ -122,7 +122,8 @@ class ViewPipeline(ModelPair):
             steps = request.refine_steps
             refiner = Refiner(self._kept, prepared, steps=steps, device=self.device)
             for k, (name, params) in enumerate(written.items()):
-                share = 0.2 * k / len(names), 0.2 / len(names)
+                # Between writing, which tells of up to 0.05, and baking, which begins at 0.1.
+                share = 0.05 + 0.05 * k / len(names), 0.05 / len(names)
                 config = self.models[name].model.config.field
                 key = (picture, name)
                 written[name] = yield from refiner.refine(
