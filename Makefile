@@ -33,10 +33,10 @@ test:
 check:
 	@tools/setup.sh --dev --no-system
 	@$(IN_VENV) ruff check .
-	@if [ -f train/table.py ]; then $(IN_VENV) $(OFFLINE) .venv/bin/python -m train.table --check; fi
+	@if [ -f train/report/tables.py ]; then $(IN_VENV) $(OFFLINE) .venv/bin/python -m train.report.tables --check; fi
 
 bench: setup
-	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m train.bench $(ARGS)
+	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m bench $(ARGS)
 
 clean:
 	@rm -rf .pytest_cache .ruff_cache .gradio artefacts

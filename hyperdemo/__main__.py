@@ -96,7 +96,7 @@ def run_audio(args: argparse.Namespace) -> Path:
     from hyperdemo.config import SoundRequest
     from hyperdemo.media.audio import DEFAULT_MAX_SECONDS, decode_audio
     from hyperdemo.pipeline import MODEL_NAMES, SoundPipeline
-    from hyperdemo.pipeline.sound import prepare_sound
+    from hyperdemo.preprocess.sound import prepare_sound
     from hyperdemo.results import SoundWriter
 
     request = SoundRequest(rate_hz=args.rate)

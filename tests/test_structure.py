@@ -78,7 +78,7 @@ def violations(source: str, module: str, *, is_package: bool = False) -> list[st
     for line, name in imports(source, module, is_package=is_package):
         top = name.split(".")[0]
         other = layer(name) if top == "hyperdemo" else None
-        if top in ("train", "tests", "app"):
+        if top in ("bench", "train", "tests", "app"):
             found.append(f"{module}:{line} imports {name}, which stands outside the package")
         elif top in ("gradio", "gradio_client", "spaces") and own != LAYERS.index("ui"):
             found.append(f"{module}:{line} imports {name}; only hyperdemo.ui and app.py may")
@@ -100,7 +100,7 @@ def test_imports_point_down_the_line_only(path: Path) -> None:
         ("hyperdemo.render.march", "from hyperdemo import model", "stands below"),
         ("hyperdemo.inr.radiance", "def f():\n    import hyperdemo.pipeline", "stands below"),
         ("hyperdemo.inr.radiance", "from ..ui import views", "stands below"),
-        ("hyperdemo.pipeline", "from train.data import Views", "outside the package"),
+        ("hyperdemo.pipeline", "from train.view.data import Views", "outside the package"),
         ("hyperdemo.pipeline", "import gradio as gr", "only hyperdemo.ui"),
         ("hyperdemo.helpers", "", "in no layer"),
         ("hyperdemo", "from hyperdemo.pipeline import ViewPipeline", "stands below"),
@@ -125,7 +125,7 @@ def test_the_layering_check_can_pass(module: str, source: str) -> None:
 
 
 def test_training_is_no_user_interface() -> None:
-    for path in sources("train", "tools"):
+    for path in sources("bench", "train"):
         found = imports(path.read_text(), module_name(path), is_package=False)
         assert not [name for _, name in found if name.split(".")[0] == "gradio"], path
 
@@ -141,7 +141,7 @@ def test_every_exported_name_resolves(package: str) -> None:
     assert not missing, f"{package}.__all__ names what is not there"
 
 
-@pytest.mark.parametrize("path", sources("hyperdemo", "train", "tests", "tools"), ids=module_name)
+@pytest.mark.parametrize("path", sources("bench", "hyperdemo", "train", "tests"), ids=module_name)
 def test_no_file_outgrows_its_one_reason_to_change(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MAX_LINES
 

@@ -30,7 +30,7 @@ class ViewData:
     """Data and objective of the view task.
 
     Attributes:
-        views_dir: rendered data set, see `train.render_views`.
+        views_dir: rendered data set, see `train.objects.render_views`.
         splits_file: which object belongs to which split.
         target_views: views of each object that rays are drawn from.
         rays: rays a target view.
@@ -39,7 +39,7 @@ class ViewData:
         mirror: share of the objects of a step that are mirrored left to right, input and truth.
         recolour: share of the objects of a step whose colour channels change places.
         variants: of each training object in other proportions and colours, which count as objects
-            of their own; see `train.variants`.
+            of their own; see `train.objects.variants`.
         alpha_weight: weight of the error of the opacity beside that of the colour.
         absolute_weight: weight of absolute errors beside the squared ones. A squared error is
             least at the mean of what may be there, which is fog, an absolute one at the median.
@@ -74,7 +74,7 @@ class SoundData:
     """Data and objective of the audio task.
 
     Attributes:
-        speech_dir: decoded speech, see `train.speech`.
+        speech_dir: decoded speech, see `train.sources.speech`.
         splits_file: which prompt belongs to which split.
         stretches: consecutive stretches of a window that the error is taken over in a step.
         spectral_weight: weight of the multi-resolution STFT error beside that of the waveform.

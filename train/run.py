@@ -25,9 +25,9 @@ from tqdm import tqdm
 from hyperdemo.config import ADAPTS, INITS
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig, load_config
-from train.sound_task import SoundTask
+from train.sound.task import SoundTask
 from train.state import TrainState
-from train.view_task import ViewTask
+from train.view.task import ViewTask
 
 
 class Task(Protocol):

@@ -32,11 +32,11 @@ from train.config import TrainConfig, load_config
 from train.experiments import Run, Sweep
 from train.results_file import update
 from train.run import TASKS, provenance, train
-from train.sound_experiments import AUDIO
-from train.sound_scores import score_sound_model
+from train.sound.experiments import AUDIO
+from train.sound.scores import score_sound_model
 from train.state import TrainState
-from train.view_experiments import VIEW
-from train.view_scores import score_view_model, view_yardsticks
+from train.view.experiments import VIEW
+from train.view.scores import score_view_model, view_yardsticks
 
 SWEEPS: Mapping[str, Sweep] = {"audio": AUDIO, "view": VIEW}
 Score = Callable[..., Mapping[str, Any]]

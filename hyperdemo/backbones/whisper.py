@@ -230,7 +230,7 @@ def build_whisper(
     if pretrained is True:
         raise ValueError(
             "no hub is known for Whisper's encoder, so pretrained=True finds nothing; run "
-            "`python -m train.whisper` and give the file it writes"
+            "`python -m train.sources.whisper` and give the file it writes"
         )
     if pretrained is False:
         _open_stem(encoder)
@@ -255,7 +255,9 @@ def _open_stem(encoder: WhisperEncoder) -> None:
 
 def _load_strict(encoder: WhisperEncoder, path: Path) -> None:
     if not path.is_file():
-        raise ValueError(f"there is no backbone file {path}; `python -m train.whisper` makes it")
+        raise ValueError(
+            f"there is no backbone file {path}; `python -m train.sources.whisper` makes it"
+        )
     state = load_file(path)
     if encoder.config.inputs == "raw":
         state = {name: value for name, value in state.items() if name not in _STEM}

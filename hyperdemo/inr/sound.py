@@ -13,7 +13,7 @@ from torch.nn.functional import fold
 from hyperdemo.config import SAMPLE_RATE_HZ, SoundFieldConfig
 from hyperdemo.inr.mlp import check_shapes, run_mlp
 from hyperdemo.inr.params import InrParams
-from hyperdemo.preprocess.windows import WindowPlan
+from hyperdemo.inr.windows import WindowPlan
 
 
 def angular_frequencies(config: SoundFieldConfig) -> Float[Tensor, " f"]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from hyperdemo.config import SoundFieldConfig
 from hyperdemo.inr.modulation import ModulatedInrs
 from hyperdemo.inr.sound import sound, stretch_plan
-from hyperdemo.preprocess.windows import WindowJoiner, WindowPlan
+from hyperdemo.inr.windows import WindowJoiner, WindowPlan
 
 # Activations of a hidden layer that are in memory at once, 16 MB of them.
 _MAX_HIDDEN = 4_000_000

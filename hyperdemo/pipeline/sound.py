@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -18,64 +17,15 @@ from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import SAMPLE_RATE_HZ, ModelConfig, SoundRequest
 from hyperdemo.events import Done, Event, Heard, Progress, Written
 from hyperdemo.inr import ModulatedInrs, WrittenSound, stretch_plan, stretch_waves
-from hyperdemo.media.audio import Clip, mix_to_mono, resample, resampled_length
+from hyperdemo.inr.windows import WindowJoiner, WindowPlan
+from hyperdemo.media.audio import resampled_length
 from hyperdemo.pipeline.pair import ModelPair
 from hyperdemo.pipeline.runtime import Stages
-from hyperdemo.preprocess.windows import WindowJoiner, WindowPlan
-
-MIN_SECONDS = 0.05
-MIN_PEAK = 10 ** (-80 / 20)
+from hyperdemo.preprocess.sound import PreparedSound
 
 # Windows that are encoded at once: the first alone, so that the sound starts soon, the others
 # in batches, which keep the processor busier.
 BATCH = 4
-
-
-@dataclass(frozen=True)
-class PreparedSound:
-    """A clip as the models hear it.
-
-    Attributes:
-        heard: mono at 16 kHz.
-        own: mono at the clip's own rate, to be played beside the resyntheses.
-        rate_hz: the clip's own rate.
-        channels_in_file: channels before they were mixed.
-        truncated: the file went on, but was cut.
-    """
-
-    heard: Float[np.ndarray, " n"]
-    own: Float[np.ndarray, " m"]
-    rate_hz: int
-    channels_in_file: int
-    truncated: bool
-
-    @property
-    def duration_s(self) -> float:
-        return len(self.own) / self.rate_hz
-
-
-def prepare_sound(clip: Clip) -> PreparedSound:
-    """Mix a clip to mono and give the models their 16 kHz of it; its loudness stays.
-
-    Raises:
-        ValueError: there is less than 0.05 s, or nothing but silence.
-    """
-    own = mix_to_mono(clip)
-    if clip.duration_s < MIN_SECONDS:
-        raise ValueError(
-            f"expected at least {MIN_SECONDS} s of sound, got {clip.duration_s:.4f} s "
-            f"({len(own)} samples); choose a longer clip"
-        )
-    if np.abs(own).max() < MIN_PEAK:
-        mixed = clip.channels_in_file > 1 and np.abs(clip.samples).max() >= MIN_PEAK
-        raise ValueError(
-            "expected sound, got channels that cancel each other when mixed to mono; choose a "
-            "clip whose channels are not in opposite phase"
-            if mixed
-            else "expected sound, got silence; choose another clip, or check the microphone"
-        )
-    heard = resample(own, from_hz=clip.rate_hz, to_hz=SAMPLE_RATE_HZ)
-    return PreparedSound(heard, own, clip.rate_hz, clip.channels_in_file, clip.truncated)
 
 
 class SoundPipeline(ModelPair):

@@ -3,12 +3,9 @@
 from hyperdemo.preprocess.frame import composite_on_white, frame_alpha, frame_input
 from hyperdemo.preprocess.mask import apply_mask_edit, object_mask, paint
 from hyperdemo.preprocess.prepare import Prepared, prepare
-from hyperdemo.preprocess.windows import WindowJoiner, WindowPlan
 
 __all__ = [
     "Prepared",
-    "WindowJoiner",
-    "WindowPlan",
     "apply_mask_edit",
     "composite_on_white",
     "frame_alpha",

@@ -18,7 +18,7 @@ from torch import Tensor
 from hyperdemo.config import FieldConfig
 from hyperdemo.inr import InrParams
 from hyperdemo.refine.camera import InputCamera, input_rays
-from hyperdemo.refine.rays import ray_loss, render_rays
+from hyperdemo.render.rays import ray_loss, render_rays
 
 RAYS, SAMPLES = 1024, 32
 LR, LR_CAMERA = 2e-3, 2e-3

@@ -16,7 +16,7 @@ from hyperdemo.inr.export_sound import export_sound
 from hyperdemo.media.audio import encode_wav
 from hyperdemo.metrics import score_sound
 from hyperdemo.pipeline import SoundPipeline
-from hyperdemo.pipeline.sound import PreparedSound
+from hyperdemo.preprocess.sound import PreparedSound
 from hyperdemo.results.files import origin, write_network, write_result
 
 

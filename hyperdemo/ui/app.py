@@ -7,27 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import ImageData
 
 from hyperdemo.media.image import MAX_FILE_BYTES
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
-from hyperdemo.ui import sound_texts, texts
-from hyperdemo.ui.callbacks import Callbacks
-from hyperdemo.ui.evidence_reader import read_evidence
-from hyperdemo.ui.evidence_tab import evidence_tab, find_contact_sheets
-from hyperdemo.ui.examples import find_held_out, find_photographs
-from hyperdemo.ui.orbit_stream import orbit_stream
-from hyperdemo.ui.outline import CUT_COLOUR, KEEP_COLOUR
-from hyperdemo.ui.page import Page
-from hyperdemo.ui.sound_tab import find_sounds, sound_tab
+from hyperdemo.ui.evidence.reader import read_evidence
+from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets
+from hyperdemo.ui.object import texts
+from hyperdemo.ui.object.tab import object_tab
+from hyperdemo.ui.sound import texts as sound_texts
+from hyperdemo.ui.sound.tab import find_sounds, sound_tab
 from hyperdemo.ui.style import CSS, theme
-from hyperdemo.ui.viewer import object_viewer
 
 CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
 MAX_WAITING = 24
-SCROLL_TO_WATCH = """() => {
-    document.getElementById("watch").scrollIntoView({block: "nearest"});
-}"""
 
 
 def build_app(
@@ -61,7 +53,7 @@ def build_app(
             with nullcontext() if alone else gr.Tab("Object", id="object"):
                 gr.Markdown(texts.INTRODUCTION, elem_classes="introduction")
                 measured = texts.results_sentence(results)
-                _object_tab(pipeline, Path(examples), measured=measured, compute=compute)
+                object_tab(pipeline, Path(examples), measured=measured, compute=compute)
             if sound is not None:
                 with gr.Tab("Sound", id="sound"):
                     sound_tab(
@@ -74,20 +66,6 @@ def build_app(
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=limit)
 
 
-def _object_tab(
-    pipeline: ViewPipeline, examples: Path, *, measured: str, compute: dict[str, Any]
-) -> None:
-    held_out = find_held_out(examples / "objects")
-    with gr.Row(elem_id="stage", elem_classes="stage"):
-        with gr.Column(scale=4, min_width=300):
-            objects = [one.picture for one in held_out]
-            given = _input_side(find_photographs(examples), objects)
-        with gr.Column(scale=7, min_width=320):
-            shown = _output_side(measured)
-    page = Page(**given, **shown, **_results(list(pipeline.models)))
-    _wire(page, Callbacks(pipeline, page, held_out=held_out), compute)
-
-
 def launch_options() -> dict[str, Any]:
     """What `Blocks.launch` needs beside host and port."""
     return {
@@ -98,190 +76,3 @@ def launch_options() -> dict[str, Any]:
         "ssr_mode": False,
         "footer_links": ["api", "gradio", "settings"],
     }
-
-
-def _input_side(photographs: list[Path], objects: list[Path]) -> dict[str, Any]:
-    with gr.Tabs():
-        with gr.Tab("Picture"):
-            picture = gr.Image(
-                type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"],
-                label="Picture", show_label=False, height=204, elem_id="picture", buttons=[],
-                placeholder="Drop a picture of one object here\n- or -\nClick to choose one",
-            )  # fmt: skip
-            _leave_the_file_alone(picture)
-        with gr.Tab("Outline"):
-            editor = _outline_editor()
-            gr.Markdown(texts.OUTLINE_HELP, elem_classes="note")
-    cut = gr.State(None)
-    with gr.Row(elem_id="seen", equal_height=True):
-        framed = gr.Image(
-            label="What the models see", show_label=False, interactive=False, buttons=[],
-            height=84, width=84, min_width=84, scale=0, elem_id="framed", container=False,
-        )  # fmt: skip
-        words = gr.Markdown("", elem_classes="note", elem_id="words")
-    with gr.Row(equal_height=True):
-        run = gr.Button("Generate", variant="primary", elem_id="run", min_width=120)
-        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
-    sharpen = gr.Checkbox(
-        value=False, label=texts.SHARPEN, info=texts.SHARPEN_HELP, elem_id="sharpen",
-        container=False,
-    )  # fmt: skip
-    with gr.Column(elem_classes="examples"):
-        for label, paths in ((texts.PHOTOGRAPHS, photographs), (texts.OBJECTS, objects)):
-            if paths:
-                gr.Examples([[str(path)] for path in paths], [picture], label=label,
-                            examples_per_page=24, api_visibility="private")  # fmt: skip
-    with gr.Accordion("Settings", open=False):
-        sizes = gr.Dropdown([128, 192, 256, 384, 512], value=256, label="Panel size (pixels)")
-        seconds = gr.Slider(2, 10, value=4, step=1, label="Seconds a turn")
-        elevation = gr.Slider(-30, 60, value=20, step=5, label="Camera height (degrees)")
-    return dict(
-        picture=picture, editor=editor, cut=cut, framed=framed, words=words, run=run, stop=stop,
-        size=sizes, seconds=seconds, elevation=elevation, sharpen=sharpen,
-    )  # fmt: skip
-
-
-def _outline_editor() -> gr.ImageEditor:
-    return gr.ImageEditor(
-        label="Correct the outline", type="numpy", format="png", sources=[], transforms=[],
-        layers=False, height=280, elem_id="editor", buttons=[],
-        brush=gr.Brush(
-            colors=[KEEP_COLOUR, CUT_COLOUR], default_color=CUT_COLOUR, color_mode="fixed",
-            default_size=24,
-        ),
-        eraser=gr.Eraser(default_size=24),
-    )  # fmt: skip
-
-
-def _output_side(measured: str) -> dict[str, Any]:
-    with gr.Column(elem_id="watch"):
-        hint = gr.HTML(texts.HINT, elem_id="hint")
-        stream = orbit_stream()
-        loop = gr.Video(
-            loop=True, autoplay=True, visible=False, show_label=False, buttons=["download"],
-            elem_id="loop", elem_classes="orbit",
-        )  # fmt: skip
-        status = gr.HTML(texts.status_bar(0.0, ""), elem_id="status", padding=False)
-    gr.Markdown(f"{texts.GUESS}\n\n{measured}", elem_classes="note")
-    return dict(hint=hint, stream=stream, loop=loop, status=status)
-
-
-def _results(names: list[str]) -> dict[str, Any]:
-    models, meshes, networks = {}, {}, {}
-    # The style sheet hides it until there are timings: a column that is invisible to Gradio is not
-    # on the page yet, and late for its values, see `_wire`.
-    with gr.Column(elem_id="results"):
-        with gr.Column(visible=False) as truth:
-            gr.Markdown("## Against the truth")
-            with gr.Row():
-                with gr.Column(scale=4, min_width=300):
-                    scores = gr.Markdown(elem_id="scores")
-                with gr.Column(scale=7, min_width=320):
-                    sheet = gr.Image(
-                        show_label=False, interactive=False, buttons=["fullscreen"],
-                        elem_id="sheet",
-                    )  # fmt: skip
-        with gr.Row():
-            with gr.Column(scale=4, min_width=300):
-                gr.Markdown("## The networks")
-                gr.Markdown(texts.NETWORKS_HELP, elem_classes="note")
-                for name in names:
-                    label = f"{texts.LABELS.get(name, name)}: its network (ZIP)"
-                    networks[name] = gr.DownloadButton(label, interactive=False, size="sm")
-                timings = gr.Markdown(elem_id="timings")
-            with gr.Column(scale=7, min_width=320, elem_id="turn"):
-                gr.Markdown(f"## {texts.TURN_TITLE}")
-                viewer = object_viewer({name: texts.LABELS.get(name, name) for name in names})
-                gr.Markdown(texts.TURN_HELP, elem_classes="note")
-        gr.Markdown("## Their surfaces")
-        with gr.Row():
-            for name in names:
-                with gr.Column(min_width=240):
-                    models[name] = gr.Model3D(
-                        label=texts.LABELS.get(name, name), height=300, interactive=False,
-                        clear_color=(1.0, 1.0, 1.0, 1.0), camera_position=(75, 70, 2.9),
-                    )  # fmt: skip
-                    meshes[name] = gr.DownloadButton("GLB", interactive=False, size="sm")
-    return dict(
-        viewer=viewer, models=models, meshes=meshes, networks=networks, timings=timings,
-        truth=truth, sheet=sheet, scores=scores,
-    )  # fmt: skip
-
-
-def _wire(page: Page, callbacks: Callbacks, compute: dict[str, Any]) -> None:
-    outline = [page.cut, page.editor, page.framed, page.words]
-    # What belongs to the last picture goes at once, before the server has seen the new one.
-    page.picture.change(
-        None, js="() => [null, null, '']", outputs=[page.editor, page.framed, page.words]
-    )
-    page.picture.change(
-        callbacks.find_object,
-        [page.picture],
-        outline,
-        api_name="find_object",
-        show_progress="minimal",
-        show_progress_on=[page.framed],
-        concurrency_id="outline",
-        concurrency_limit=2,
-    )
-    # The editor's own bin takes the picture away too.
-    page.editor.clear(callbacks.find_object, [page.picture], outline, api_visibility="private")
-    page.editor.input(
-        callbacks.correct_object,
-        [page.picture, page.editor, page.cut],
-        [page.framed, page.words],
-        api_name="correct_object",
-        trigger_mode="always_last",
-        show_progress="hidden",
-        concurrency_id="outline",
-    )
-    # On a phone what is to be watched is below the buttons.
-    page.run.click(None, js=SCROLL_TO_WATCH, api_visibility="private")
-    running = page.run.click(
-        callbacks.generate,
-        [
-            page.picture,
-            page.editor,
-            page.size,
-            page.seconds,
-            page.elevation,
-            page.cut,
-            page.sharpen,
-        ],  # fmt: skip
-        page.run_outputs(),
-        api_name="generate",
-        show_progress="minimal",
-        show_progress_on=[page.status],
-        scroll_to_output=False,
-        **compute,
-    )
-    # A Model3D stays blank when it becomes visible and gets its value in one update.
-    running.success(
-        callbacks.show_surfaces,
-        list(page.meshes.values()),
-        list(page.models.values()),
-        api_visibility="private",
-        queue=False,
-    )
-    idle = [page.run, page.stop, page.status]
-    running.success(page.ended, None, idle, api_visibility="private", queue=False)
-    running.failure(page.stopped, None, idle, api_visibility="private", queue=False)
-    page.stop.click(
-        page.stopped, None, idle, cancels=[running], api_visibility="private", queue=False
-    )
-
-
-def _leave_the_file_alone(image: gr.Image) -> gr.Image:
-    """Make an image input hand on the path of the file as it came.
-
-    Gradio would open it first, fail on what is no picture, and word that in its own way.
-    """
-    decode_inline = image.preprocess
-
-    def path_of(payload: ImageData | None) -> str | None:
-        if payload is None or payload.path is None:
-            return decode_inline(payload)  # nothing, or a picture inside a data: URL
-        return payload.path
-
-    image.preprocess = path_of
-    return image

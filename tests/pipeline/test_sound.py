@@ -9,7 +9,7 @@ from hyperdemo.inr import sound, sound_of_stretches, synthesise
 from hyperdemo.media.audio import Clip
 from hyperdemo.model import HyperModel
 from hyperdemo.pipeline import SoundPipeline
-from hyperdemo.pipeline.sound import prepare_sound
+from hyperdemo.preprocess.sound import prepare_sound
 from tests import tiny
 
 CPU = torch.device("cpu")

@@ -7,8 +7,8 @@ import torch
 
 from hyperdemo.refine import InputCamera, refine
 from hyperdemo.refine.camera import input_rays
-from hyperdemo.refine.rays import render_rays
 from hyperdemo.render.cameras import pixel_grid
+from hyperdemo.render.rays import render_rays
 from tests import tiny
 from tests.tiny import Ball
 

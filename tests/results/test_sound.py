@@ -17,7 +17,7 @@ from hyperdemo.inr import WrittenSound, synthesise
 from hyperdemo.inr.export_sound import load_sound
 from hyperdemo.metrics import log_spectral_distance, si_snr, waveform_psnr
 from hyperdemo.pipeline import SoundPipeline
-from hyperdemo.pipeline.sound import PreparedSound
+from hyperdemo.preprocess.sound import PreparedSound
 from hyperdemo.results import SoundWriter
 from tests import tiny
 

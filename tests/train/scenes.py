@@ -11,9 +11,9 @@ from hyperdemo.render.cameras import camera_rays, look_at_origin, pixel_grid
 from tests import tiny
 from tests.tiny import Ball
 from train.config import TrainConfig, ViewData
-from train.data import ViewSet
-from train.sheets import save_sheet, save_transforms
-from train.view_task import ViewTask
+from train.objects.sheets import save_sheet, save_transforms
+from train.view.data import ViewSet
+from train.view.task import ViewTask
 
 FOV_DEG = 40.0
 DATA = ViewData(target_views=2, rays=16, samples=8)
@@ -62,7 +62,7 @@ def views_of(balls=BALLS, *, n_views=6, size=32, input_size=28):
 
 
 def write_dataset(folder, balls=BALLS, *, n_views=8):
-    """The same balls as `train.render_views` leaves them; returns views' folder and splits."""
+    """The same balls as `train.objects.render_views` leaves them: folder and splits."""
     ids = [f"ball-{k}" for k in range(len(balls))]
     for k, ball in enumerate(balls):
         directions = angles(n_views, 31.0 * k)

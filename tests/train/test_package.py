@@ -5,7 +5,7 @@ import torch
 
 from hyperdemo.checkpoints import load_checkpoint
 from tests.train import scenes
-from tests.train.test_sound_task import config_of, task_of, tones
+from tests.train.sound.test_task import config_of, task_of, tones
 from train.package import main, package
 from train.run import provenance, train
 

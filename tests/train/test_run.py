@@ -12,7 +12,7 @@ from tests.train import scenes
 from train import run as run_module
 from train.config import TrainConfig, ViewData
 from train.run import MetricsLog, _assignment, main, parse_arguments, provenance, train
-from train.validate import quick_psnr
+from train.view.validate import quick_psnr
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from tests.train.test_sound_task import config_of, task_of, tones
+from tests.train.sound.test_task import config_of, task_of, tones
 from train import sweep as module
 from train.experiments import Arm, Experiment, Run, Sweep
 from train.run import train

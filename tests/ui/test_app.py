@@ -17,9 +17,9 @@ from PIL import Image
 
 import app as start
 from hyperdemo.ui import build_app, launch_options
-from hyperdemo.ui.app import find_held_out
-from hyperdemo.ui.callbacks import SHARPEN_STEPS
-from hyperdemo.ui.outline import CUT_COLOUR
+from hyperdemo.ui.object.callbacks import SHARPEN_STEPS
+from hyperdemo.ui.object.examples import find_held_out
+from hyperdemo.ui.object.outline import CUT_COLOUR
 from tests.ui.conftest import write_examples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -230,7 +230,7 @@ def test_the_page_stands_without_examples(pipeline, tmp_path):
 
 @pytest.fixture
 def client(demo, ffmpeg, monkeypatch):
-    monkeypatch.setattr("hyperdemo.ui.callbacks.FPS", 4)  # fewer frames, as many chunks
+    monkeypatch.setattr("hyperdemo.ui.object.callbacks.FPS", 4)  # fewer frames, as many chunks
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     try:
         yield Client(url, verbose=False)
@@ -290,7 +290,7 @@ def test_sharpening_is_asked_of_the_pipeline(callbacks, tmp_path, monkeypatch):
         asked.append(request.refine_steps)
         return iter(())
 
-    monkeypatch.setattr("hyperdemo.ui.callbacks.stream_views", stream)
+    monkeypatch.setattr("hyperdemo.ui.object.callbacks.stream_views", stream)
     path = tmp_path / "photo.png"
     photo().save(path)
     for sharpen in (False, True):

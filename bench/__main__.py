@@ -1,0 +1,221 @@
+"""How fast all of it is, on the CPU and on the GPU if there is one: `python -m bench`.
+
+- app: start-up, memory and answers of the app, through a client.
+- view: a picture to a field, and the field to a grid.
+- field: evaluation of a field, against the fastest matrix product.
+- frames: exact and fast frames of some sizes.
+- orbits: the film of all models, rendered and encoded.
+- audio: real-time factors, as `bench.sound`.
+
+Medians of some runs, with the lowest and the highest. What is compared is measured in turn, within
+one run. Bars are reported, and missing one is no failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.app import bench_app
+from bench.field import Load, bench_field
+from bench.sound import bench_clip, clip_rows, speech_like
+from bench.timing import row, table
+from bench.view import bench_frames, bench_orbits, bench_writing
+from hyperdemo.config import ViewRequest
+from hyperdemo.media import decode_image
+from hyperdemo.pipeline import SoundPipeline, ViewPipeline
+from hyperdemo.ui.sound.tab import find_sounds
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("app", "view", "field", "frames", "orbits", "audio")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured, and how much of it.
+
+    Attributes:
+        weights: folder of the checkpoints.
+        repeats: runs of everything.
+        threads: CPU cores; all there are if not given.
+        examples: folder whose objects and sounds are shown to the models.
+        sizes: sides of single frames in pixels.
+        orbit: size and length of the film.
+        load: work of the field's measurement.
+        clip_s: lengths of the sounds in seconds.
+    """
+
+    weights: Path = Path("weights")
+    repeats: int = 3
+    threads: int | None = None
+    examples: Path = ROOT / "examples"
+    sizes: Sequence[int] = (128, 256, 512)
+    orbit: ViewRequest = ViewRequest()
+    load: Load = Load()
+    clip_s: Sequence[float] = (5.0, 30.0)
+
+    @property
+    def pictures(self) -> list[Path]:
+        """Pictures of objects.
+
+        Raises:
+            ValueError: there are none.
+        """
+        found = sorted((self.examples / "objects").glob("*/input.webp"))
+        if not found:
+            raise ValueError(f"expected objects/*/input.webp in {self.examples}, found none")
+        return found
+
+
+def runs_of(plan: Plan, device: str) -> dict[str, Callable[[], dict[str, Any]]]:
+    """The measurement of each part on a device; nothing is loaded before one is called."""
+    loaded: dict[str, Any] = {}
+
+    def view() -> tuple[ViewPipeline, Any]:
+        if not loaded:
+            pipeline = ViewPipeline.from_weights(plan.weights, device=device)
+            pipeline.warm_up()
+            prepared = pipeline.prepare(decode_image(plan.pictures[0]))
+            loaded.update(pipeline=pipeline, prepared=prepared)
+        return loaded["pipeline"], loaded["prepared"]
+
+    def field() -> dict[str, Any]:
+        pipeline, prepared = view()
+        model = next(iter(pipeline.models.values()))
+        return bench_field(
+            model.model.config.field, pipeline.encode(prepared.framed, model),
+            repeats=plan.repeats, device=pipeline.device, load=plan.load,
+        )  # fmt: skip
+
+    repeats = plan.repeats
+    return {
+        "app": lambda: bench_app(
+            plan.weights, pictures=plan.pictures, sounds=find_sounds(plan.examples / "sounds"),
+            repeats=repeats, device=device, threads=plan.threads,
+        ),
+        "view": lambda: bench_writing(*view(), repeats=repeats),
+        "field": field,
+        "frames": lambda: bench_frames(
+            *view(), repeats=repeats, sizes=plan.sizes, n_frames=plan.orbit.n_frames
+        ),
+        "orbits": lambda: bench_orbits(*view(), repeats=repeats, request=plan.orbit),
+        "audio": lambda: bench_sounds(plan, device),
+    }  # fmt: skip
+
+
+def bench_sounds(plan: Plan, device: str) -> dict[str, Any]:
+    """The measurements of `bench.sound` on noise of some lengths."""
+    pipeline = SoundPipeline.from_weights(plan.weights, device=device)
+    rows = {}
+    for seconds in plan.clip_s:
+        found = bench_clip(pipeline, speech_like(seconds), repeats=plan.repeats)
+        for name, spread in clip_rows(found).items():
+            unit = "s" if name == "first sound" else "×"
+            rows[f"{seconds:g} s: {name}"] = row(spread["values"], unit)
+    return {"rows": rows, "bars": [], "notes": ["× is seconds of sound a second of computing"]}
+
+
+def provenance(plan: Plan) -> dict[str, Any]:
+    """What numbers need beside them to be understood later."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git": git_hash(),
+        "hardware": f"{processor()}, {os.cpu_count()} cores ({platform.machine()})",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "repeats": plan.repeats,
+        "weights": str(plan.weights),
+    }
+
+
+def git_hash() -> str | None:
+    """The commit of this checkout, "-dirty" behind it if files were changed; None outside git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def processor() -> str:
+    """Name of the CPU, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "CPU"
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--repeats", type=int, default=Plan.repeats)
+    parser.add_argument("--json", type=Path, default=Path("artefacts/bench.json"))
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="one alone (all there are)")
+    parser.add_argument("--threads", type=int, help="CPU cores (all there are)")
+    parser.add_argument("--weights", type=Path, default=Plan.weights)
+    args = parser.parse_args(argv)
+    for name in ("repeats", "threads"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            parser.error(f"--{name} must be at least 1, got {getattr(args, name)}")
+    return args
+
+
+def use_threads(n: int) -> None:
+    """Compute on so many cores from now on, in processes yet to be started as well."""
+    torch.set_num_threads(n)
+    # The fast renderer asks torch for nothing: it takes each core that the process may use.
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:n])
+
+
+def bench(plan: Plan, *, parts: Sequence[str], devices: Sequence[str], path: Path) -> None:
+    """Measure, print a table a part, and save all of it.
+
+    The file is written anew after each part, so that a failure loses nothing.
+    """
+    found = provenance(plan) | {"devices": {}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    print(f"{found['hardware']}, {found['threads']} threads, torch {found['torch']}")
+    for device in devices:
+        name = torch.cuda.get_device_name() if device == "cuda" else processor()
+        done = found["devices"][device] = {"hardware": name, "parts": {}}
+        runs = runs_of(plan, device)
+        for part in parts:
+            done["parts"][part] = runs[part]()
+            print(f"\n{table(f'{part}, {name}', done['parts'][part])}", flush=True)
+            path.write_text(json.dumps(found, indent=1) + "\n")
+    print(f"\nsaved to {path}")
+
+
+def main() -> None:
+    args = parse_arguments()
+    plan = Plan(args.weights, args.repeats, args.threads)
+    if args.threads:
+        use_threads(args.threads)
+    there_are = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    devices = [args.device] if args.device else there_are
+    try:
+        bench(plan, parts=args.parts, devices=devices, path=args.json)
+    except (ValueError, RuntimeError) as error:
+        raise SystemExit(f"bench: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

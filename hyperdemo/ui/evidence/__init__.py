@@ -1,0 +1,1 @@
+"""The tab of evidence: what is recorded in `weights/results.json`, drawn."""

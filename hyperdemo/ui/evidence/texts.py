@@ -1,0 +1,236 @@
+"""The words on the evidence tab; what they claim, they read from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hyperdemo.ui.evidence.measured import (
+    CHECKS,
+    Arm,
+    Experiment,
+    Measured,
+    Metric,
+    Rates,
+    TaskEvidence,
+    Training,
+)
+
+INTRODUCTION = (
+    "What was measured, on sounds and objects that no training met. Everything here is drawn from "
+    "`weights/results.json`."
+)
+
+TASKS = {"audio": "Sound", "view": "Objects"}
+
+SPLIT_LABELS: Mapping[str, Mapping[str, str]] = {
+    "audio": {"test": "Held-out prompts", "unseen": "Unheard voice and language"},
+    "view": {"test": "Held-out objects", "unseen": "Unseen classes"},
+}
+
+_OF_SPLIT: Mapping[str, Mapping[str, str]] = {
+    "audio": {"test": "held-out prompts", "unseen": "prompts of an unheard voice and language"},
+    "view": {"test": "held-out objects", "unseen": "objects of unseen classes"},
+}
+
+ANSWER_LABELS: Mapping[str, Mapping[str, str]] = {
+    "audio": {
+        "silence": "silence",
+        "nearest": "nearest training windows",
+        "scratch": "from scratch",
+        "foundation": "pretrained (Whisper)",
+        "ceiling": "ceiling: fitted to the sound",
+    },
+    "view": {
+        "white": "white picture",
+        "mean": "mean picture",
+        "nearest": "nearest training object",
+        "scratch": "from scratch",
+        "foundation": "pretrained (DINOv2)",
+        "scratch-refined": "from scratch, sharpened",
+        "foundation-refined": "pretrained, sharpened",
+        "ceiling": "ceiling: fitted to the object",
+    },
+}
+
+YARDSTICKS = (
+    "The grey bars are the yardstick: answers that need no hypernetwork and, as a ceiling, the "
+    "same small network fitted for a short time to the truth itself."
+)
+
+CLIMBING = (
+    "A line that still climbs at its end belongs to a training that was stopped, not to one that "
+    "was done."
+)
+
+
+def answers_words(evidence: TaskEvidence, metric: Metric, split: str) -> str:
+    """What the bars of all answers mean: who is ahead, and what the grey ones are."""
+    pair = [evidence.answers.get(name, {}).get(split) for name in ("foundation", "scratch")]
+    if any(one is None or metric.key not in one.values for one in pair):
+        return YARDSTICKS
+    first, second = pair
+    where = _OF_SPLIT[evidence.task][split]
+    n = f"{first.n:,} " if first.n else ""
+    return (
+        f"On {n}{where}, the pretrained model reaches {_amount(metric, first)} and the one from "
+        f"scratch {_amount(metric, second)} ({metric.name}): "
+        f"{_verdict(evidence, metric, split, first, second)}. {YARDSTICKS}"
+    )
+
+
+def _amount(metric: Metric, measured: Measured) -> str:
+    return f"{metric.text(measured.values[metric.key])}{f' {metric.unit}' if metric.unit else ''}"
+
+
+def _verdict(
+    evidence: TaskEvidence, metric: Metric, split: str, first: Measured, second: Measured
+) -> str:
+    """Who is ahead by more than two standard errors, told one by one where that is known."""
+    gain = first.values[metric.key] - second.values[metric.key]
+    paired = evidence.paired.get((split, metric.key))
+    errors = [one.stderr(metric.key) for one in (first, second)]
+    beside = ""
+    if paired:
+        gain, noise = paired.mean, paired.stderr
+        beside = f", it is the better one on {paired.better} of {paired.n}"
+    elif None in errors:
+        return "how much of that is luck was not measured"
+    else:
+        noise = max(errors)
+    if abs(gain) <= 2 * noise:
+        return "**no clear difference**"
+    if (gain > 0) == metric.higher:
+        return f"**pretraining is ahead**{beside}"
+    return "**starting from scratch is ahead**"
+
+
+def answers_caption(evidence: TaskEvidence, split: str) -> str:
+    """How many were measured, and what the whiskers are."""
+    counts: dict[str, list[str]] = {}
+    for name, label in ANSWER_LABELS[evidence.task].items():
+        measured = evidence.answers.get(name, {}).get(split)
+        if measured and measured.n:
+            of = f" of {measured.of:,}" if measured.of else ""
+            counts.setdefault(f"{measured.n:,}{of}", []).append(label.split(":")[0])
+    common = max(counts, key=lambda count: len(counts[count]), default="")
+    words = f"{common} {_OF_SPLIT[evidence.task][split]}" if common else ""
+    others = [f"{', '.join(names)}: {n}" for n, names in counts.items() if n != common]
+    return _sentences(
+        words + (f" ({'; '.join(others)})" if others else ""),
+        "Whiskers and ±: one standard error, where it is known",
+        "One training a model: the luck of a seed is not in the whiskers",
+    )
+
+
+def check_of(task: str, metric: Metric) -> Metric:
+    """What the curve of a training shows where a metric is chosen."""
+    own = {check.key: check for check in CHECKS[task]}
+    return own.get(metric.key, CHECKS[task][0])
+
+
+def training_words(trainings: Mapping[str, Training], check: Metric) -> str:
+    """Who was ahead during training, and what a slope at the end means."""
+    pair = [trainings.get(name) for name in ("foundation", "scratch")]
+    if any(one is None or check.key not in one.curves for one in pair):
+        return CLIMBING
+    first, second = (dict(one.curves[check.key]) for one in pair)
+    steps = sorted(first.keys() & second.keys())
+    if not steps:
+        return CLIMBING
+    ahead = sum(first[step] > second[step] for step in steps)
+    last = steps[-1]
+    unit = f" {check.unit}" if check.unit else ""
+    return (
+        f"The pretrained model was ahead at {ahead} of {len(steps)} checks; at step {last:,.0f} it "
+        f"stood at {check.text(first[last])}{unit} against {check.text(second[last])}{unit}. "
+        f"{CLIMBING}"
+    )
+
+
+def training_caption(task: str, trainings: Mapping[str, Training]) -> str:
+    """Steps, time and machine of each."""
+    words = []
+    for name, training in trainings.items():
+        facts = [f"{training.steps:,} steps"] if training.steps else []
+        facts += [f"{training.minutes:.0f} minutes"] if training.minutes else []
+        facts += [training.hardware] if training.hardware else []
+        if facts:
+            label = ANSWER_LABELS[task].get(name, name)
+            words.append(f"{label[:1].upper()}{label[1:]}: {', '.join(facts)}")
+    return _sentences(*words)
+
+
+def experiment_caption(experiment: Experiment, metric: Metric, split: str, *, task: str) -> str:
+    """Seeds, prompts or objects a run, steps and hardware of what its figure shows."""
+    arms = [arm for arm in experiment.arms if arm.spread(metric.key, split)]
+    if not arms:
+        return ""
+    runs = [run for arm in arms for run in arm.runs if split in run.splits]
+    counts = _range([run.splits[split].n for run in runs])
+    steps = _range([run.steps for run in runs])
+    machines = list(dict.fromkeys(run.hardware for run in runs if run.hardware))
+    budget = [f"{counts} {_OF_SPLIT[task][split]}"] if counts else []
+    budget += [f"{steps} steps a run"] if steps else []
+    return _sentences(
+        _series_words(arms), _seeds_words(arms, metric, split),
+        ", ".join([*budget, " or ".join(machines)] if machines else budget),
+        _yardstick_words(experiment, metric, split, task=task),
+    )  # fmt: skip
+
+
+def _yardstick_words(experiment: Experiment, metric: Metric, split: str, *, task: str) -> str:
+    """What needs no hypernetwork, where no bars show it."""
+    measured = experiment.beside(metric.key, split) if experiment.has_axis else {}
+    words = [
+        f"{ANSWER_LABELS[task].get(name, name).split(':')[0]} {metric.text(one.values[metric.key])}"
+        + (f" (on {one.n:,})" if one.n else "")
+        for name, one in measured.items()
+    ]
+    return f"For comparison: {', '.join(words)}" if words else ""
+
+
+def _series_words(arms: Sequence[Arm]) -> str:
+    series = {arm.series for arm in arms}
+    both = {"pretrained", "from scratch"}
+    return f"All arms {series.pop()}" if len(series) == 1 and series <= both else ""
+
+
+def _seeds_words(arms: Sequence[Arm], metric: Metric, split: str) -> str:
+    """Which arms have several seeds, so that one number is not taken for a sure one."""
+    labels = [arm.label for arm in arms]
+    groups: dict[int, list[str]] = {}
+    for arm in arms:
+        own = f" ({arm.series})" if labels.count(arm.label) > 1 else ""
+        groups.setdefault(len(arm.spread(metric.key, split).values), []).append(arm.label + own)
+    if set(groups) == {1}:
+        return "One seed an arm, so no whiskers: small differences may be luck"
+    whiskers = "Whiskers: ± one standard deviation over seeds; small dots: single seeds"
+    if len(groups) == 1:
+        return f"{next(iter(groups))} seeds an arm. {whiskers}"
+    told = [f"{n} seeds: {', '.join(names)}" for n, names in sorted(groups.items()) if n > 1]
+    return f"{'; '.join(told)}; one seed: the others. {whiskers}" if 1 in groups else (
+        f"{'; '.join(told)}. {whiskers}"
+    )  # fmt: skip
+
+
+def rates_caption(rates: Rates, *, task: str) -> str:
+    """What the rates were measured on, whichever split is chosen."""
+    where = _OF_SPLIT[task].get(rates.split, rates.split)
+    return _sentences(
+        f"{rates.n:,} {where}" if rates.n else f"Measured on {where}",
+        f"Windows of {rates.window_s:g} s" if rates.window_s else "",
+        "Bit rates on a logarithmic axis",
+    )
+
+
+def _range(numbers: Sequence[int | None]) -> str:
+    """ "40", "20 to 40", or "" where nothing is known."""
+    known = [number for number in numbers if number is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(f"{part}." for part in parts if part)

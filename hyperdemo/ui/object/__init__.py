@@ -1,0 +1,1 @@
+"""The tab of objects: a picture in, two turning objects out."""

@@ -1,0 +1,130 @@
+"""What the page's events call. Each is thin: the work is done in the pipeline and in `stream`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hyperdemo.config import ViewRequest
+from hyperdemo.media import decode_image
+from hyperdemo.pipeline import ViewPipeline
+from hyperdemo.ui.errors import in_plain_words, streamed_in_plain_words
+from hyperdemo.ui.object import texts
+from hyperdemo.ui.object.examples import HeldOut, recognise
+from hyperdemo.ui.object.outline import Cut, corrected_mask, editor_value
+from hyperdemo.ui.object.page import Page
+from hyperdemo.ui.object.stream import Chunk, Result, Status, stream_views
+
+FPS = 24
+SHARPEN_STEPS = 40
+
+
+class Callbacks:
+    """Holds the loaded models and the page's components, and nothing of any visitor."""
+
+    def __init__(self, pipeline: ViewPipeline, page: Page, *, held_out: Sequence[HeldOut]):
+        self.pipeline, self.page, self.held_out = pipeline, page, tuple(held_out)
+
+    @in_plain_words
+    def find_object(self, picture: str | None) -> dict:
+        """Find the object in a picture; returns the outline, what the models see, and words.
+
+        Args:
+            picture: the picture's file.
+        """
+        page = self.page
+        if picture is None:
+            return {page.cut: None, page.editor: None, page.framed: None, page.words: ""}
+        cut, known = self._cut(picture), recognise(picture, self.held_out)
+        return {
+            page.cut: cut,
+            page.editor: editor_value(cut),
+            page.framed: cut.found.framed,
+            page.words: texts.mask_words(cut.found.mask_source, known and known.name),
+        }
+
+    @in_plain_words
+    def correct_object(
+        self, picture: str | None, editor: Mapping[str, Any] | None, cut: Cut | None
+    ) -> tuple[np.ndarray | None, str]:
+        """Take a visitor's brush strokes; returns what the models see now, and words.
+
+        Args:
+            picture: the picture's file.
+            editor: the strokes, as the image editor gives them.
+        """
+        if picture is None:
+            return None, ""
+        prepared = self._prepared(self._cut(picture, cut), editor)
+        return prepared.framed, texts.mask_words(prepared.mask_source)
+
+    @streamed_in_plain_words
+    def generate(
+        self,
+        picture: str | None,
+        editor: Mapping[str, Any] | None,
+        size: int,
+        seconds: int | float,
+        elevation_deg: int | float,
+        cut: Cut | None,
+        sharpen: bool = False,
+    ) -> Iterator[dict]:
+        """Write both networks for a picture and stream their orbits, then meshes and downloads.
+
+        Args:
+            picture: the picture's file.
+            editor: strokes on the outline, as the image editor gives them; may be empty.
+            size: side of a panel in pixels.
+            seconds: length of one turn.
+            elevation_deg: height of the camera above the horizon in degrees.
+            sharpen: fit both networks on to the picture first, which takes some seconds.
+        """
+        held_out = None if picture is None else recognise(picture, self.held_out)
+        request = ViewRequest(
+            size=int(size),
+            n_frames=round(seconds * FPS),
+            fps=FPS,
+            elevation_deg=float(elevation_deg),
+            chunk_frames=max(1, FPS // 2),
+            pose_size=None if held_out is None else held_out.truth.shape[1],
+            refine_steps=SHARPEN_STEPS if sharpen else 0,
+        )
+        prepared = self._prepared(self._cut(picture, cut), editor)
+        yield self.page.started()
+        with tempfile.TemporaryDirectory(prefix="hyperdemo-") as folder:
+            for update in stream_views(
+                self.pipeline, prepared, request, folder=Path(folder), held_out=held_out
+            ):
+                yield self._shown(update, held_out)
+
+    def show_surfaces(self, *files: str | None) -> list[str | None]:
+        """The GLB file of each model from its download button to its 3D view."""
+        return list(files)
+
+    def _shown(self, update: Status | Chunk | Result, held_out: HeldOut | None) -> dict:
+        page = self.page
+        match update:
+            case Status(fraction, message):
+                return {page.status: texts.status_bar(fraction, message)}
+            case Chunk(path):
+                return {page.stream: str(path)}
+            case Result():
+                name = held_out.name if held_out else None
+                # Its value holds the files' names alone, so they are not copied by themselves.
+                cached = page.viewer.move_resource_to_block_cache
+                return page.finished(update, name, device=self.pipeline.device_name, cached=cached)
+
+    def _cut(self, picture: str | None, known: Cut | None = None) -> Cut:
+        """The picture and its outline; the known one if it is of this picture."""
+        if known is not None and known.path == picture:
+            return known
+        rgba = decode_image(picture)
+        return Cut(str(picture), rgba, self.pipeline.prepare(rgba))
+
+    def _prepared(self, cut: Cut, editor: Mapping[str, Any] | None):
+        mask = corrected_mask(cut, editor)
+        return cut.found if mask is None else self.pipeline.prepare(cut.rgba, mask=mask)

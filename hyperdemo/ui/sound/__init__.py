@@ -1,0 +1,1 @@
+"""The tab of sound: a clip in, its resyntheses out."""

@@ -1,0 +1,73 @@
+"""What the sound tab's events call. Each is thin: the work is in the pipeline and the stream."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from hyperdemo.media.audio import decode_audio
+from hyperdemo.pipeline import SoundPipeline
+from hyperdemo.preprocess.sound import prepare_sound
+from hyperdemo.ui.errors import streamed_in_plain_words
+from hyperdemo.ui.object.stream import Status
+from hyperdemo.ui.object.texts import status_bar
+from hyperdemo.ui.sound.page import SoundPage
+from hyperdemo.ui.sound.stream import Playlist, SoundResult, stream_sound, waves_at
+
+
+class SoundCallbacks:
+    """Holds the loaded models and the tab's components, and nothing of any visitor."""
+
+    def __init__(self, pipeline: SoundPipeline, page: SoundPage):
+        self.pipeline, self.page = pipeline, page
+
+    @streamed_in_plain_words
+    def resynthesise(self, clip: str | None) -> Iterator[dict]:
+        """Write the networks of a sound with both models, and stream what they sound like.
+
+        Then come scores against the clip, spectrograms, WAV files and the networks themselves.
+
+        Args:
+            clip: the sound's file, of which the first 60 s are used.
+        """
+        began = time.perf_counter()
+        prepared = prepare_sound(decode_audio(clip))
+        told = self.page.told(prepared)
+        yield self.page.started() | told
+        run = uuid.uuid4().hex
+        with tempfile.TemporaryDirectory(prefix="hyperdemo-") as folder:
+            for update in stream_sound(self.pipeline, prepared, folder=Path(folder)):
+                match update:
+                    case Status(fraction, message):
+                        yield {self.page.status: status_bar(fraction, message)}
+                    case Playlist():
+                        yield self.page.playing(update, run=run, cached=self._cached)
+                    case SoundResult():
+                        # Told again, for a caller of the API gets the last update alone.
+                        yield told | self.page.finished(
+                            update,
+                            device=self.pipeline.device_name,
+                            total_s=time.perf_counter() - began,
+                            cached=self._cached,
+                        )
+
+    @streamed_in_plain_words
+    def evaluate(self, rate_hz: int, kept: Mapping[str, str] | None) -> Iterator[dict]:
+        """Evaluate the networks of the last run at another rate; returns their WAV files.
+
+        Args:
+            rate_hz: samples a second; 0 takes the clip's own.
+        """
+        if kept is None:
+            raise ValueError("expected networks, got none yet; press Resynthesise first")
+        yield self.page.evaluating()
+        with tempfile.TemporaryDirectory(prefix="hyperdemo-") as folder:
+            waves = waves_at(kept, rate_hz=int(rate_hz), folder=Path(folder))
+            yield self.page.offered({name: self._cached(path) for name, path in waves.items()})
+
+    def _cached(self, path: Path) -> str:
+        """Copy a file to Gradio's cache, once and not again with every playlist that names it."""
+        return str(self.page.player.move_resource_to_block_cache(path))

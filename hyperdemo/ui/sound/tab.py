@@ -1,0 +1,197 @@
+"""Layout and wiring of the sound tab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from hyperdemo.pipeline import SoundPipeline
+from hyperdemo.ui.object.texts import status_bar
+from hyperdemo.ui.sound import texts
+from hyperdemo.ui.sound.callbacks import SoundCallbacks
+from hyperdemo.ui.sound.page import SoundPage
+from hyperdemo.ui.sound.player import sound_player
+
+_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+SCROLL_TO_LISTEN = """() => {
+    document.getElementById("sound-player").scrollIntoView({block: "nearest"});
+}"""
+NO_MORE = "() => { window.hyperdemoSound?.noMore(); return []; }"
+
+# Gradio's audio input refuses what a browser calls a video, and browsers call every WebM and MP4
+# file one, also where it holds sound alone. Such files are handed to it under another name.
+TAKE_VIDEOS = """() => {
+    const inputOf = (target) =>
+        target?.closest?.("#sound-clip")?.querySelector("input[type=file]");
+    const isVideo = (files) => [...(files ?? [])].some((file) => file.type.startsWith("video/"));
+    const take = (input, files) => {
+        const renamed = new DataTransfer();
+        for (const file of files) {
+            const type = file.type.replace(/^video/, "audio");
+            renamed.items.add(new File([file], file.name, {type}));
+        }
+        input.files = renamed.files;
+    };
+    document.addEventListener("pointerdown", ({target}) => {
+        const input = inputOf(target);
+        if (input && !input.accept.includes("video")) input.accept += ", video/*";
+    }, true);
+    document.addEventListener("change", ({target}) => {
+        if (inputOf(target) === target && isVideo(target.files)) take(target, target.files);
+    }, true);
+    document.addEventListener("drop", (event) => {
+        const input = inputOf(event.target), files = event.dataTransfer?.files;
+        if (!input || !isVideo(files)) return;
+        event.preventDefault();
+        event.stopPropagation();
+        take(input, files);
+        input.dispatchEvent(new Event("change", {bubbles: true}));
+    }, true);
+}"""
+
+
+def find_sounds(folder: str | Path) -> list[Path]:
+    """Example clips, in the order of their names; none where there is no such folder."""
+    return sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in _SUFFIXES)
+
+
+def sound_tab(
+    demo: gr.Blocks,
+    pipeline: SoundPipeline,
+    *,
+    sounds: list[Path],
+    measured: str,
+    compute: dict[str, Any],
+) -> None:
+    """Fill the tab that is open with components, and wire them.
+
+    Args:
+        demo: the page around it.
+        pipeline: the loaded models.
+        sounds: example clips.
+        measured: what the shipped models were measured at, as Markdown; "" for nothing.
+        compute: `concurrency_id` and `concurrency_limit` of events that run models.
+    """
+    config = next(iter(pipeline.models.values())).model.config
+    gr.Markdown(texts.introduction(config.field), elem_classes="introduction")
+    with gr.Row(elem_classes="stage"):
+        with gr.Column(scale=4, min_width=300):
+            given = _input_side(sounds)
+        with gr.Column(scale=7, min_width=320):
+            words = f"{texts.LISTENING} {texts.PHASE[config.backbone.inputs]}"
+            shown = _output_side(list(pipeline.models), f"{words}\n\n{measured}")
+    page = SoundPage(**given, **shown, **_results(list(pipeline.models)))
+    _wire(demo, page, SoundCallbacks(pipeline, page), compute)
+
+
+def _input_side(sounds: list[Path]) -> dict[str, Any]:
+    # No format: Gradio would write the file anew, and fail first on what is no sound.
+    clip = gr.Audio(
+        type="filepath", sources=["upload", "microphone"], label="Sound", show_label=False,
+        buttons=[], elem_id="sound-clip",
+    )  # fmt: skip
+    words = gr.Markdown("", elem_classes="note", elem_id="sound-words")
+    with gr.Row(equal_height=True):
+        run = gr.Button("Resynthesise", variant="primary", elem_id="sound-run", min_width=120)
+        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="sound-stop", min_width=80)
+    if sounds:
+        with gr.Column(elem_classes=["examples", "sounds"]):
+            gr.Examples([[str(path)] for path in sounds], [clip], label=texts.EXAMPLES,
+                        example_labels=[texts.name_of(path.stem) for path in sounds],
+                        examples_per_page=24, api_visibility="private")  # fmt: skip
+    return dict(clip=clip, words=words, run=run, stop=stop)
+
+
+def _output_side(names: list[str], words: str) -> dict[str, Any]:
+    player = sound_player(texts.tracks(names))
+    status = gr.HTML(status_bar(0.0, ""), elem_id="sound-status", padding=False)
+    gr.Markdown(words, elem_classes="note")
+    return dict(player=player, status=status)
+
+
+def _results(names: list[str]) -> dict[str, Any]:
+    # The style sheet hides it until there are timings: a column that is invisible to Gradio is not
+    # on the page yet, and late for its values.
+    with gr.Column(elem_id="sound-results"):
+        with gr.Row():
+            with gr.Column(scale=4, min_width=300):
+                gr.Markdown("## Against the original")
+                scores = gr.Markdown(elem_id="sound-scores")
+                gr.Markdown(texts.SCORES_NOTE, elem_classes="note")
+                kept, downloads = _downloads(names)
+                gr.Markdown("## Work")
+                timings = gr.Markdown(elem_id="sound-timings")
+            with gr.Column(scale=7, min_width=320):
+                gr.Markdown("## Spectrograms")
+                spectrograms = gr.Plot(
+                    show_label=False, elem_id="sound-spectrograms", container=False
+                )
+                gr.Markdown("## What the models changed")
+                gr.Markdown(texts.DIFFERENCE_NOTE, elem_classes="note")
+                differences = gr.Plot(
+                    show_label=False, elem_id="sound-differences", container=False
+                )
+    return dict(
+        scores=scores, timings=timings, spectrograms=spectrograms,
+        differences=differences, kept=kept, **downloads,
+    )  # fmt: skip
+
+
+def _downloads(names: list[str]) -> tuple[gr.State, dict[str, Any]]:
+    waves, networks = {}, {}
+    gr.Markdown("## To keep")
+    rate = gr.Dropdown(
+        [(texts.OWN_RATE, 0)] + [(f"{hz:,} Hz", hz) for hz in texts.RATES_HZ],
+        value=0, label="Rate of the WAV files", elem_id="sound-rate",
+    )  # fmt: skip
+    for name in names:
+        label = texts.LABELS.get(name, name)
+        with gr.Row():
+            waves[name] = gr.DownloadButton(
+                f"{label}: WAV", interactive=False, size="sm", min_width=120,
+                elem_id=f"sound-wave-{name}",
+            )  # fmt: skip
+            networks[name] = gr.DownloadButton(
+                f"{label}: ZIP", interactive=False, size="sm", min_width=120,
+                elem_id=f"sound-networks-{name}",
+            )  # fmt: skip
+    gr.Markdown(f"{texts.RATE_NOTE}\n\n{texts.NETWORKS_NOTE}", elem_classes="note")
+    return gr.State(None), dict(rate=rate, waves=waves, networks=networks)
+
+
+def _wire(
+    demo: gr.Blocks, page: SoundPage, callbacks: SoundCallbacks, compute: dict[str, Any]
+) -> None:
+    demo.load(None, js=TAKE_VIDEOS, api_visibility="private")
+    page.clip.change(None, js="() => ''", outputs=[page.words], api_visibility="private")
+    # On a phone the player is below the buttons.
+    page.run.click(None, js=SCROLL_TO_LISTEN, api_visibility="private")
+    running = page.run.click(
+        callbacks.resynthesise,
+        [page.clip],
+        page.run_outputs(),
+        api_name="resynthesise",
+        show_progress="minimal",
+        show_progress_on=[page.status],
+        scroll_to_output=False,
+        **compute,
+    )
+    idle = [page.run, page.stop, page.status]
+    running.success(page.ended, None, idle, api_visibility="private", queue=False)
+    running.failure(page.stopped, None, idle, js=NO_MORE, api_visibility="private", queue=False)
+    page.stop.click(
+        page.stopped, None, idle, js=NO_MORE, cancels=[running], api_visibility="private",
+        queue=False,
+    )  # fmt: skip
+    # Not `change`: a new run sets the rate back itself.
+    page.rate.input(
+        callbacks.evaluate,
+        [page.rate, page.kept],
+        list(page.waves.values()),
+        api_name="sound_at_rate",
+        show_progress="minimal",
+        **compute,
+    )

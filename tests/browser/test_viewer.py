@@ -1,0 +1,250 @@
+"""The view that a visitor turns, in a browser: what it draws, and that both panels turn alike."""
+
+import base64
+import io
+import math
+from collections.abc import Iterator
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.browser.test_object import PATIENCE_S
+
+LABELS = {"foundation": "Left", "scratch": "Right"}
+RESOLUTION = 48
+SIDE = 160
+FIND = "document.querySelector('#object-viewer [data-part=viewer]')?.viewer"
+STATE = f"({FIND})?.state"
+PIXELS = f"([key, side]) => btoa(String.fromCharCode(...{FIND}.readPixels(key, side)))"
+CANVAS = "#object-viewer canvas"
+
+
+def left_field(points):
+    """An orange ball off the centre, and a green box that stands out towards +x."""
+    ball = 30.0 * (0.35 - (points - torch.tensor([-0.2, 0.3, 0.25])).norm(dim=-1)).clamp(-0.1, 0.1)
+    inside = torch.tensor([0.3, 0.15, 0.2]) - (points - torch.tensor([0.4, -0.4, 0.1])).abs()
+    box = 30.0 * inside.amin(dim=-1).clamp(-0.1, 0.1)
+    orange, green = torch.tensor([0.9, 0.4, 0.1]), torch.tensor([0.1, 0.6, 0.3])
+    density = 8.0 * torch.maximum(ball, box).clamp_min(0.0)
+    return density, torch.where((ball > box)[..., None], orange, green)
+
+
+def right_field(points):
+    """Blue haze that thins out upwards, with nothing sharp in it."""
+    radius2 = (points - torch.tensor([0.1, -0.1, -0.3])).square().sum(-1)
+    density = 4.0 * torch.exp(-6.0 * radius2) * (1.0 - points[..., 1]) - 0.1
+    return density.clamp_min(0.0), torch.tensor([0.2, 0.3, 0.9]).expand(len(points), 3)
+
+
+@pytest.fixture(scope="module")
+def baked():
+    from hyperdemo.render.bake import bake
+
+    fields = {"foundation": left_field, "scratch": right_field}
+    return {name: bake(field, resolution=RESOLUTION) for name, field in fields.items()}
+
+
+def serve(files) -> Iterator[str]:
+    """A page with the viewer alone, which gets its files once it stands there."""
+    from hyperdemo.ui.object.viewer import object_viewer, viewer_value
+
+    with gr.Blocks(analytics_enabled=False) as demo:
+        viewer = object_viewer(LABELS)
+
+        def fill():
+            return viewer_value(files, LABELS, cached=viewer.move_resource_to_block_cache)
+
+        demo.load(fill, None, viewer)
+        gr.HTML("<div style='height: 1500px'></div>")
+    try:
+        yield demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)[1]
+    finally:
+        demo.close()
+
+
+@pytest.fixture(scope="module")
+def url(baked, tmp_path_factory):
+    from hyperdemo.render.volume import pack_volume
+
+    folder = tmp_path_factory.mktemp("volumes")
+    files = {name: folder / f"{name}.volume" for name in baked}
+    for name, path in files.items():
+        path.write_bytes(pack_volume(baked[name]))
+    yield from serve(files)
+
+
+@pytest.fixture
+def page(browser, url):
+    """The viewer, still, at a size that software draws in time."""
+    context = browser.new_context(
+        viewport={"width": 700, "height": 600}, reduced_motion="reduce", has_touch=True
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
+    page.goto(url)
+    page.wait_for_function(f"{STATE}?.ready && {STATE}.nFrames > 0")
+    yield page
+    context.close()
+
+
+def marched(baked, state, size):
+    from hyperdemo.config import CAMERA_FOV_DEG
+    from hyperdemo.render.cameras import look_at_origin
+    from hyperdemo.render.march import march
+
+    pose = look_at_origin(float(state["azimuthDeg"]), float(state["elevationDeg"]))
+    fov_deg = 2 * math.degrees(
+        math.atan(math.tan(math.radians(CAMERA_FOV_DEG) / 2) / state["zoom"])
+    )
+    n_steps = baked.resolution
+    return march(baked, pose, fov_deg=fov_deg, size=size, n_steps=n_steps, supersample=1).rgb
+
+
+def drawn(page, key):
+    """A panel's picture, rendered apart from the page's layout, in [0, 1]."""
+    data = base64.b64decode(page.evaluate(PIXELS, [key, SIDE]))
+    return np.frombuffer(data, np.uint8).reshape(SIDE, SIDE, 4)[..., :3] / 255
+
+
+def psnr(a, b):
+    return -10 * math.log10(max(1e-10, np.mean((a - b) ** 2)))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("camera", [(0, 20, 1), (100, -35, 1), (235, 80, 2.5)])
+def test_it_draws_what_the_server_marches(page, baked, camera):
+    page.evaluate(f"(camera) => {FIND}.setCamera(...camera)", list(camera))
+    state = page.evaluate(STATE)
+    assert (state["azimuthDeg"], state["elevationDeg"], state["zoom"]) == camera
+    for key, field in baked.items():
+        seen, wanted = drawn(page, key), marched(field, state, SIDE)
+        assert psnr(seen, wanted) > 40
+        # That is no white on white, and no picture that looks the same from the other side.
+        assert psnr(seen[:, ::-1], wanted) < 28 and psnr(seen[::-1], wanted) < 28
+
+
+def shown_panels(page):
+    """Both panels as they stand on the page, without the line between them, in [0, 1]."""
+    hidden = ".panels p, .panels::after {display: none !important}"
+    style = page.add_style_tag(content=hidden)
+    picture = Image.open(io.BytesIO(page.locator(CANVAS).screenshot())).convert("RGB")
+    style.evaluate("node => node.remove()")
+    pixels = np.asarray(picture) / 255
+    side = pixels.shape[0]
+    return pixels[:, :side], pixels[:, -side:]
+
+
+@pytest.mark.timeout(600)
+def test_a_drag_turns_both_alike(page, baked):
+    box = page.locator(CANVAS).bounding_box()
+    x, y = box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"]
+    before = page.evaluate(STATE)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + box["width"] / 8, y + box["width"] / 16, steps=4)
+    page.mouse.up()
+    after = page.evaluate(STATE)
+    # An eighth of two panels is a quarter of one, over which the object follows by 180°.
+    assert after["azimuthDeg"] == pytest.approx((before["azimuthDeg"] - 45) % 360, abs=0.5)
+    assert after["elevationDeg"] == pytest.approx(before["elevationDeg"] + 22.5, abs=0.5)
+    rest(page)
+    for seen, (key, field) in zip(shown_panels(page), baked.items(), strict=True):
+        turned = marched(field, after, seen.shape[0])
+        assert psnr(seen, turned) > 30, key
+        assert psnr(seen, marched(field, before, seen.shape[0])) < 28, key
+
+
+def rest(page):
+    """Wait until nothing more is drawn."""
+    page.wait_for_function(f"""async () => {{
+        const before = {STATE}.nFrames;
+        await new Promise((done) => setTimeout(done, 600));
+        return {STATE}.nFrames === before;
+    }}""")
+
+
+@pytest.mark.timeout(600)
+def test_keys_buttons_and_the_wheel(page):
+    rest(page)
+    page.locator(CANVAS).focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(STATE)["azimuthDeg"] == pytest.approx(354)
+    page.get_by_role("button", name="Zoom in").click()
+    assert page.evaluate(STATE)["zoom"] == pytest.approx(1.25)
+    for _ in range(9):
+        page.get_by_role("button", name="Zoom in").click()
+    assert page.evaluate(STATE)["zoom"] == 4
+    page.get_by_role("button", name="Back to the front").click()
+    assert page.evaluate(STATE)["azimuthDeg"] == 0 and page.evaluate(STATE)["zoom"] == 1
+    page.locator(CANVAS).hover()
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("scrollY > 0")  # the wheel alone is the page's
+    assert page.evaluate(STATE)["zoom"] == 1
+    page.evaluate("scrollTo(0, 0)")
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -30)
+    page.keyboard.up("Control")
+    page.wait_for_function(f"{STATE}.zoom > 1.2")
+
+
+@pytest.mark.timeout(600)
+def test_it_turns_by_itself_only_in_sight_and_until_it_is_touched(browser, url):
+    page = browser.new_page(viewport={"width": 500, "height": 600})
+    page.set_default_timeout(PATIENCE_S * 1000)
+    page.goto(url)
+    page.wait_for_function(f"{STATE}?.spinning && {STATE}.azimuthDeg > 5")
+    page.evaluate("scrollTo(0, 1400)")
+    page.wait_for_function(f"!{STATE}.onScreen")
+    rest(page)
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_function(f"{STATE}.onScreen")
+    page.locator(CANVAS).click()
+    assert not page.evaluate(STATE)["spinning"]
+    rest(page)
+    page.close()
+
+
+@pytest.mark.timeout(600)
+def test_a_lost_graphics_card_comes_back(page, baked):
+    rest(page)
+    page.evaluate(f"""() => {{
+        const gl = document.querySelector("{CANVAS}").getContext("webgl2");
+        window.loss = gl.getExtension("WEBGL_lose_context");
+        loss.loseContext();
+    }}""")
+    page.locator("#object-viewer [data-part=message]", has_text="interrupted").wait_for()
+    page.evaluate("loss.restoreContext()")
+    page.wait_for_function(f"!{STATE}.lost")
+    seen = drawn(page, "foundation")
+    assert psnr(seen, marched(baked["foundation"], page.evaluate(STATE), SIDE)) > 40
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("break_it", "words"),
+    [
+        ("HTMLCanvasElement.prototype.getContext = () => null", "lacks WebGL 2"),
+        ("delete window.DecompressionStream", "too old"),
+        ("window.fetch = async () => new Response('', {status: 404})", "answered 404"),
+        ("window.fetch = async () => new Response('a letter')", "cannot be shown here"),
+    ],
+)
+def test_what_is_amiss_is_said(browser, url, break_it, words):
+    page = browser.new_page(viewport={"width": 500, "height": 600})
+    page.set_default_timeout(PATIENCE_S * 1000)
+    # Gradio fetches by the same function; only the volumes shall fail.
+    if "fetch" in break_it:
+        break_it = f"""(() => {{ const real = window.fetch; {break_it};
+            const broken = window.fetch;
+            window.fetch = (url, ...rest) =>
+                String(url).endsWith(".volume") ? broken() : real(url, ...rest); }})()"""
+    page.add_init_script(break_it)
+    page.goto(url)
+    message = page.locator("#object-viewer [data-part=message]", has_text=words)
+    message.wait_for()
+    assert "the video above" in message.inner_text()
+    assert page.get_by_role("button", name="Zoom in").is_disabled()
+    page.close()

@@ -1,0 +1,88 @@
+import pytest
+
+from train.report.sweep_tables import sweep_tables
+from train.report.tables import BEGIN, END, NOT_YET, with_tables
+
+RESULTS = {"splits": {}, "models": {}}
+
+
+def run(stoi, *, init="foundation", pesq=1.5, **more):
+    scores = {"stoi": stoi, "si_snr": -0.004, "pesq": pesq, "lsd": 9.876, "prompts": 40}
+    unseen = {"stoi": stoi - 0.1, "si_snr": 7.0, "prompts": 40}
+    return {
+        "config": {"model": {"init": init}}, "steps": 300, "minutes": 30.0, "hardware": "an abacus",
+        "trainable_parameters": 1234, "metrics": {"test": scores, "unseen": unseen}, **more,
+    }  # fmt: skip
+
+
+def arm(label, *runs):
+    return {"label": label, "series": "s", "x": None, "runs": list(runs)}
+
+
+def experiment(*arms, **more):
+    words = {"title": "Does it?", "question": "Ask.", "reading": "It does.", "x_from": ""}
+    return words | {"arms": list(arms)} | more
+
+
+def sweep(*arms, runs, **more):
+    return {"experiments": {"a": experiment(*arms, **more)}, "runs": runs}
+
+
+def test_a_table_says_what_was_measured():
+    runs = {"a": run(0.8), "b": run(0.83), "c": run(0.7, init="scratch", pesq=None)}
+    arms = (arm("one", "a", "b"), arm("two", "c", "d"), arm("three", "d"))
+    lines = sweep_tables("audio", sweep(*arms, runs=runs)).splitlines()
+    assert lines[0].startswith("3 runs of 300 steps, 1.5 hours of training in all, on an abacus;")
+    assert lines[2] == "**Does it?** Ask."
+    assert lines[4].split(" | ")[:4] == ["| arm", "weights", "seeds", "STOI ↑, held-out"]
+    # The deviation of 0.80 and 0.83 with one degree of freedom is 0.03 / √2.
+    assert lines[6] == (
+        "| one | pretrained | 2 | 0.815 ± 0.021 | −0.00 ± 0.00 | 1.50 ± 0.00 | 9.88 ± 0.00 "
+        "| 0.715 ± 0.021 | 7.00 ± 0.00 |"
+    )
+    assert lines[7] == "| two | random | 1 | 0.700 | −0.00 | – | 9.88 | 0.600 | 7.00 |"
+    assert lines[8:] == ["", "It does."]
+
+
+def test_a_column_for_what_arms_stand_at_and_no_arm_twice():
+    text = sweep_tables("audio", sweep(
+        arm("one", "a"), arm("one, in another series", "a"), runs={"a": run(0.8)},
+        x_from="trainable_parameters", reading="",
+    ))  # fmt: skip
+    lines = text.splitlines()
+    assert lines[4].startswith("| arm | weights | trainable parameters | seeds |")
+    assert lines[6].startswith("| one | pretrained | 1,234 | 1 |") and len(lines) == 7
+
+
+def test_answers_without_a_hypernetwork_stand_in_every_table():
+    scores = {"psnr": 14.0, "ssim": 0.6, "perceptual": 0.5, "objects": 40}
+    row = run(0.0, metrics={"test": scores, "unseen": scores})
+    words = sweep(arm("one", "a"), runs={"a": row}, x_from="inr_parameters", reading="")
+    words["runs"]["a"]["inr_parameters"] = 58244
+    ceiling = {"psnr": 21.96, "ssim": 0.789, "perceptual": 0.286, "objects": 4}
+    white = {"test": scores, "unseen": scores}
+    words["yardsticks"] = {"ceiling": {"test": ceiling}, "white": white}
+    lines = sweep_tables("view", words).splitlines()
+    assert "scored on 40 held-out objects and as many unseen ones" in lines[0]
+    assert lines[6:] == [
+        "| one | pretrained | 58,244 | 1 | 14.00 | 0.600 | 0.500 | 14.00 | 0.600 |",
+        "| *white picture, on 40 and 40* | – | – | – | 14.00 | 0.600 | 0.500 | 14.00 | 0.600 |",
+        "| *ceiling: the INR fitted to the object, on 4* | – | – | – | 21.96 | 0.789 | 0.286 "
+        "| – | – |",
+    ]
+
+
+@pytest.mark.parametrize("empty", [{}, sweep(arm("one", "a"), runs={})])
+def test_what_was_not_run_has_no_table(empty):
+    assert sweep_tables("audio", empty) == ""
+
+
+def test_the_readme_must_hold_a_section_once_there_are_runs():
+    text = f"{BEGIN}{END}"
+    assert "sweep" not in with_tables(text, RESULTS)
+    found = {"sweeps": {"audio": sweep(arm("one", "a"), runs={"a": run(0.8)})}}
+    with pytest.raises(ValueError, match="<!-- audio sweep: begin -->"):
+        with_tables(text, RESULTS | found)
+    text += "<!-- audio sweep: begin --><!-- audio sweep: end -->"
+    assert NOT_YET in with_tables(text, RESULTS)
+    assert "| one | pretrained |" in with_tables(text, RESULTS | found)

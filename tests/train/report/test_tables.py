@@ -1,0 +1,156 @@
+import json
+
+import pytest
+
+from train.report import tables as module
+from train.report.sound_tables import sound_table
+from train.report.tables import (
+    AUDIO_BEGIN,
+    AUDIO_END,
+    BEGIN,
+    END,
+    NOT_YET,
+    replace_section,
+    table,
+    with_tables,
+)
+
+FACTS = {
+    "parameters": 21_800_000, "trainable_parameters": 21_700_000, "steps_taken": 12,
+    "minutes": 34.4, "hardware": "an abacus", "val_psnr": 15.678, "train_objects": 9,
+    "inr_parameters": 1234, "command": "python -m train.run", "git": "abc",
+    "training": {"batch": 3, "lr": 3e-4, "lr_backbone": 2e-5, "lr_heads": 0.0, "seed": 4},
+}  # fmt: skip
+SCORES = {"psnr": 14.816, "psnr_stderr": 0.321, "ssim": 0.6234, "perceptual": 0.5, "objects": 79}
+RESULTS = {
+    "splits": {"test": {"foundation": SCORES, "ceiling": SCORES}, "unseen": {"white": SCORES}},
+    "models": {"foundation": FACTS},
+}
+SOUND_FACTS = FACTS | {
+    "val_snr": 6.128, "val_stoi": 0.7654, "train_prompts": 7,
+    "model": {"backbone": {"window": 16_080}, "field": {"stretch": 480}},
+}  # fmt: skip
+HEARD = {
+    "psnr": 40.0, "si_snr": 6.5, "si_snr_stderr": 0.2, "lsd": 9.1, "stoi": 0.812,
+    "stoi_stderr": 0.0123, "pesq": 1.5, "prompts": 9, "of": 40, "seconds": 31.4,
+}  # fmt: skip
+SILENCE = HEARD | {"si_snr": None, "si_snr_stderr": None, "pesq": None, "stoi": 0.0}
+WORSE = {"mean": -0.0315, "stderr": 0.004, "better": 2, "prompts": 9}
+AUDIO = {
+    "splits": {
+        "unseen": {"scratch": HEARD | {"pesq": None}},
+        "test": {"foundation": HEARD, "silence": SILENCE, "ceiling": HEARD | {"steps": 100}},
+    },
+    "models": {"scratch": SOUND_FACTS},
+    "paired": {"test": {"stoi": WORSE, "lsd": {"mean": 1.5, "stderr": None} | SCORES | WORSE}},
+}
+
+
+def test_a_table_says_what_was_measured():
+    lines = table(RESULTS).splitlines()
+    assert "| **hypernetwork, pretrained (DINOv2)** | 14.82 ± 0.32 | 0.623 | 0.500 | 79 |" in lines
+    assert "| foundation | 21.8 M | 12 | 3 | 34 | an abacus | 15.68 dB |" in lines
+    assert sum("14.82" in line for line in lines) == 3
+
+
+def test_the_tables_of_sound_say_what_was_measured():
+    text = sound_table(AUDIO)
+    test, unseen, paired, budget = (part.splitlines() for part in text.split("\n\n**"))
+    assert test[0] == "**Held-out prompts (voices heard in training)**"
+    assert test[2] == (
+        "| answer | STOI ↑ | SI-SNR (dB) ↑ | LSD (dB) ↓ | PESQ ↑ | PSNR (dB) ↑ | prompts |"
+    )
+    ours = "0.812 ± 0.012 | 6.50 ± 0.20 | 9.10 | 1.50 | 40.00 | 9 of 40, 31 s |"
+    assert test[4:] == [
+        "| silence | 0.000 ± 0.012 | – | 9.10 | – | 40.00 | 9 of 40, 31 s |",
+        f"| **hypernetwork, pretrained (Whisper)** | {ours}",
+        f"| ceiling: the same INRs fitted to a prompt's first second, 100 steps | {ours}",
+    ]
+    assert "PESQ" not in unseen[2]  # nobody measured it there
+    assert paired[-1].startswith("| Held-out prompts (voices heard in training) | −0.032 ± 0.004")
+    assert "(2 of 9)" in paired[-1]
+    assert budget[-1] == (
+        "| scratch | 21.8 M | 12 | 3 | 34 | an abacus | SNR 6.13 dB, STOI 0.765 |"
+    )
+    for part in (test, unseen, paired, budget):
+        rows = [line for line in part if line.startswith("|")]
+        assert len({line.count("|") for line in rows}) == 1
+
+
+def test_studies_are_shown_where_there_are_any():
+    inputs = {"ears": {"val_snr": 9.5, "val_stoi": 0.7, "val_spectral": 1.2, "steps": 9,
+                       "minutes": 2.04}}  # fmt: skip
+    fields = {"small": {"snr_db": 30.04, "worst_db": 20.0, "parameters": 1234,
+                        "parameters_a_second": 2_500_000}}  # fmt: skip
+    shown = sound_table(AUDIO | {"studies": {"inputs": inputs, "fields": fields}})
+    assert "| ears | 9.50 | 0.700 | 1.20 | 9 | 2.0 |" in shown
+    assert "| small | 30.0 | 20.0 | 1,234 | 2.50 M |" in shown
+    assert "Study" not in sound_table(AUDIO)
+
+
+def test_rates_are_shown_where_there_are_any():
+    coded = HEARD | {"label": "Opus, 24 kbit/s asked", "kbit_s": 24.561}
+    written = HEARD | {"label": "8 bits a number", "kbit_s": 81.05, "kbit_s_plain": 119.0}
+    copy = SILENCE | {"label": "PCM, 16 bits a sample", "kbit_s": 256.0, "stoi": 1.0}
+    rates = {"prompts": 40, "seconds": 93.7, "reading": "Read this.",
+             "curves": {"INR": [written], "Opus": [coded], "PCM": [copy]}}  # fmt: skip
+    shown = sound_table(AUDIO | {"rates": rates}).split("\n\n**")[-1].splitlines()
+    assert shown[0] == "Quality against bytes a second** (40 held-out prompts, 94 s)"
+    assert shown[2:] == [
+        "| codec | setting | kbit/s | STOI ↑ | PESQ ↑ | SI-SNR (dB) ↑ | LSD (dB) ↓ |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| INR | 8 bits a number | 81.0 | 0.812 ± 0.012 | 1.50 | 6.50 ± 0.20 | 9.10 |",
+        "| Opus | 24 kbit/s asked | 24.6 | 0.812 ± 0.012 | 1.50 | 6.50 ± 0.20 | 9.10 |",
+        "| PCM | 16 bits a sample | 256.0 | 1.000 ± 0.012 | – | – | 9.10 |",
+        "",
+        "Read this.",
+    ]
+    assert "Quality" not in sound_table(AUDIO)
+    unread = sound_table(AUDIO | {"rates": rates | {"reading": ""}})
+    assert unread.endswith("– | – | 9.10 |")
+
+
+def test_one_model_alone_has_no_difference():
+    assert "prompt by prompt" not in sound_table(AUDIO | {"paired": {}})
+
+
+def test_the_section_is_replaced_and_nothing_else():
+    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    assert replace_section(text, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    with pytest.raises(ValueError, match="once each"):
+        replace_section("nothing", "new")
+
+
+def test_the_section_of_sound_comes_with_its_results():
+    views = f"{BEGIN}\n{END}\n"
+    both = f"{views}{AUDIO_BEGIN}\nold\n{AUDIO_END}\n"
+    results = RESULTS | {"audio": AUDIO}
+    assert with_tables(views, RESULTS) == f"{BEGIN}\n{table(RESULTS)}\n{END}\n"
+    assert f"{AUDIO_BEGIN}\n{sound_table(AUDIO)}\n{AUDIO_END}" in with_tables(both, results)
+    assert with_tables(both, RESULTS).endswith(f"{AUDIO_BEGIN}\n{NOT_YET}\n{AUDIO_END}\n")
+    with pytest.raises(ValueError, match="audio results: begin.*once each"):
+        with_tables(views, results)
+    with pytest.raises(ValueError, match="audio results: begin.*once each"):
+        with_tables(views + AUDIO_BEGIN, RESULTS)
+
+
+def test_the_command_writes_and_checks(tmp_path, monkeypatch, capsys):
+    results, readme = tmp_path / "results.json", tmp_path / "README.md"
+
+    def run(what):
+        argv = ["t", what, "--results", str(results), "--readme", str(readme)]
+        monkeypatch.setattr("sys.argv", argv)
+        return module.main()
+
+    results.write_text(json.dumps(RESULTS))
+    readme.write_text(f"{BEGIN}\n{END}\n")
+    assert (
+        run("--check") == 1
+        and "run python -m train.report.tables --write" in capsys.readouterr().out
+    )
+    assert run("--write") == 0 and run("--check") == 0
+    results.write_text(json.dumps(RESULTS | {"audio": AUDIO}))
+    assert run("--check") == 1 and "must hold <!-- audio" in capsys.readouterr().out
+    readme.write_text(readme.read_text() + f"{AUDIO_BEGIN}\n{AUDIO_END}\n")
+    assert run("--check") == 1 and run("--write") == 0 and run("--check") == 0
+    assert "**hypernetwork, pretrained (Whisper)**" in readme.read_text()

@@ -1,0 +1,233 @@
+import dataclasses
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from hyperdemo.preprocess import frame_input
+from hyperdemo.render.cameras import look_at_origin
+from tests.tiny import Ball
+from tests.train import scenes
+from train.view.data import (
+    draw_batch,
+    load_views,
+    near_object,
+    read_split,
+    some_of,
+    turn_poses,
+)
+
+ORDERS = tuple(itertools.permutations(range(3)))
+
+
+@pytest.fixture(scope="module")
+def views():
+    """Every framed input says which it is: red the object, green the view, blue its right half."""
+    made = scenes.views_of()
+    framed = torch.zeros_like(made.framed)
+    framed[..., 0] = torch.arange(3)[:, None, None, None]
+    framed[..., 1] = torch.arange(6)[:, None, None]
+    framed[..., 14:, 2] = 255
+    return dataclasses.replace(made, framed=framed)
+
+
+def batch_of(views, generator, **changes):
+    wanted = dict(objects=40, target_views=3, rays=30, near_share=0.7, mirror=0.0)
+    return draw_batch(views, **wanted | changes, generator=generator)
+
+
+def input_of(framed):
+    """Object, view and whether it is mirrored."""
+    obj, view = framed[0, 0, :2].tolist()
+    return obj, view, bool(framed[0, 0, 2])
+
+
+def seen_by(batch, index, views):
+    """What the rays of one object must see, from the ball turned into the input view's world."""
+    obj, view, mirrored = input_of(batch.framed[index])
+    azimuth = scenes.angles(6, 31.0 * obj)[view, 0]
+    described = scenes.BALLS[obj]
+    ball = Ball(**described | {"azimuth_deg": described["azimuth_deg"] - azimuth})
+    if mirrored:
+        ball.centre[0] *= -1
+    rays = batch.origins[index].double().numpy(), batch.directions[index].double().numpy()
+    return ball.see(*rays)
+
+
+@pytest.mark.parametrize("mirror", [0.0, 0.5])
+def test_rays_see_the_object_from_the_world_of_any_input_view(views, generator, mirror):
+    batch = batch_of(views, generator, mirror=mirror)
+    assert batch.framed.shape == (40, 28, 28, 3) and batch.rgba.shape == (40, 90, 4)
+    inputs = {input_of(framed) for framed in batch.framed}
+    assert len({(obj, view) for obj, view, _ in inputs}) > 12  # of the 18 that there are
+    assert {mirrored for *_, mirrored in inputs} == ({False} if mirror == 0 else {False, True})
+    hits = 0
+    for index in range(40):
+        rgb, alpha = seen_by(batch, index, views)
+        rgba = batch.rgba[index].numpy()
+        over_white = rgba[:, :3] * rgba[:, 3:] + 1 - rgba[:, 3:]
+        np.testing.assert_allclose(rgba[:, 3], alpha, atol=0.02)
+        np.testing.assert_allclose(over_white, rgb, atol=0.02)
+        hits += (alpha > 0.5).sum()
+    assert 0.15 < hits / (40 * 90) < 0.8
+
+
+def test_a_wrong_sign_of_the_azimuth_would_show(views, generator):
+    backwards = dataclasses.replace(views, azimuths=-views.azimuths)
+    batch = batch_of(backwards, generator)
+    wrong = [
+        np.abs(batch.rgba[index, :, 3].numpy() - seen_by(batch, index, views)[1]).max()
+        for index in range(40)
+    ]
+    assert np.median(wrong) > 0.5
+
+
+def test_origins_stand_at_the_cameras_and_directions_have_unit_length(views, generator):
+    batch = batch_of(views, generator)
+    np.testing.assert_allclose(batch.origins.norm(dim=-1), 3.0, atol=1e-5)
+    np.testing.assert_allclose(batch.directions.norm(dim=-1), 1.0, atol=1e-5)
+
+
+def test_the_generator_alone_decides(views):
+    one, two, other = (batch_of(views, torch.Generator().manual_seed(seed)) for seed in (4, 4, 5))
+    for name in ("framed", "origins", "directions", "rgba"):
+        assert torch.equal(getattr(one, name), getattr(two, name))
+    assert not torch.equal(one.origins, other.origins)
+
+
+def test_mirroring_half_of_the_objects(views, generator):
+    batch = batch_of(views, generator, objects=400, rays=1, mirror=0.3)
+    share = np.mean([input_of(framed)[2] for framed in batch.framed])
+    assert 0.23 < share < 0.37
+
+
+def test_exchanging_colours_alike_in_input_and_target(generator):
+    views = scenes.views_of()
+    batch = batch_of(views, generator, objects=300, recolour=0.6)
+    plain = np.array([ball["rgb"] for ball in scenes.BALLS])
+    seen, moved = set(), 0
+    for framed, rgba in zip(batch.framed.numpy() / 255, batch.rgba.numpy(), strict=True):
+        colour = rgba[rgba[:, 3] > 0.99][0, :3]
+        pairs = [(np.abs(plain[k][list(p)] - colour).max(), k, p) for k in range(3) for p in ORDERS]
+        error, obj, order = min(pairs)
+        assert error < 0.01
+        shown = np.median(framed[framed.sum(2) < 2.4], axis=0)  # the ball, over white
+        np.testing.assert_allclose(shown, colour, atol=0.02)
+        seen.add((obj, order))
+        moved += order != (0, 1, 2)
+    assert len(seen) == 18
+    assert 0.4 < moved / 300 < 0.6  # a sixth of the drawn orders changes nothing
+
+
+@pytest.mark.parametrize("near_share", [0.0, 0.5, 1.0])
+def test_the_share_of_rays_near_the_object(views, generator, near_share):
+    """Colours hold the pixel's place, so that the batch tells where its rays went through."""
+    size = views.size
+    rgba = torch.zeros_like(views.rgba)
+    rgba[..., 0] = torch.arange(size)  # column
+    rgba[..., 1] = torch.arange(size)[:, None]  # row
+    rgba[..., 10:16, 20:24, 3] = 1  # the faintest object there can be
+    batch = batch_of(
+        dataclasses.replace(views, rgba=rgba), generator, rays=100, near_share=near_share
+    )
+    column, row = (255 * batch.rgba[..., :2]).round().unbind(-1)
+    near = (column >= 16) & (column < 28) & (row >= 6) & (row < 20)
+    area = 12 * 14 / size**2
+    expected = near_share + (1 - near_share) * area
+    assert near.float().mean().item() == pytest.approx(expected, abs=0.02)
+    if near_share < 1:  # and the rest falls anywhere
+        assert len(torch.unique(column)) == len(torch.unique(row)) == size
+    # Near the object no pixel is preferred.
+    within = column[near] - 16
+    assert within.mean().item() == pytest.approx(5.5, abs=0.15)
+
+
+def test_a_view_without_any_object_gives_rays_all_the_same(views, generator):
+    empty = dataclasses.replace(views, rgba=torch.zeros_like(views.rgba))
+    assert batch_of(empty, generator, near_share=0.5).rgba.max() == 0
+
+
+def test_a_share_of_the_ids_is_no_prefix_and_shares_are_nested():
+    ids = [f"{k:03d}" for k in range(200)]
+    assert some_of(ids, 1.0) == ids and len(some_of(ids, 0.001)) == 1
+    tenth, quarter = some_of(ids, 0.1), some_of(ids, 0.25)
+    assert len(tenth) == 20 and len(quarter) == 50
+    assert set(tenth) < set(quarter) and quarter == sorted(quarter)
+    assert tenth == some_of(ids, 0.1)
+    assert 60 < sum(map(int, tenth)) / 20 < 140  # from all over
+
+
+def test_turning_poses_adds_azimuth():
+    poses = torch.from_numpy(np.stack([look_at_origin(a, 20.0) for a in (10.0, 200.0)]))
+    turned = turn_poses(poses, torch.deg2rad(torch.tensor([50.0, -90.0])))
+    for pose, azimuth in zip(turned, (60.0, 110.0), strict=True):
+        np.testing.assert_allclose(pose, look_at_origin(azimuth, 20.0), atol=1e-5)
+
+
+def test_poses_from_a_view_put_it_in_front(views):
+    directions = scenes.angles(6, 31.0)
+    for view in range(6):
+        poses = views.poses_from(1, view)
+        for pose, (azimuth, elevation) in zip(poses, directions, strict=True):
+            expected = look_at_origin(float(azimuth - directions[view, 0]), float(elevation))
+            np.testing.assert_allclose(pose, expected, atol=1e-5)
+
+
+def test_views_come_from_disk_framed_as_uploads_are(tmp_path):
+    folder, _ = scenes.write_dataset(tmp_path)
+    names = ["ball-2", "ball-0"]
+    loaded = load_views(folder, names, classes={"ball-0": "x", "ball-2": "y"}, input_size=28)
+    assert len(loaded) == 2 and loaded.size == 128
+    assert loaded.ids == tuple(names) and loaded.classes == ("y", "x")
+    assert loaded.rgba.shape == (2, 8, 128, 128, 4) and loaded.framed.shape == (2, 8, 28, 28, 3)
+    assert loaded.fov_deg == pytest.approx(40.0)
+    ball = Ball(**scenes.BALLS[2])
+    for view, (azimuth, elevation) in enumerate(scenes.angles(8, 62.0)):
+        pose = look_at_origin(float(azimuth), float(elevation))
+        picture = scenes.photograph(ball, pose, 128)
+        np.testing.assert_array_equal(loaded.rgba[0, view], picture)
+        np.testing.assert_array_equal(loaded.framed[0, view], frame_input(picture, size=28))
+        np.testing.assert_allclose(loaded.poses[0, view], pose, atol=1e-6)
+        turned = float(loaded.azimuths[0, view]) - np.radians(azimuth)
+        assert np.cos(turned) == pytest.approx(1, abs=1e-6)
+
+
+def test_what_is_not_there_or_does_not_fit_is_refused(tmp_path):
+    folder, splits = scenes.write_dataset(tmp_path)
+    classes = {f"ball-{k}": "a" for k in range(4)}
+    with pytest.raises(ValueError, match="no views of ball-3 .*render_views"):
+        load_views(folder, ["ball-0", "ball-3"], classes=classes, input_size=28)
+    path = folder / "ball-1" / "transforms.json"
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"camera_angle_x": 0.6}))
+    with pytest.raises(ValueError, match="one field of view"):
+        load_views(folder, ["ball-0", "ball-1"], classes=classes, input_size=28)
+    other, _ = scenes.write_dataset(tmp_path / "other", n_views=16)
+    (other / "ball-0").rename(folder / "ball-3")
+    with pytest.raises(ValueError, match="8 views of each object expected, ball-3 has 16"):
+        load_views(folder, ["ball-0", "ball-3"], classes=classes, input_size=28)
+    assert read_split(splits, "val") == (["ball-2"], {"ball-0": "a", "ball-1": "b", "ball-2": "a"})
+    for name in ("holdout", "classes"):
+        with pytest.raises(ValueError, match=f"no split '{name}'"):
+            read_split(splits, name)
+
+
+def test_a_set_of_views_moves_as_a_whole(views):
+    moved = views.to("meta")
+    for name in ("rgba", "framed", "poses", "azimuths"):
+        assert getattr(moved, name).is_meta
+    assert moved.ids == views.ids and moved.fov_deg == views.fov_deg
+
+
+def test_near_is_the_object_and_four_pixels_round_it():
+    rgba = torch.zeros(2, 12, 15, 4, dtype=torch.uint8)
+    rgba[0, 2, 3, 3] = 1
+    rgba[0, 9, 14, 3] = 255
+    near = near_object(rgba)
+    for y in range(12):
+        for x in range(15):
+            beside = [max(abs(y - v), abs(x - u)) <= 4 for v, u in ((2, 3), (9, 14))]
+            assert near[0, y, x] == any(beside)
+    assert not near[1].any()

@@ -1,0 +1,131 @@
+import copy
+import itertools
+import math
+
+import pytest
+
+from hyperdemo.ui.evidence.measured import METRICS
+from hyperdemo.ui.evidence.reader import read_evidence
+from tests.ui.evidence import measured
+
+
+@pytest.fixture
+def audio():
+    return read_evidence(measured.results())["audio"]
+
+
+def test_the_spread_is_over_seeds_with_n_minus_one(audio):
+    pretrained, scratch, alone = audio.experiments[0].arms
+    spread = pretrained.spread("stoi", "test")
+    assert spread.mean == pytest.approx(0.84) and spread.sd == pytest.approx(0.04)
+    assert spread.values == (0.80, 0.84, 0.88)
+    # 0.70 and 0.74: each 0.02 from the mean, so 0.02 √2.
+    assert scratch.spread("stoi", "test").sd == pytest.approx(0.02 * math.sqrt(2))
+    assert scratch.spread("stoi", "unseen").mean == pytest.approx(0.62)
+    assert alone.spread("stoi", "test").sd is None
+    assert alone.spread("pesq", "test") is None and alone.spread("stoi", "elsewhere") is None
+
+
+def test_what_is_not_there_yet_is_skipped(audio):
+    assert [experiment.title for experiment in audio.experiments] == [
+        "Does it help?", "How much?", "How many?",
+    ]  # fmt: skip
+    arms = audio.experiments[0].arms
+    assert [(arm.label, len(arm.runs)) for arm in arms] == [
+        ("both", 3), ("both", 2), ("waveform alone", 1),
+    ]  # fmt: skip
+
+
+def test_arms_stand_where_they_say_or_where_their_runs_do(audio):
+    main, data, adapt = audio.experiments
+    assert [arm.x for arm in data.arms] == [10, 1, 100, 1]
+    assert [arm.x for arm in adapt.arms] == [1e5, 3e5, 8e6, 8e6]
+    assert data.has_axis and adapt.has_axis and not main.has_axis
+
+
+def test_yardsticks_of_a_sweep_stand_beside_its_experiments():
+    results = measured.results()
+    assert not read_evidence(results)["audio"].experiments[0].yardsticks
+    results["sweeps"]["audio"]["yardsticks"] = {
+        "silence": {"test": {"stoi": 0.1, "prompts": 40}, "unseen": {"lsd": "broken"}},
+        "broken": 3,
+    }
+    for experiment in read_evidence(results)["audio"].experiments:
+        assert experiment.beside("stoi", "test")["silence"].values == {"stoi": 0.1}
+        assert not experiment.beside("stoi", "unseen") and not experiment.beside("lsd", "test")
+
+
+def test_an_x_from_the_runs_is_their_mean():
+    results = measured.results()
+    runs = results["sweeps"]["audio"]["runs"] = copy.deepcopy(measured.RUNS)
+    for name, written in (("a0", 100), ("a1", 200), ("a2", 600), ("b0", 50)):
+        runs[name]["written"] = written
+    experiment = measured.MAIN | {"x_from": "written"}
+    results["sweeps"]["audio"]["experiments"] = {"main": experiment}
+    (found,) = read_evidence(results)["audio"].experiments
+    # b1 has not written: no axis can be drawn.
+    assert [arm.x for arm in found.arms] == [300, None, 100] and not found.has_axis
+
+
+def test_metrics_and_splits_without_a_value_are_not_offered(audio):
+    assert [metric.key for metric in audio.metrics] == ["stoi", "si_snr", "lsd"]
+    assert audio.splits == ("test", "unseen")
+    view = read_evidence(measured.results())["view"]
+    assert [metric.key for metric in view.metrics] == ["psnr"] and view.splits == ("test",)
+
+
+def test_metrics_say_which_way_is_better():
+    labels = {metric.key: metric.label for metric in METRICS["audio"]}
+    assert labels["stoi"] == "STOI (higher is better)"
+    assert labels["lsd"] == "LSD in dB (lower is better)"
+    lsd = next(metric for metric in METRICS["audio"] if metric.key == "lsd")
+    assert lsd.axis == "LSD (dB) ↓" and lsd.text(-3.456) == "−3.46"
+
+
+def test_curves_pairs_and_rates(audio):
+    assert audio.trainings["foundation"].curves == {
+        "snr": ((100, 8.0), (200, 11.0)), "stoi": ((100, 0.7), (200, 0.9)),
+    }  # fmt: skip
+    assert audio.paired["test", "stoi"].better == 94
+    assert audio.answers["silence"]["test"].values == {"stoi": 0.0}
+    assert [point.kbit_s for point in audio.rates.curves["INR"]] == [60, 120]
+    assert len(audio.rates.curves["Opus"]) == 1
+
+
+def test_single_scores_are_compared_one_by_one_where_no_pairs_are_told():
+    paired = read_evidence(measured.results())["view"].paired["test", "psnr"]
+    # 2, −1 and 3: mean 4/3, deviations 2/3, −7/3, 5/3, variance (4 + 49 + 25) / 9 / 2.
+    assert paired.mean == pytest.approx(4 / 3) and (paired.better, paired.n) == (2, 3)
+    assert paired.stderr == pytest.approx(math.sqrt(78 / 18 / 3))
+
+
+@pytest.mark.parametrize(
+    "broken", [None, [], 3, {}, {"audio": 3}, {"audio": {"splits": []}}, {"splits": {"test": 1}},
+               {"splits": {"test": {"white": {"psnr": "x"}}}}, {"models": {"foundation": None}},
+               {"sweeps": {"audio": {"experiments": {"main": {"arms": 3}}}}},
+               {"sweeps": {"audio": {"experiments": {"main": measured.MAIN}}}},
+               {"audio": {"rates": {"curves": {"INR": [3, {"kbit_s": "x"}]}}}},
+               {"splits": {"test": {"white": {"psnr": float("nan")}}}}],
+)  # fmt: skip
+def test_nothing_to_show_is_no_error(broken):
+    assert read_evidence(broken) == {}
+
+
+def places(value, path=()):
+    """The path of every container in a JSON value, and of all that they hold."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, key)
+        if isinstance(inner, dict | list):
+            yield from places(inner, (*path, key))
+
+
+def test_one_broken_place_spoils_no_other():
+    whole = measured.results()
+    junk = itertools.cycle([None, "junk", [], {}, [None], True, -1])
+    for path in places(whole):
+        results = copy.deepcopy(whole)
+        inner = results
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = next(junk)
+        assert "audio" in read_evidence(results) or path == ("audio",), path

@@ -1,0 +1,122 @@
+"""The evidence tab's layout and its one callback, on tiny models."""
+
+import json
+
+import gradio as gr
+import pytest
+from PIL import Image
+
+from hyperdemo.ui import build_app
+from hyperdemo.ui.evidence.reader import read_evidence
+from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets, panels
+from tests.ui.evidence import measured
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    (folder / "results.json").write_text(json.dumps(measured.results()))
+    (folder / "evidence").mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "evidence" / "held-out_chairs.png")
+    (folder / "evidence" / "notes.txt").write_text("Mine.")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(pipeline, sound_pipeline, weights):
+    return build_app(pipeline, sound=sound_pipeline, examples=weights / "none", weights=weights)
+
+
+def tabs(demo):
+    return [block.label for block in demo.blocks.values() if isinstance(block, gr.Tab)]
+
+
+def of_kind(demo, kind):
+    return [block for block in demo.blocks.values() if isinstance(block, kind)]
+
+
+def redraws(demo):
+    return [fn for fn in demo.fns.values() if fn.fn and fn.fn.__name__ == "redraw"]
+
+
+def test_the_tab_is_the_third_with_a_section_a_task(demo):
+    own = [label for label in tabs(demo) if label not in ("Picture", "Outline")]
+    assert own == ["Object", "Sound", "Evidence", "Sound", "Objects"]
+    metric, *_ = [block for block in of_kind(demo, gr.Dropdown) if block.label == "Measured by"]
+    assert [key for _, key in metric.choices] == ["stoi", "si_snr", "lsd"]
+    assert metric.choices[2][0] == "LSD in dB (lower is better)"
+
+
+def test_without_sound_it_is_the_second(pipeline, weights):
+    demo = build_app(pipeline, examples=weights / "none", weights=weights)
+    own = [label for label in tabs(demo) if label not in ("Picture", "Outline")]
+    assert own[:2] == ["Object", "Evidence"]
+
+
+@pytest.mark.parametrize("content", [None, "{}", "{", '{"splits": {}}'])
+def test_without_anything_to_show_there_is_none(pipeline, tmp_path, content):
+    if content is not None:
+        (tmp_path / "results.json").write_text(content)
+    demo = build_app(pipeline, examples=tmp_path, weights=tmp_path)
+    assert "Evidence" not in tabs(demo) and "Object" not in tabs(demo)
+
+
+def test_a_task_alone_needs_no_tab_of_its_own(pipeline, tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps(measured.view()))
+    demo = build_app(pipeline, examples=tmp_path, weights=tmp_path)
+    assert "Evidence" in tabs(demo) and "Objects" not in tabs(demo)
+
+
+def test_panels_are_what_there_is():
+    found = read_evidence(measured.results())
+    assert [panel.heading for panel in panels(found["audio"])] == [
+        "The two models among other answers", "How they learned",
+        "Does it help?", "How much?", "How many?", "What a bit buys",
+    ]  # fmt: skip
+    assert [panel.heading for panel in panels(found["view"])] == [
+        "The two models among other answers"
+    ]
+
+
+def test_another_metric_redraws_everything(demo):
+    audio, _ = redraws(demo)
+    values = audio.fn("stoi", "test"), audio.fn("si_snr", "unseen")
+    assert all(len(value) == len(audio.outputs) == 3 * 6 for value in values)
+    kinds = [gr.Markdown, gr.Plot, gr.Markdown] * 6
+    assert [type(block) for block in audio.outputs] == kinds
+    main, other = (value[6:9] for value in values)
+    assert main[0] == "It helps." and "40 held-out prompts" in main[2]
+    assert main[1].layout.xaxis.title.text.startswith("STOI")
+    assert not other[1].data and other[2] == ""  # not measured on unseen data
+
+
+def test_the_page_comes_with_its_figures(demo):
+    plots = {plot._id: plot for plot in of_kind(demo, gr.Plot)}
+    drawn = [block for fn in redraws(demo) for block in fn.outputs if block._id in plots]
+    assert len(drawn) == 7 and all(plot.value for plot in drawn)
+
+
+def test_redrawing_is_no_public_endpoint(demo):
+    assert {fn.api_visibility for fn in redraws(demo)} == {"private"}
+    assert set(demo.get_api_info()["named_endpoints"]) == {
+        "/find_object", "/correct_object", "/generate", "/resynthesise", "/sound_at_rate",
+    }  # fmt: skip
+
+
+def test_contact_sheets_are_shown_under_their_names(demo, weights, tmp_path):
+    assert [path.name for path in find_contact_sheets(weights)] == ["held-out_chairs.png"]
+    assert find_contact_sheets(tmp_path) == []
+    (shown,) = [block for block in of_kind(demo, gr.Image) if block.label == "Held out chairs"]
+    assert shown.value["path"]
+
+
+def test_words_beside_a_contact_sheet_are_shown_under_it(tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps(measured.results()))
+    (tmp_path / "evidence").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "evidence" / "chairs.webp")
+    (tmp_path / "evidence" / "chairs.txt").write_text("Seen from behind.\n")
+    tasks = read_evidence(measured.results())
+    with gr.Blocks() as page:
+        evidence_tab(tasks, sheets=find_contact_sheets(tmp_path))
+    words = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
+    assert "Seen from behind." in words and "Chairs" not in words

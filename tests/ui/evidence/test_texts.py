@@ -1,0 +1,89 @@
+import dataclasses
+
+import pytest
+
+from hyperdemo.ui.evidence import texts
+from hyperdemo.ui.evidence.measured import CHECKS, METRICS, Paired
+from hyperdemo.ui.evidence.reader import read_evidence
+from tests.ui.evidence import measured
+
+STOI, SI_SNR, PESQ, LSD, PSNR = METRICS["audio"]
+
+
+@pytest.fixture
+def audio():
+    return read_evidence(measured.results())["audio"]
+
+
+def told(audio, metric=STOI, **pairs):
+    audio = dataclasses.replace(audio, paired={("test", k): v for k, v in pairs.items()})
+    return texts.answers_words(audio, metric, "test")
+
+
+def test_the_verdict_follows_the_pairs(audio):
+    words = texts.answers_words(audio, STOI, "test")
+    assert "On 100 held-out prompts" in words and "0.980" in words and "0.900" in words
+    assert "**pretraining is ahead**, it is the better one on 94 of 100" in words
+    assert "scratch is ahead" in told(audio, stoi=Paired(-0.1, 0.01, 3, 100))
+    assert "no clear difference" in told(audio, stoi=Paired(0.1, 0.06, 60, 100))
+    assert "pretraining is ahead" in told(audio, LSD, lsd=Paired(-1.0, 0.1, 99, 100))
+    assert "scratch is ahead" in told(audio, LSD, lsd=Paired(1.0, 0.1, 1, 100))
+
+
+def test_without_pairs_it_is_two_standard_errors_or_unknown(audio):
+    assert "**pretraining is ahead**. The grey" in told(audio)  # 0.08 over 0.02
+    assert "luck was not measured" in told(audio, LSD)
+    near = audio.answers["scratch"]["test"]
+    values = dict(near.values) | {"stoi": 0.95}
+    answers = dict(audio.answers) | {"scratch": {"test": dataclasses.replace(near, values=values)}}
+    assert "no clear difference" in told(dataclasses.replace(audio, answers=answers))
+
+
+def test_of_what_is_missing_nothing_is_claimed(audio):
+    assert texts.answers_words(audio, STOI, "unseen") == texts.YARDSTICKS
+    assert texts.answers_words(audio, PESQ, "test") == texts.YARDSTICKS
+    assert texts.training_words({}, CHECKS["audio"][0]) == texts.CLIMBING
+
+
+def test_captions_name_how_many(audio):
+    caption = texts.answers_caption(audio, "test")
+    assert caption.startswith("100 of 406 held-out prompts (ceiling: 8 of 406). ")
+
+
+def test_who_was_ahead_in_training(audio):
+    snr, stoi = CHECKS["audio"]
+    words = texts.training_words(audio.trainings, snr)
+    assert "ahead at 1 of 2 checks; at step 200 it stood at 11.00 dB against 10.00 dB" in words
+    assert "ahead at 2 of 2 checks" in texts.training_words(audio.trainings, stoi)
+    caption = texts.training_caption("audio", audio.trainings)
+    assert "Pretrained (Whisper): 2,000 steps, 49 minutes, a CPU." in caption
+    assert texts.check_of("audio", STOI) == stoi
+    assert texts.check_of("audio", PESQ) == snr
+
+
+def test_captions_of_experiments_name_seeds_and_budget(audio):
+    main, data, adapt = (
+        texts.experiment_caption(experiment, STOI, "test", task="audio")
+        for experiment in audio.experiments
+    )
+    assert main.startswith(
+        "2 seeds: both (from scratch); 3 seeds: both (pretrained); one seed: the others. "
+    )
+    assert main.endswith("40 held-out prompts, 300 steps a run, 2 CPU cores.")
+    assert "3 seeds: 100 %; one seed" in data and "standard deviation" in data
+    assert adapt.startswith("One seed an arm, so no whiskers") and "deviation" not in adapt
+
+
+def test_captions_hold_for_what_is_shown(audio):
+    main = audio.experiments[0]
+    unseen = texts.experiment_caption(main, STOI, "unseen", task="audio")
+    assert "30 prompts of an unheard voice" in unseen
+    assert texts.experiment_caption(main, PESQ, "test", task="audio") == ""
+    alone = dataclasses.replace(main, arms=main.arms[:1])
+    caption = texts.experiment_caption(alone, STOI, "test", task="audio")
+    assert caption.startswith("All arms pretrained. 3 seeds an arm. Whiskers")
+
+
+def test_rates_name_what_they_were_measured_on(audio):
+    caption = texts.rates_caption(audio.rates, task="audio")
+    assert caption.startswith("20 held-out prompts. Windows of 1 s.")

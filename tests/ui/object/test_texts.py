@@ -1,0 +1,74 @@
+import json
+
+import pytest
+
+from hyperdemo.ui.object import texts
+from hyperdemo.ui.object.stream import Scores
+
+
+def results(foundation, scratch, stderr=0.1, **more):
+    test = {
+        "foundation": {"psnr": foundation, "psnr_stderr": stderr, "objects": 77},
+        "scratch": {"psnr": scratch, "psnr_stderr": stderr, "objects": 77},
+    }
+    return {"splits": {"test": test | more}}
+
+
+@pytest.mark.parametrize(
+    ("foundation", "scratch", "verdict"),
+    [
+        (17.6, 16.1, "pretraining is worth 1.5 dB"),
+        (16.0, 16.9, "starting from scratch is 0.9 dB better"),
+        (16.05, 16.0, "no clear difference"),
+    ],
+)
+def test_the_verdict_follows_the_numbers(foundation, scratch, verdict):
+    sentence = texts.results_sentence(results(foundation, scratch))
+    assert verdict in sentence and "77 objects" in sentence
+    assert f"{foundation:.1f} dB" in sentence and f"{scratch:.1f} dB" in sentence
+
+
+def test_the_plain_baseline_is_named_where_there_is_one():
+    assert "15.1 dB" in texts.results_sentence(results(17.6, 16.1, mean={"psnr": 15.1}))
+
+
+@pytest.mark.parametrize("broken", [None, {}, {"splits": {"test": {}}}, {"splits": 3}])
+def test_without_results_nothing_is_claimed(broken):
+    assert texts.results_sentence(broken) == ""
+
+
+def test_results_are_read_where_they_are(tmp_path):
+    assert texts.read_results(tmp_path) is None
+    (tmp_path / "results.json").write_text("{")
+    assert texts.read_results(tmp_path) is None
+    (tmp_path / "results.json").write_text(json.dumps(results(1, 2)))
+    assert texts.read_results(tmp_path) == results(1, 2)
+
+
+def test_the_bar_is_bounded_and_escaped():
+    bar = texts.status_bar(1.7, "<b>frame</b> 3 of 4")
+    assert 'value="100"' in bar and "<b>" not in bar and "frame" in bar
+    assert 'value="0"' in texts.status_bar(-1.0, "x")
+    assert texts.status_bar(0.5, "") == ""
+
+
+def test_every_way_to_find_an_outline_has_words():
+    for source in ("alpha", "background", "segmentation", "edited"):
+        assert source not in texts.mask_words(source).split()
+    assert "A brown box" in texts.mask_words("alpha", "A brown box")
+
+
+def test_timings_have_a_column_a_model():
+    seconds = {"foundation.encode": 0.1, "scratch.encode": 0.2, "orbit": 3.0, "scratch.mesh": 1.0}
+    table = texts.timings_table(seconds, {"foundation": 67204, "scratch": 67204})
+    assert "67,204 | 67,204" in table
+    assert "write the weights | 0.10 s | 0.20 s" in table
+    assert "extract the surface | – | 1.00 s" in table
+    assert "3.00 s together" in table
+    assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_scores_are_tabled():
+    scores = {"foundation": Scores(18.24, 0.812, 7), "scratch": Scores(16.0, 0.7, 7)}
+    table = texts.scores_table("Chair", scores)
+    assert "7 views" in table and "| Pretrained (DINOv2) | 18.24 | 0.812 |" in table

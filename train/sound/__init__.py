@@ -1,0 +1,1 @@
+"""The sound task: its data, training, experiments and scores."""

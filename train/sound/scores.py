@@ -1,0 +1,36 @@
+"""How well a model that was just trained says sounds that it never heard."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from hyperdemo.checkpoints import LoadedModel
+from train.config import SoundData
+from train.sound.data import load_speech
+from train.sound.evaluate import SPLITS, evaluate, model_answer
+from train.sound.splits import read_speech_split
+from train.subsets import spread
+
+
+def score_sound_model(
+    loaded: LoadedModel, *, data_config: SoundData, limit: int
+) -> dict[str, dict[str, Any]]:
+    """Mean metrics on the held-out prompts, and on the held-out voice and language.
+
+    Args:
+        loaded: the model, in evaluation mode.
+        data_config: where the speech and its splits are.
+        limit: prompts of each split, spread evenly over its names.
+
+    Returns:
+        By split what `train.sound.evaluate.summarise` gives. PESQ is None without its package.
+    """
+    answer = model_answer(loaded)
+    with_pesq = importlib.util.find_spec("pesq") is not None
+    scores = {}
+    for split in SPLITS:
+        ids = spread(read_speech_split(data_config.splits_file, split), limit)
+        found = evaluate(load_speech(data_config.speech_dir, ids), answer, with_pesq=with_pesq)
+        scores[split] = {key: value for key, value in found.items() if key != "rows"}
+    return scores

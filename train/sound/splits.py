@@ -1,0 +1,185 @@
+"""Which prompts train, validate and test: drawn once by this command and kept in git.
+
+    python -m train.sound.splits
+
+A prompt is held out in all languages at once, together with those that say nearly the same. One
+voice is held out altogether, with its language: French, by June Wallack. She alone can go without
+taking with her what training has only once. Allison Smith speaks two languages, Carlo Flora is the
+only speaker named as a man, and the Russian is the only Slavic language and the highest voice.
+French is surrounded instead: two female voices, two other Romance languages, and a median pitch
+(205 Hz) between Carlo Flora's (182 Hz) and the Russian one (about 215 Hz). So what is tested is a
+new voice and no new register.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import combinations
+from pathlib import Path
+
+from train.objects.splits import group_families
+from train.sources.speech import VOICES, Prompt, read_prompts
+
+SPLITS_PATH = Path(__file__).resolve().parents[1] / "speech_splits.json"
+SEED = 2025
+TEST_SHARE, VAL_SHARE = 0.15, 0.05
+UNSEEN_LANGUAGE = "fr"
+# Of the words of two prompts, the share that both say: "to lock the conference", "to unlock the …".
+NEAR = 0.7
+# Of fewer words too much is shared by chance.
+MIN_WORDS = 3
+
+
+def language_of(prompt_id: str) -> str:
+    return prompt_id.partition("/")[0]
+
+
+def name_of(prompt_id: str) -> str:
+    """The prompt without its language: `digits/1` of `es/digits/1`."""
+    return prompt_id.partition("/")[2]
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Words without case, accents, punctuation and what stands in [square brackets]."""
+    plain = unicodedata.normalize("NFKD", re.sub(r"\[.*?\]", " ", text).casefold())
+    kept = "".join(c for c in plain if not unicodedata.combining(c))
+    return tuple(re.findall(r"\w+", kept))
+
+
+def stem(name: str) -> str:
+    """One for a prompt's grammatical forms: `digits/1F` and `digits/1m`, `vm-INBOX`, `vm-INBOXs`.
+
+    A letter's folder is left as it is: there, each more letter is another prompt.
+    """
+    if name.startswith("letters/"):
+        return name
+    return re.sub(r"(?<=\d)[a-z]$|(?<=[a-z])_?\d$|(?<=[a-z])s$", "", name.lower())
+
+
+def family_keys(prompts: Iterable[Prompt]) -> dict[str, set[Hashable]]:
+    """For each prompt's name, what near-duplicates share: the stem, a transcript, most words."""
+    keys: dict[str, set[Hashable]] = defaultdict(set)
+    said: dict[str, dict[frozenset[str], str]] = defaultdict(dict)
+    for prompt in prompts:
+        name, words = name_of(prompt.id), words_of(prompt.text)
+        keys[name].add(("stem", stem(name)))
+        if words:
+            keys[name].add(("text", words))
+        if len(words) >= MIN_WORDS:
+            said[language_of(prompt.id)].setdefault(frozenset(words), name)
+            keys[name].add(("words", frozenset(words)))
+    for sets in said.values():
+        for one, other in combinations(sets, 2):
+            if len(one & other) >= NEAR * len(one | other):
+                pair = ("near", *sorted((sets[one], sets[other])))
+                keys[sets[one]].add(pair)
+                keys[sets[other]].add(pair)
+    return dict(keys)
+
+
+def draw(
+    families: Iterable[Sequence[str]], lengths: dict[str, int], *, seed: int = SEED
+) -> dict[str, str]:
+    """Shares families among train, val and test, folder by folder, by their length in samples.
+
+    Args:
+        families: names of prompts, near-duplicates together; a family counts for the folder
+            (digits, letters, …) of its first one.
+        lengths: samples of each name in all seen languages; none where no seen language has it.
+        seed: of the order.
+
+    Returns:
+        Split of every name. Families come in the order of a hash of their first name and go to
+        test, then val, while they fit that folder's quota.
+    """
+    by_folder = defaultdict(list)
+    for members in families:
+        by_folder[members[0].rpartition("/")[0]].append(members)
+    splits = {}
+    for group in by_folder.values():
+        sizes = {members[0]: sum(lengths.get(name, 0) for name in members) for members in group}
+        total = sum(sizes.values())
+        quota = {"test": TEST_SHARE * total, "val": VAL_SHARE * total, "train": float("inf")}
+        for members in sorted(group, key=lambda m: _hash(m[0], seed)):
+            split = next(s for s in quota if sizes[members[0]] <= quota[s])
+            quota[split] -= sizes[members[0]]
+            splits |= dict.fromkeys(members, split)
+    return splits
+
+
+def _hash(name: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
+
+
+def make_splits(prompts: Sequence[Prompt], *, unseen: str = UNSEEN_LANGUAGE) -> dict[str, list]:
+    """All splits of some languages' prompts.
+
+    Args:
+        prompts: of every language.
+        unseen: language whose voice speaks no other one.
+
+    Returns:
+        Sorted ids by split; `excluded`, what the held-out voice says word for word as training or
+        validation does in another language (Alpha, Bravo); and the families of several names.
+    """
+    families = group_families(family_keys(prompts))
+    seen = [prompt for prompt in prompts if language_of(prompt.id) != unseen]
+    lengths = Counter[str]()
+    for prompt in seen:
+        lengths[name_of(prompt.id)] += prompt.length
+    where = draw(families, lengths)
+    splits: dict[str, list] = {s: [] for s in ("train", "val", "test", "unseen", "excluded")}
+    for prompt in seen:
+        splits[where[name_of(prompt.id)]].append(prompt.id)
+    heard = {words_of(p.text) for p in seen if where[name_of(p.id)] != "test"} - {()}
+    for prompt in prompts:
+        if language_of(prompt.id) == unseen:
+            splits["excluded" if words_of(prompt.text) in heard else "unseen"].append(prompt.id)
+    return {name: sorted(ids) for name, ids in splits.items()} | {
+        "families": [list(members) for members in families if len(members) > 1]
+    }
+
+
+def load_speech_splits(path: Path = SPLITS_PATH) -> dict[str, list[str]]:
+    """Prompt ids of `train`, `val`, `test` (seen voices) and `unseen` (the held-out voice)."""
+    content = json.loads(path.read_text())
+    return {name: content[name] for name in ("train", "val", "test", "unseen")}
+
+
+def read_speech_split(splits_file: str | Path, split: str) -> list[str]:
+    """Prompt ids of one split.
+
+    Raises:
+        ValueError: there is no such split.
+    """
+    splits = load_speech_splits(Path(splits_file))
+    if split not in splits:
+        raise ValueError(f"expected one of the splits {', '.join(splits)}, got {split!r}")
+    return splits[split]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--speech", type=Path, default=Path("data/speech"))
+    parser.add_argument("--out", type=Path, default=SPLITS_PATH)
+    args = parser.parse_args()
+    try:
+        prompts = [p for voice in VOICES for p in read_prompts(args.speech, voice.language)]
+    except ValueError as error:
+        raise SystemExit(f"train.sound.splits: {error}") from error
+    splits = make_splits(prompts)
+    args.out.write_text(json.dumps(splits, indent=1, ensure_ascii=False) + "\n")
+    lengths = {prompt.id: prompt.length for prompt in prompts}
+    for name, ids in splits.items():
+        if name != "families":
+            minutes = sum(lengths[i] for i in ids) / 16_000 / 60
+            languages = dict(Counter(map(language_of, ids)))
+            print(f"{name}: {len(ids)} prompts, {minutes:.1f} minutes, {languages}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What is downloaded or unpacked once: 3D models, speech, pretrained backbones."""

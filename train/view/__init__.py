@@ -1,0 +1,1 @@
+"""The view task: its data, training, experiments and scores."""

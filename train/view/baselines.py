@@ -1,0 +1,156 @@
+"""What every table must beat, and what it cannot: trivial answers and the fitted INR.
+
+- white, mean: the same picture whatever is asked.
+- nearest: the training object whose view looks most like the input to the untrained backbone,
+  shown from the asked pose. It is real geometry, only of another object.
+- ceiling: an INR of the same shape fitted to the views of the object itself that are not asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from hyperdemo.backbones import VitEncoder
+from hyperdemo.config import FieldConfig
+from hyperdemo.inr import InrParams
+from hyperdemo.model import to_pixels
+from hyperdemo.preprocess import composite_on_white
+from hyperdemo.render.cameras import camera_rays
+from train.objects.catalogue import Piece, read_mesh
+from train.objects.furniture import normalise
+from train.objects.rasterise import Rasteriser
+from train.view.data import ViewSet, near_object
+from train.view.objective import ray_loss, render_rays
+
+
+def over_white(rgba: UInt8[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 3"]:
+    """Straight-alpha pictures over white, as floats in [0, 1]."""
+    return composite_on_white(rgba) / 255
+
+
+def mean_image(views: ViewSet, *, n_objects: int = 200) -> Float[np.ndarray, "h w 3"]:
+    """Mean over training views, over white."""
+    every = max(1, len(views) // n_objects)
+    total = [over_white(views.rgba[k].numpy()).mean(axis=0) for k in range(0, len(views), every)]
+    return np.mean(total, axis=0)
+
+
+@torch.no_grad()
+def picture_features(
+    encoder: VitEncoder, framed: UInt8[Tensor, "n s s 3"], *, batch: int = 64
+) -> Float[Tensor, "n d"]:
+    """Unit-length class token and mean patch token of each framed picture, side by side."""
+    parts = []
+    for chunk in framed.split(batch):
+        tokens = patch_features(encoder, to_pixels(chunk))
+        both = torch.cat([tokens[:, 0], tokens[:, 1:].mean(1)], dim=-1)
+        parts.append(nn.functional.normalize(both, dim=-1))
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def patch_features(encoder: VitEncoder, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+    """All normalised output tokens of a backbone, class token first."""
+    x = encoder.embed(pixels)
+    for block in encoder.vit.blocks:
+        x = block(x)
+    return encoder.vit.norm(x)
+
+
+class NearestObject:
+    """Answers with the training object that looks most like the input.
+
+    Args:
+        encoder: the pretrained backbone, untouched by any training here.
+        views: the training objects.
+        pieces: the catalogue's entries, to render an object from any pose.
+        stride: every how manyth view of a training object is compared.
+    """
+
+    def __init__(
+        self, encoder: VitEncoder, views: ViewSet, pieces: Sequence[Piece], *, stride: int = 4
+    ):
+        self.encoder, self.views, self.stride = encoder, views, stride
+        self.pieces = {piece.object_id: piece for piece in pieces}
+        framed = views.framed[:, ::stride]
+        self.n_compared = framed.shape[1]
+        self.features = picture_features(encoder, framed.flatten(0, 1))
+        self.rasteriser = Rasteriser(size=views.size, fov_deg=views.fov_deg)
+
+    def find(self, framed: UInt8[Tensor, "s s 3"]) -> tuple[int, int]:
+        """Index of the object and of the view of it that match best."""
+        similarity = self.features @ picture_features(self.encoder, framed[None])[0]
+        obj, view = divmod(int(similarity.argmax()), self.n_compared)
+        return obj, view * self.stride
+
+    def render(
+        self, framed: UInt8[Tensor, "s s 3"], poses: Float[np.ndarray, "n 4 4"]
+    ) -> UInt8[np.ndarray, "n h h 4"]:
+        """The match as seen by poses in the frame of the input view."""
+        obj, view = self.find(framed)
+        mesh, textures = read_mesh(self.pieces[self.views.ids[obj]])
+        angle = float(self.views.azimuths[obj, view])
+        turn = np.eye(4)
+        turn[0, 0] = turn[2, 2] = np.cos(angle)
+        turn[0, 2], turn[2, 0] = np.sin(angle), -np.sin(angle)
+        return self.rasteriser.render(normalise(mesh), turn @ poses, textures)
+
+
+def fit_inr(
+    config: FieldConfig,
+    rgba: UInt8[Tensor, "v h h 4"],
+    poses: Float[Tensor, "v 4 4"],
+    *,
+    fov_deg: float,
+    steps: int = 400,
+    rays: int = 512,
+    samples: int = 32,
+    lr: float = 5e-3,
+    seed: int = 0,
+) -> InrParams:
+    """Fit the INR itself to views of one object by gradient descent: the ceiling.
+
+    The weights are free, without the unit norm that generated ones have. Half of the rays fall on
+    or near the object, as in training: of rays that fall anywhere few meet a thin one, and the
+    fit ends in empty space.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    weights, biases = [], []
+    for inputs, outputs in config.layer_shapes:
+        weights.append(torch.randn(1, inputs, outputs, generator=generator) / inputs**0.5)
+        biases.append(torch.zeros(1, outputs))
+    biases[-1][0, 0] = -4.0
+    params = InrParams(
+        tuple(w.requires_grad_() for w in weights), tuple(b.requires_grad_() for b in biases)
+    )
+    optimizer = torch.optim.Adam([*params.weights, *params.biases], lr=lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    size = rgba.shape[1]
+    near = near_object(rgba).flatten().nonzero()[:, 0]
+    if not len(near):
+        near = torch.arange(rgba.shape[0] * size**2)
+    for _ in range(steps):
+        anywhere = torch.randint(len(rgba) * size**2, (rays - rays // 2,), generator=generator)
+        chosen = torch.randint(len(near), (rays // 2,), generator=generator)
+        where = torch.cat([anywhere, near[chosen]])
+        view, pixel = where // size**2, where % size**2
+        pixel = torch.stack([pixel % size, pixel // size], dim=-1)
+        origins, directions = camera_rays(
+            poses[view], pixel[:, None].float() + 0.5, fov_deg=fov_deg, size=size
+        )
+        rendering = render_rays(
+            config, params, origins.reshape(1, -1, 3), directions=directions.reshape(1, -1, 3),
+            samples=samples, generator=generator,
+        )  # fmt: skip
+        truth = rgba[view, pixel[:, 1], pixel[:, 0]].float()[None] / 255
+        loss, _ = ray_loss(rendering, truth, alpha_weight=0.5)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return params.detach()

@@ -1,0 +1,208 @@
+"""Held-out objects side by side: `python -m train.view.contact_sheet`.
+
+A row an object: the picture that is given, then, from the side and from behind, the truth and each
+answer. Of every class it is the object whose pretrained answer scores in the middle of its class,
+so that nobody chose the good ones; `--every vehicle` shows all of a class instead. Writes
+`weights/evidence/<name>.webp`, which the app and the README show, and beside it the words under it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from hyperdemo.checkpoints import load_checkpoint
+from train.view.baselines import over_white
+from train.view.data import ViewSet, load_views, read_split
+from train.view.evaluate import (
+    Answer,
+    Case,
+    ceiling_answer,
+    choose_cases,
+    model_answer,
+    refined_answer,
+)
+
+CLASSES = ("chair", "lamp", "table", "sofa", "vehicle")
+ASKED = {"from the side": 100.0, "from behind": 180.0}
+"""Degrees of azimuth between the given view and the asked one."""
+
+CAPTION = (
+    "From the one picture on the left, the other sides of objects that no training saw: the truth, "
+    "both models, and the pretrained one's answer after 40 steps of descent on the given picture."
+)
+CEILING = "As a ceiling, the same small network fitted to 30 views of the object."
+IN_THE_MIDDLE = (
+    "In each class it is the object that scores in the middle, so nobody chose the good ones."
+)
+
+_GAP, _MARGIN, _HEADING, _LABELS = 6, 10, 26, 22
+_INK, _PALE = (31, 41, 55), (107, 114, 128)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One object of the sheet.
+
+    Attributes:
+        name: under the given picture.
+        given: the picture that the models see.
+        asked: for each asked direction, a picture for each column.
+    """
+
+    name: str
+    given: UInt8[np.ndarray, "h h 3"]
+    asked: tuple[tuple[UInt8[np.ndarray, "h h 3"], ...], ...]
+
+
+def middle_object(rows: Sequence[Mapping[str, Any]], kind: str) -> str:
+    """The object of a class whose PSNR is the median, the lower of two.
+
+    Raises:
+        ValueError: there is none of this class.
+    """
+    scores = {row["object"]: row["psnr"] for row in rows if row["class"] == kind}
+    if not scores:
+        raise ValueError(f"no object of class {kind!r} was scored")
+    median = statistics.median_low(scores.values())
+    return min(name for name, score in scores.items() if score == median)
+
+
+def split_of(kind: str, scored: Mapping[str, Mapping[str, Any]]) -> str:
+    """Where the held-out objects of a class are: of a class that trained, or of an unseen one.
+
+    Raises:
+        ValueError: none of this class was scored.
+    """
+    for split, answers in scored.items():
+        if any(row["class"] == kind for row in answers["foundation"]["rows"]):
+            return split
+    raise ValueError(f"no object of class {kind!r} was scored")
+
+
+def asked_views(views: ViewSet, obj: int, *, source: int) -> tuple[int, ...]:
+    """The rendered views whose azimuths are nearest to the asked ones, all different."""
+    apart = torch.rad2deg(views.azimuths[obj] - views.azimuths[obj, source])
+    found: list[int] = []
+    for angle in ASKED.values():
+        # Either side will do; what counts is how far the camera went round.
+        off = ((apart + 180) % 360 - 180).abs().sub(angle).abs()
+        off[[source, *found]] = math.inf
+        found.append(int(off.argmin()))
+    return tuple(found)
+
+
+def make_row(views: ViewSet, obj: int, answers: Mapping[str, Answer], *, name: str) -> Row:
+    """Ask every answer for the other sides of an object, shown in the view it is scored with."""
+    source = choose_cases(views)[obj].source
+    case = Case(obj, source, asked_views(views, obj, source=source))
+    truth = over_white(views.rgba[obj, list(case.targets)].numpy())
+    columns = [truth, *(answer(views, case) for answer in answers.values())]
+    given = over_white(views.rgba[obj, [source]].numpy())[0]
+    pictures = [[_to_bytes(column[k]) for column in columns] for k in range(len(ASKED))]
+    return Row(name, _to_bytes(given), tuple(map(tuple, pictures)))
+
+
+def _to_bytes(picture: Float[np.ndarray, "h h 3"]) -> UInt8[np.ndarray, "h h 3"]:
+    return np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
+
+
+def draw_sheet(rows: Sequence[Row], columns: Sequence[str]) -> Image.Image:
+    """All rows under headings.
+
+    Args:
+        rows: at least one, with pictures of one size.
+        columns: names of the pictures of a direction.
+    """
+    side = rows[0].given.shape[0]
+    block = len(columns) * (side + _GAP) - _GAP
+    lefts = [_MARGIN, *(_MARGIN + side + 3 * _GAP + k * (block + 3 * _GAP) for k in range(2))]
+    top = _MARGIN + _HEADING + _LABELS
+    size = lefts[2] + block + _MARGIN, top + len(rows) * (side + _LABELS) + _MARGIN
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    large, small = ImageFont.load_default(15), ImageFont.load_default(12)
+    draw.text((lefts[0], _MARGIN), "given", _INK, font=large)
+    for left, heading in zip(lefts[1:], ASKED, strict=True):
+        draw.text((left, _MARGIN), heading, _INK, font=large)
+        for k, name in enumerate(columns):
+            at = left + k * (side + _GAP), _MARGIN + _HEADING
+            draw.text(at, name, _PALE, font=small)
+    for index, row in enumerate(rows):
+        y = top + index * (side + _LABELS)
+        _place(sheet, row.given, (lefts[0], y))
+        draw.text((lefts[0], y + side + 2), row.name, _PALE, font=small)
+        for left, pictures in zip(lefts[1:], row.asked, strict=True):
+            for k, picture in enumerate(pictures):
+                _place(sheet, picture, (left + k * (side + _GAP), y))
+    return sheet
+
+
+def _place(sheet: Image.Image, picture: UInt8[np.ndarray, "h h 3"], at: tuple[int, int]) -> None:
+    sheet.paste(Image.fromarray(picture), at)
+    x, y = at
+    box = (x, y, x + picture.shape[1] - 1, y + picture.shape[0] - 1)
+    ImageDraw.Draw(sheet).rectangle(box, outline=(229, 231, 235))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m train.view.contact_sheet",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--weights", type=Path, default=Path("weights"))
+    parser.add_argument("--views", default="data/views")
+    parser.add_argument("--refine-steps", type=int, default=40)
+    parser.add_argument("--ceiling-steps", type=int, default=300, help="0 leaves it out")
+    parser.add_argument(
+        "--every", choices=CLASSES, help="all held-out objects of a class, not one of each"
+    )
+    args = parser.parse_args()
+    models = {
+        words: load_checkpoint(args.weights, f"view-{name}")
+        for name, words in (("foundation", "pretrained"), ("scratch", "from scratch"))
+    }
+    config = models["pretrained"].model.config
+    answers = {words: model_answer(loaded) for words, loaded in models.items()}
+    answers["pretrained, sharpened"] = refined_answer(models["pretrained"], steps=args.refine_steps)
+    if args.ceiling_steps:
+        answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps)
+    results = json.loads((args.weights / "results.json").read_text())
+    scored, splits_file = results["splits"], results["splits_file"]
+    rows = []
+    for kind in [args.every] if args.every else CLASSES:
+        split = split_of(kind, scored)
+        ids, classes = read_split(splits_file, split)
+        views = load_views(args.views, ids, classes=classes, input_size=config.backbone.image_size)
+        found = scored[split]["foundation"]["rows"]
+        chosen = [middle_object(found, kind)]
+        if args.every:
+            chosen = sorted(row["object"] for row in found if row["class"] == kind)
+        name = kind if split == "test" else f"{kind}, an unseen class"
+        for one in chosen:
+            rows.append(make_row(views, ids.index(one), answers, name=name))
+            print(f"{kind}: {one}", flush=True)
+    title = f"every-{args.every}" if args.every else "objects-in-the-middle-of-their-class"
+    path = args.weights / "evidence" / f"{title}.webp"
+    path.parent.mkdir(exist_ok=True)
+    draw_sheet(rows, ["truth", *answers]).save(path, quality=90, method=6)
+    which = f"These are all {args.every}s that were held out." if args.every else IN_THE_MIDDLE
+    words = [CAPTION, CEILING, which] if args.ceiling_steps else [CAPTION, which]
+    path.with_suffix(".txt").write_text(" ".join(words) + "\n")
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

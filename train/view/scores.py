@@ -1,0 +1,73 @@
+"""How well a model that was just trained draws objects that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hyperdemo.backbones import build_vit
+from hyperdemo.checkpoints import LoadedModel
+from hyperdemo.config import BackboneConfig
+from train.config import ViewData
+from train.subsets import spread
+from train.view.data import load_views, read_split
+from train.view.evaluate import SPLITS, Scorer, evaluate_split, model_answer, summarise
+
+SCORER_FILE = "data/backbones/vit_small_patch14_dinov2.safetensors"
+"""Weights of the encoder behind the perceptual distance, whatever is scored."""
+YARDSTICKS = ("white", "mean", "nearest", "ceiling")
+
+
+def score_view_model(
+    loaded: LoadedModel, *, data_config: ViewData, limit: int
+) -> dict[str, dict[str, Any]]:
+    """Mean metrics on the held-out objects, and on the held-out classes.
+
+    Args:
+        loaded: the model, in evaluation mode.
+        data_config: where the views and their splits are.
+        limit: objects of each split, spread evenly over it.
+
+    Returns:
+        By split what `train.view.evaluate.summarise` gives.
+    """
+    size = loaded.model.config.backbone.image_size
+    scorer = Scorer(build_vit(BackboneConfig(image_size=size), pretrained=SCORER_FILE).eval())
+    scores = {}
+    for split in SPLITS:
+        ids, classes = read_split(data_config.splits_file, split)
+        views = load_views(data_config.views_dir, ids, classes=classes, input_size=size)
+        answers = {"model": model_answer(loaded)}
+        [(_, found)] = evaluate_split(views, answers, scorer, few={"model": limit})
+        scores[split] = {key: value for key, value in found.items() if key != "rows"}
+    return scores
+
+
+def view_yardsticks(
+    results: Mapping[str, Any], *, splits_file: str, limit: int
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """What answers without a hypernetwork score on the objects that a sweep's runs are scored on.
+
+    Args:
+        results: content of `weights/results.json`, of which the scores one by one are read.
+        splits_file: of the sweep's runs.
+        limit: as of `score_view_model`.
+
+    Returns:
+        By answer and split, what `train.view.evaluate.summarise` gives. Of an answer that was not
+        scored on all of these objects, as of the ceiling, all that it was scored on. Nothing where
+        the results are those of other splits.
+    """
+    if results.get("splits_file") != splits_file:
+        return {}
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for split, answers in results.get("splits", {}).items():
+        order = max((answer["rows"] for answer in answers.values()), key=len, default=[])
+        chosen = {row["object"] for row in spread(order, limit)}
+        for name in YARDSTICKS:
+            rows = answers.get(name, {}).get("rows", [])
+            same = [row for row in rows if row["object"] in chosen]
+            kept = same if len(same) == len(chosen) else rows
+            if kept:
+                found.setdefault(name, {})[split] = summarise(kept)
+    return found

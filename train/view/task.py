@@ -1,0 +1,99 @@
+"""The view task: pictures of objects in, their radiance fields out."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hyperdemo.model import HyperModel, to_pixels
+from train.config import TrainConfig, ViewData
+from train.objects.variants import original_id, variant_id
+from train.view.data import ViewSet, draw_batch, load_views, read_split, some_of
+from train.view.objective import batch_loss
+from train.view.validate import quick_psnr
+
+
+class ViewTask:
+    """What a training asks of its data: a loss to step on and a score to watch.
+
+    Args:
+        config: of the run; its `data` is a `ViewData`.
+        train_views: objects to learn from, all of them used.
+        val_views: objects to score on.
+        device: where the training views live and the model runs.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        train_views: ViewSet,
+        val_views: ViewSet,
+        *,
+        device: torch.device,
+    ):
+        assert isinstance(config.data, ViewData)
+        self.config, self.data, self.device = config, config.data, device
+        self.train_views = train_views.to(device)
+        self.val_views = val_views
+
+    @classmethod
+    def load(cls, config: TrainConfig, *, device: torch.device) -> ViewTask:
+        """Read the rendered data set of a configuration.
+
+        Raises:
+            ValueError: objects that are not rendered.
+        """
+        data, size = config.data, config.model.backbone.image_size
+        train_ids, classes = read_split(data.splits_file, "train")
+        val_ids, _ = read_split(data.splits_file, "val")
+        kept = [
+            variant_id(name, k)
+            for name in some_of(train_ids, config.train_share)
+            for k in range(data.variants + 1)
+        ]
+        train_views, val_views = (
+            load_views(data.views_dir, ids, classes=classes, input_size=size)
+            for ids in (kept, val_ids)
+        )
+        return cls(config, train_views, val_views, device=device)
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """What a result must say of its data."""
+        return {"train_objects": len({original_id(name) for name in self.train_views.ids})}
+
+    def loss(
+        self, model: HyperModel, *, generator: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """Objective of a random batch, and what else is worth a look, as scalars."""
+        data = self.data
+        batch = draw_batch(
+            self.train_views,
+            objects=self.config.batch,
+            target_views=data.target_views,
+            rays=data.rays,
+            near_share=data.near_share,
+            mirror=data.mirror,
+            recolour=data.recolour,
+            generator=generator,
+        )
+        half = self.config.precision == "bf16"
+        # Autocast touches matrix products alone: angles of up to 2⁵π and sums along rays, which
+        # bfloat16 has no digits for, stay in float32.
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            params = model.encode(to_pixels(batch.framed, device=self.device))
+            loss, colour_mse = batch_loss(
+                self.config.model.field,
+                params,
+                batch,
+                samples=data.samples,
+                alpha_weight=data.alpha_weight,
+                absolute_weight=data.absolute_weight,
+                generator=generator,
+            )
+        return loss, {"psnr": -10 * torch.log10(colour_mse.detach())}
+
+    def score(self, model: HyperModel) -> dict[str, float]:
+        """Quality on the validation objects, higher is better."""
+        return {"val_psnr": quick_psnr(model, self.val_views, device=self.device)}
