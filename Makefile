@@ -28,7 +28,7 @@ demo: setup
 
 test:
 	@tools/setup.sh --dev
-	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m pytest $(ARGS)
+	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check:
 	@tools/setup.sh --dev --no-system

@@ -28,13 +28,14 @@ def main() -> None:
     options = parse_arguments()
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "0")
     # Heavy, and not needed for --help.
+    from hyperdemo.checkpoints import checkpoint_path
     from hyperdemo.pipeline import SoundPipeline, ViewPipeline
     from hyperdemo.ui import build_app, launch_options
 
     try:
         pipeline = ViewPipeline.from_weights(options.weights, device=options.device)
         sound = None
-        if (Path(options.weights) / "audio-foundation.safetensors").is_file():
+        if checkpoint_path(options.weights, "sound-foundation").is_file():
             sound = SoundPipeline.from_weights(options.weights, device=options.device)
         demo = build_app(pipeline, sound=sound, examples=ROOT / "examples", weights=options.weights)
     except ValueError as error:

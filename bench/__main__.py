@@ -5,7 +5,7 @@
 - field: evaluation of a field, against the fastest matrix product.
 - frames: exact and fast frames of some sizes.
 - orbits: the film of all models, rendered and encoded.
-- audio: real-time factors, as `bench.sound`.
+- sound: real-time factors, as `bench.sound`.
 
 Medians of some runs, with the lowest and the highest. What is compared is measured in turn, within
 one run. Bars are reported, and missing one is no failure.
@@ -37,7 +37,7 @@ from hyperdemo.pipeline import SoundPipeline, ViewPipeline
 from hyperdemo.ui.sound.tab import find_sounds
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("app", "view", "field", "frames", "orbits", "audio")
+PARTS = ("app", "view", "field", "frames", "orbits", "sound")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def runs_of(plan: Plan, device: str) -> dict[str, Callable[[], dict[str, Any]]]:
             *view(), repeats=repeats, sizes=plan.sizes, n_frames=plan.orbit.n_frames
         ),
         "orbits": lambda: bench_orbits(*view(), repeats=repeats, request=plan.orbit),
-        "audio": lambda: bench_sounds(plan, device),
+        "sound": lambda: bench_sounds(plan, device),
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m hyperdemo view PHOTO -o DIR`, or `audio CLIP -o DIR`."""
+"""The command line: `python -m hyperdemo view PHOTO -o DIR`, or `sound CLIP -o DIR`."""
 
 from __future__ import annotations
 
@@ -40,12 +40,14 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="steps of test-time optimisation: fit the networks on to the photo before rendering",
     )
     view.add_argument("--mask", type=Path, help="picture of the mask, white where the object is")
-    audio = commands.add_parser("audio", help="a sound in, its resynthesis and networks out")
-    audio.add_argument(
+    sound = commands.add_parser(
+        "sound", aliases=["audio"], help="a sound in, its resynthesis and networks out"
+    )
+    sound.add_argument(
         "clip", type=Path, metavar="CLIP", help="any sound file, or a video; its first 60 s"
     )
-    _add_shared(audio)
-    audio.add_argument(
+    _add_shared(sound)
+    sound.add_argument(
         "--rate", type=int, metavar="HZ", help="of the resynthesis; the clip's own by default"
     )
     return parser.parse_args(argv)
@@ -87,7 +89,7 @@ def run_view(args: argparse.Namespace) -> Path:
     return writer.finish(photo=args.photo, mask_source=prepared.mask_source)
 
 
-def run_audio(args: argparse.Namespace) -> Path:
+def run_sound(args: argparse.Namespace) -> Path:
     """Write all results of one sound; returns the path of `result.json`.
 
     Raises:
@@ -131,7 +133,7 @@ def _shown(events: Iterator) -> Iterator:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; 0 on success, 2 where the input cannot be used."""
     args = parse_arguments(argv)
-    run = {"view": run_view, "audio": run_audio}[args.command]
+    run = {"view": run_view, "sound": run_sound, "audio": run_sound}[args.command]
     # Before torch is loaded: threads that wait by spinning slow everybody down on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:

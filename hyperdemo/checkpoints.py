@@ -20,7 +20,8 @@ from safetensors.torch import save_file
 from hyperdemo.config import ModelConfig
 from hyperdemo.model import HyperModel
 
-FORMATS = {"view": "hyperdemo-view-1", "audio": "hyperdemo-audio-1"}
+# Of files, by the task as it was called when they were first written.
+FORMATS = {"view": "hyperdemo-view-1", "sound": "hyperdemo-audio-1"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class LoadedModel:
     """A checkpoint in memory, ready to encode.
 
     Attributes:
-        name: name of the checkpoint, such as "view-foundation" or "audio-scratch".
+        name: name of the checkpoint, such as "view-foundation" or "sound-scratch".
         model: in evaluation mode, in float32, without gradients.
         facts: what is known of it: training budget, metrics, provenance.
     """
@@ -72,7 +73,7 @@ def load_checkpoint(
     Raises:
         ValueError: no such checkpoint, or one that is damaged or of another format.
     """
-    path = Path(directory) / f"{name}.safetensors"
+    path = checkpoint_path(directory, name)
     if not path.is_file():
         found = ", ".join(sorted(p.stem for p in Path(directory).glob("*.safetensors")))
         raise ValueError(f"there is no checkpoint {path} (found here: {found or 'none'})")
@@ -97,3 +98,10 @@ def load_checkpoint(
         raise ValueError(f"{path} does not fit its own configuration: {error}") from error
     facts = {k: v for k, v in description.items() if k not in ("format", "model")}
     return LoadedModel(name, model.requires_grad_(False).eval().to(device), facts)
+
+
+def checkpoint_path(directory: str | Path, name: str) -> Path:
+    """The file of a checkpoint, or where it should be; "audio-x" is an old name of "sound-x"."""
+    path = Path(directory) / f"{name}.safetensors"
+    old = path.parent / f"audio-{name.removeprefix('sound-')}.safetensors"
+    return old if name.startswith("sound-") and not path.is_file() and old.is_file() else path

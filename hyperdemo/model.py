@@ -77,7 +77,7 @@ class HyperModel(nn.Module):
             a window's k stretches, or of the chosen ones, in a row.
         """
         gains = None
-        if self.config.task == "audio":
+        if self.config.task == "sound":
             media, gains = at_one_loudness(media)
         tokens = self.heads.weight_tokens().expand(len(media), -1, -1)
         encoded = self.encoder(media, tokens, prompts=self.prompts)

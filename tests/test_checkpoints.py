@@ -70,6 +70,14 @@ def test_the_file_is_half_as_long_and_describes_itself(saved):
     assert inside["model"]["field"]["width"] == 16
 
 
+def test_a_sound_model_is_found_under_its_old_name(tmp_path):
+    saved = save_checkpoint(tiny.sound_model(), tmp_path, name="audio-x", facts={})
+    old = load_checkpoint(tmp_path, "sound-x")
+    assert old.name == "sound-x" and old.model.config == tiny.sound_model().config
+    saved.rename(tmp_path / "sound-x.safetensors")
+    assert load_checkpoint(tmp_path, "sound-x").model.config == old.model.config
+
+
 def test_a_weight_beyond_half_precision_is_refused(tmp_path):
     model = tiny.model()
     with torch.no_grad():

@@ -31,7 +31,7 @@ def test_a_sound_field_in_numbers():
 def test_an_audio_model_comes_back_through_json():
     config = tiny.sound_config(n_groups=2, init="scratch")
     data = json.loads(json.dumps(config.to_dict()))
-    assert data["task"] == config.task == "audio" and ModelConfig().task == "view"
+    assert data["task"] == config.task == "sound" and ModelConfig().task == "view"
     assert ModelConfig.from_dict(data) == config
     with pytest.raises(ValueError, match="task must be one of .*, got 'smell'"):
         ModelConfig.from_dict({"task": "smell"})

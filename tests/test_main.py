@@ -42,7 +42,7 @@ def weights(tmp_path_factory):
         model = tiny.model(seed, init=init)
         save_checkpoint(model, folder, name=f"view-{init}", facts={"git": init})
         model = tiny.sound_model(seed, init=init)
-        save_checkpoint(model, folder, name=f"audio-{init}", facts={"git": init})
+        save_checkpoint(model, folder, name=f"sound-{init}", facts={"git": init})
     return folder
 
 
@@ -81,11 +81,11 @@ def clip(tmp_path):
 
 
 @pytest.fixture
-def audio(tmp_path, clip, weights):
+def sound(tmp_path, clip, weights):
     """Run the command; returns its exit code, its result and its folder."""
 
     def run(*options, clip=clip, out=tmp_path / "out"):
-        command = ["audio", str(clip), "-o", str(out), "--weights", str(weights), "--device", "cpu"]
+        command = ["sound", str(clip), "-o", str(out), "--weights", str(weights), "--device", "cpu"]
         code = main([*command, *map(str, options)])
         path = out / "result.json"
         return code, json.loads(path.read_text()) if path.is_file() else None, out
@@ -179,8 +179,8 @@ def test_an_output_folder_that_is_a_file_ends_with_two(view, tmp_path, capsys):
     assert code == 2 and "taken" in capsys.readouterr().err
 
 
-def test_both_models_are_heard_at_the_rate_of_the_clip(audio, capsys):
-    code, result, out = audio()
+def test_both_models_are_heard_at_the_rate_of_the_clip(sound, capsys):
+    code, result, out = sound()
     printed = capsys.readouterr()
     assert code == 0 and printed.out.strip() == str(out / "result.json") and printed.err == ""
     assert list(result["models"]) == ["foundation", "scratch"]
@@ -196,15 +196,15 @@ def test_both_models_are_heard_at_the_rate_of_the_clip(audio, capsys):
         np.testing.assert_allclose(played[name], exact, atol=1.1 / 32768)
         # Three windows of eight stretches: (0.6 s · 16 kHz - 80) / 3200, rounded up.
         assert model["networks"] == len(networks.inrs) == 24
-        assert model["checkpoint"] == f"audio-{name}" and model["checkpoint_git"] == name
+        assert model["checkpoint"] == f"sound-{name}" and model["checkpoint_git"] == name
         assert model["real_time_factor"] > 0 and -1 < model["metrics"]["stoi"] <= 1
         assert all(np.isfinite(list(model["metrics"].values())))
     assert not np.array_equal(played["foundation"], played["scratch"])
 
 
 @pytest.mark.parametrize(("rate_hz", "n"), [(8_000, 4_800), (48_000, 28_800)])
-def test_one_model_is_heard_at_any_rate(audio, rate_hz, n):
-    code, result, out = audio("--model", "scratch", "--rate", rate_hz)
+def test_one_model_is_heard_at_any_rate(sound, rate_hz, n):
+    code, result, out = sound("--model", "scratch", "--rate", rate_hz)
     assert code == 0 and list(result["models"]) == ["scratch"]
     assert sorted(p.name for p in out.iterdir() if p.is_dir()) == ["scratch"]
     info = soundfile.info(out / "scratch" / "resynthesis.wav")
@@ -212,30 +212,30 @@ def test_one_model_is_heard_at_any_rate(audio, rate_hz, n):
     assert info.subtype == "PCM_16" and result["rate_hz"] == rate_hz
 
 
-def test_the_same_clip_makes_the_same_files(audio, tmp_path):
-    first, second = (audio("--rate", 8000, out=tmp_path / name)[2] for name in ("a", "b"))
+def test_the_same_clip_makes_the_same_files(sound, tmp_path):
+    first, second = (sound("--rate", 8000, out=tmp_path / name)[2] for name in ("a", "b"))
     for file in ("resynthesis.wav", "inr.safetensors", "inr.json"):
         same = (first / "scratch" / file).read_bytes() == (second / "scratch" / file).read_bytes()
         assert same, file
 
 
-def test_a_cut_clip_is_heard_with_a_warning(audio, capsys, monkeypatch):
+def test_a_cut_clip_is_heard_with_a_warning(sound, capsys, monkeypatch):
     monkeypatch.setattr(audio_module, "DEFAULT_MAX_SECONDS", 0.25)
-    code, result, out = audio("--model", "scratch")
+    code, result, out = sound("--model", "scratch")
     err = capsys.readouterr().err
     assert code == 0 and result["truncated"] and result["duration_s"] == 0.25
     assert soundfile.info(out / "scratch" / "resynthesis.wav").frames == 11_025
     assert err.startswith("hyperdemo: chord.wav is longer than 0") and err.count("\n") == 1
 
 
-def test_progress_is_shown_on_a_terminal_only(audio, capsys, monkeypatch):
+def test_progress_is_shown_on_a_terminal_only(sound, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert audio("--model", "scratch")[0] == 0
+    assert sound("--model", "scratch")[0] == 0
     err = capsys.readouterr().err
     assert "\r\033[K 33% writing networks: window 2 of 3" in err and "100%" in err
 
 
-def test_sound_that_cannot_be_used_ends_with_two_and_a_word(audio, clip, tmp_path, capsys):
+def test_sound_that_cannot_be_used_ends_with_two_and_a_word(sound, clip, tmp_path, capsys):
     (tmp_path / "text.wav").write_text("no sound at all")
     soundfile.write(tmp_path / "silent.wav", np.zeros(9000), 16_000)
     soundfile.write(tmp_path / "short.wav", chord(0.02), 44_100)
@@ -248,7 +248,7 @@ def test_sound_that_cannot_be_used_ends_with_two_and_a_word(audio, clip, tmp_pat
         (["--rate", 4000], clip, "rate_hz must be from 8000 to 192000, got 4000"),
         (["--weights", tmp_path / "nowhere"], clip, "no checkpoint"),
     ):
-        code, result, out = audio(*options, clip=given)
+        code, result, out = sound(*options, clip=given)
         printed = capsys.readouterr()
         assert (code, result, printed.out) == (2, None, ""), message
         assert printed.err.startswith("hyperdemo: ") and message in printed.err
@@ -257,8 +257,8 @@ def test_sound_that_cannot_be_used_ends_with_two_and_a_word(audio, clip, tmp_pat
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_device_that_is_not_there_ends_with_two(audio, capsys):
-    code, *_ = audio("--device", "cuda")
+def test_a_device_that_is_not_there_ends_with_two(sound, capsys):
+    code, *_ = sound("--device", "cuda")
     assert code == 2 and "torch sees no GPU" in capsys.readouterr().err
 
 
@@ -269,14 +269,17 @@ def test_options_it_does_not_know_are_refused(capsys):
         ["view", "x"],
         ["view", "x", "-o", "y", "--model", "best"],
         ["view", "x", "-o", "y", "--rate", "8000"],
-        ["audio", "x", "-o", "y", "--rate", "high"],
+        ["sound", "x", "-o", "y", "--rate", "high"],
     ):
         with pytest.raises(SystemExit) as left:
             main(argv)
         assert left.value.code == 2 and "usage: python -m hyperdemo" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("command", "word"), [("view", "transforms.json"), ("audio", "--rate HZ")])
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [("view", "transforms.json"), ("sound", "--rate HZ"), ("audio", "--rate HZ")],
+)
 def test_help_needs_no_torch(command, word):
     blocked = "import sys, runpy; sys.modules['torch'] = sys.modules['numpy'] = None; "
     run = f"sys.argv = ['', {command!r}, '--help']; runpy.run_module('hyperdemo', None, '__main__')"

@@ -11,6 +11,7 @@ from typing import Any
 from hyperdemo.config import ModelConfig
 
 CONFIG_DIR = Path(__file__).parent / "configs"
+OLD_CONFIGS = {"audio-cpu": "sound-cpu", "audio-vit": "sound-vit"}
 
 
 def _at_least_one(name: str, value: int) -> None:
@@ -71,7 +72,7 @@ class ViewData:
 
 @dataclass(frozen=True)
 class SoundData:
-    """Data and objective of the audio task.
+    """Data and objective of the sound task.
 
     Attributes:
         speech_dir: decoded speech, see `train.sources.speech`.
@@ -190,7 +191,9 @@ def load_config(name: str, *, overrides: dict[str, Any] | None = None) -> TrainC
     Raises:
         ValueError: there is no such file, or it holds an unknown key.
     """
-    path = Path(name) if name.endswith(".toml") else CONFIG_DIR / f"{name}.toml"
+    # Recorded commands may name a config as it was called when they ran.
+    current = OLD_CONFIGS.get(name, name)
+    path = Path(name) if name.endswith(".toml") else CONFIG_DIR / f"{current}.toml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in CONFIG_DIR.glob("*.toml")))
         raise ValueError(f"no training config {name!r}; there are {known}, or give a .toml file")

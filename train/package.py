@@ -15,7 +15,7 @@ from hyperdemo.checkpoints import save_checkpoint
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig
 
-SCORES = {"view": ("val_psnr",), "audio": ("val_snr", "val_stoi")}
+SCORES = {"view": ("val_psnr",), "sound": ("val_snr", "val_stoi")}
 """What each task's validation reports, in the order of the curve's columns."""
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hyperdemo.results.recorded import read_recorded
+
 
 def update(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change a results file as it now is.
@@ -27,7 +29,7 @@ def update(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     # The lock is a file of its own, since the results file is replaced and not written to.
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        results = json.loads(path.read_text()) if path.is_file() else {}
+        results = read_recorded(path) if path.is_file() else {}
         change(results)
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")

@@ -49,7 +49,7 @@ class Task(Protocol):
         ...
 
 
-TASKS = {"view": ViewTask, "audio": SoundTask}
+TASKS = {"view": ViewTask, "sound": SoundTask}
 
 
 def train(

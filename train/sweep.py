@@ -1,8 +1,8 @@
-"""Train and score all runs of a task's experiments: `python -m train.sweep audio`.
+"""Train and score all runs of a task's experiments: `python -m train.sweep sound`.
 
-    python -m train.sweep audio --list
-    python -m train.sweep audio --only data adaptation
-    python -m train.sweep audio --steps 2000            # another budget, other rows
+    python -m train.sweep sound --list
+    python -m train.sweep sound --only data adaptation
+    python -m train.sweep sound --steps 2000            # another budget, other rows
 
 What is done is skipped and what was killed goes on where it stood, so the command may be given
 again at any time. Given in several shells at once, each takes the next run that nobody works on:
@@ -28,19 +28,21 @@ from typing import Any
 import torch
 
 from hyperdemo.checkpoints import LoadedModel
+from hyperdemo.config.model import OLD_TASKS
+from hyperdemo.results.recorded import read_recorded
 from train.config import TrainConfig, load_config
 from train.experiments import Run, Sweep
 from train.results_file import update
 from train.run import TASKS, provenance, train
-from train.sound.experiments import AUDIO
+from train.sound.experiments import SOUND
 from train.sound.scores import score_sound_model
 from train.state import TrainState
 from train.view.experiments import VIEW
 from train.view.scores import score_view_model, view_yardsticks
 
-SWEEPS: Mapping[str, Sweep] = {"audio": AUDIO, "view": VIEW}
+SWEEPS: Mapping[str, Sweep] = {"sound": SOUND, "view": VIEW}
 Score = Callable[..., Mapping[str, Any]]
-SCORES: Mapping[str, Score] = {"audio": score_sound_model, "view": score_view_model}
+SCORES: Mapping[str, Score] = {"sound": score_sound_model, "view": score_view_model}
 """By task: metrics of a model on held-out data, split by split."""
 Yardsticks = Callable[..., Mapping[str, Any]]
 YARDSTICKS: Mapping[str, Yardsticks] = {"view": view_yardsticks}
@@ -175,7 +177,7 @@ def work(
     for run in sweep.runs(tuple(names)):
         folder = args.runs / folder_of(run)
         with claimed(folder.with_name(f"{folder.name}.lock")) as mine:
-            results = json.loads(args.out.read_text()) if args.out.is_file() else {}
+            results = read_recorded(args.out) if args.out.is_file() else {}
             if not mine or done(results, args.task, run):
                 continue
             print(run.name, flush=True)
@@ -200,7 +202,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("task", choices=sorted(SWEEPS))
+    parser.add_argument("task", choices=sorted(SWEEPS), type=lambda t: OLD_TASKS.get(t, t))
     parser.add_argument("--only", nargs="+", metavar="EXPERIMENT", help="some of the experiments")
     parser.add_argument("--list", action="store_true", help="what there is to do, and what is done")
     parser.add_argument("--steps", type=int, help="of every run, instead of the sweep's budget")
@@ -223,7 +225,7 @@ def main() -> None:
         sweep = dataclasses.replace(sweep, budget=dict(sweep.budget) | {"steps": args.steps})
     names = args.only or list(sweep.experiments)
     if args.list:
-        results = json.loads(args.out.read_text()) if args.out.is_file() else {}
+        results = read_recorded(args.out) if args.out.is_file() else {}
         print(listing(sweep, results, task=args.task, names=names))
         return
     torch.set_num_threads(sweep.run(sweep.experiments[names[0]].arms[0], 0).config.threads or 1)

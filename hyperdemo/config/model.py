@@ -15,10 +15,11 @@ Init = Literal["foundation", "scratch"]
 Adapt = Literal["full", "frozen", "prompt", "lora"]
 Algorithm = Literal["trans-inr", "ipc"]
 Biases = Literal["shared", "generated"]
-Task = Literal["view", "audio"]
+Task = Literal["view", "sound"]
 
 INITS: tuple[str, ...] = ("foundation", "scratch")
-TASKS: tuple[str, ...] = ("view", "audio")
+TASKS: tuple[str, ...] = ("view", "sound")
+OLD_TASKS = {"audio": "sound"}  # as checkpoints and configs named them
 ADAPTS: tuple[str, ...] = ("full", "frozen", "prompt", "lora")
 ALGORITHMS: tuple[str, ...] = ("trans-inr", "ipc")
 BIASES: tuple[str, ...] = ("shared", "generated")
@@ -147,8 +148,8 @@ class ModelConfig:
 
     @property
     def task(self) -> Task:
-        """What the INR is of, by its field: "view" or "audio"."""
-        return "view" if isinstance(self.field, FieldConfig) else "audio"
+        """What the INR is of, by its field: "view" or "sound"."""
+        return "view" if isinstance(self.field, FieldConfig) else "sound"
 
     def to_dict(self) -> dict[str, Any]:
         return {"task": self.task, **dataclasses.asdict(self)}
@@ -158,12 +159,13 @@ class ModelConfig:
         """Rebuild from `to_dict`; an unknown key is a ValueError that names it."""
         parts = dict(data)
         task = parts.pop("task", "view")
+        task = OLD_TASKS.get(task, task)
         require(task in TASKS, f"task must be one of {TASKS}, got {task!r}")
         backbone, field = (
             (BackboneConfig, FieldConfig) if task == "view" else (WhisperConfig, SoundFieldConfig)
         )
         given = dict(parts.get("backbone", {}))
-        if task == "audio" and "vit" in given:
+        if task == "sound" and "vit" in given:
             backbone, given["vit"] = SpectrogramConfig, _build(BackboneConfig, given["vit"])
         parts["backbone"] = _build(backbone, given)
         parts["field"] = _build(field, parts.get("field", {}))

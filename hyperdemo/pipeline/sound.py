@@ -36,7 +36,7 @@ class SoundPipeline(ModelPair):
         device: where the models live.
     """
 
-    task = "audio"
+    task = "sound"
 
     def warm_up(self) -> None:
         """Touch every weight, so that no visitor waits for it."""

@@ -45,7 +45,7 @@ def test_it_is_the_vit_of_the_picture_with_patches_in_the_tokens():
 def test_a_hypernetwork_writes_sound_with_it(tmp_path):
     config = ModelConfig(backbone=CONFIG, field=tiny.SOUND, n_groups=1, adapt="frozen")
     again = ModelConfig.from_dict(json.loads(json.dumps(config.to_dict())))
-    assert again == config and config.task == "audio" and config.n_stretches == 8
+    assert again == config and config.task == "sound" and config.n_stretches == 8
     model = HyperModel(config)
     params = model.encode(noise())
     assert len(params) == 16

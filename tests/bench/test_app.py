@@ -137,7 +137,7 @@ def test_the_app_itself(tmp_path, ffmpeg):
             model.heads.biases[-1][0] = -4.0  # thin air is quick to march through
         save_checkpoint(model, tmp_path, name=f"view-{init}", facts={})
         sound = tiny.sound_model(seed, init=init)
-        save_checkpoint(sound, tmp_path, name=f"audio-{init}", facts={})
+        save_checkpoint(sound, tmp_path, name=f"sound-{init}", facts={})
     picture, clip = tmp_path / "box.png", tmp_path / "noise.wav"
     pixels = np.full((60, 80, 3), 235, np.uint8)
     pixels[20:40, 20:60] = (200, 90, 40)

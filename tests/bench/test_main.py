@@ -24,7 +24,7 @@ def quick_part(met=True):
 @pytest.fixture
 def quick(monkeypatch):
     """Parts that take no time; the bar of the last one is missed."""
-    parts = {name: lambda name=name: quick_part(name != "audio") for name in PARTS}
+    parts = {name: lambda name=name: quick_part(name != "sound") for name in PARTS}
     monkeypatch.setattr(module, "runs_of", lambda plan, device: parts)
     return parts
 
@@ -117,7 +117,7 @@ def test_every_part_but_the_app_on_tiny_models(tmp_path, capsys):
     for seed, init in enumerate(("foundation", "scratch")):
         save_checkpoint(tiny.model(seed), tmp_path, name=f"view-{init}", facts={})
         sound = tiny.sound_model(seed, init=init)
-        save_checkpoint(sound, tmp_path, name=f"audio-{init}", facts={})
+        save_checkpoint(sound, tmp_path, name=f"sound-{init}", facts={})
     picture = np.zeros((60, 80, 4), np.uint8)
     picture[20:40, 20:60] = (200, 90, 40, 255)
     (tmp_path / "objects" / "box").mkdir(parents=True)
@@ -135,7 +135,7 @@ def test_every_part_but_the_app_on_tiny_models(tmp_path, capsys):
     for part in parts.values():
         assert part["rows"] and all(row["low"] > 0 for row in part["rows"].values())
         assert all(isinstance(bar["met"], bool) for bar in part["bars"])
-    factors = parts["audio"]["rows"]
+    factors = parts["sound"]["rows"]
     assert factors["0.1 s: foundation encode"]["unit"] == "×"
     assert factors["0.1 s: first sound"]["unit"] == "s"
     assert "16 px: exact / fast" in capsys.readouterr().out

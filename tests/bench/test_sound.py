@@ -33,7 +33,7 @@ def test_the_noise_is_as_long_as_asked_and_swells_like_speech():
 
 def test_the_encoder_s_windows_are_those_of_the_pipeline():
     clip, heard = speech_like(0.5), []
-    loaded = LoadedModel("audio-x", tiny.sound_model(), {})
+    loaded = LoadedModel("sound-x", tiny.sound_model(), {})
     pipeline = SoundPipeline({"x": loaded}, device=CPU)
     write, loaded.model.write = loaded.model.write, lambda w: heard.append(w) or write(w)
     list(pipeline.listen(clip, sound.REQUEST))
@@ -57,7 +57,7 @@ def test_a_clip_s_timings():
 
 def test_the_command(tmp_path, monkeypatch, capsys):
     for init in ("foundation", "scratch"):
-        save_checkpoint(tiny.sound_model(init=init), tmp_path, name=f"audio-{init}", facts={})
+        save_checkpoint(tiny.sound_model(init=init), tmp_path, name=f"sound-{init}", facts={})
     out = tmp_path / "bench.json"
     argv = ["b", "--weights", str(tmp_path), "--repeats", "1", "--device", "cpu"]
     monkeypatch.setattr("sys.argv", [*argv, "--seconds", "0.1", "0.2", "--json", str(out)])

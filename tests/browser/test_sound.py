@@ -31,7 +31,7 @@ def weights(tmp_path_factory) -> Path:
     from hyperdemo.checkpoints import save_checkpoint
 
     folder = tiny_weights(tmp_path_factory.mktemp("weights"))
-    for seed, name in enumerate(("audio-foundation", "audio-scratch")):
+    for seed, name in enumerate(("sound-foundation", "sound-scratch")):
         save_checkpoint(tiny.sound_model(seed), folder, name=name, facts={})
     return folder
 

@@ -120,7 +120,7 @@ def test_the_same_networks_make_the_same_bytes():
 def test_file_describes_itself_and_holds_base_weights_once(tmp_path):
     config = SoundFieldConfig()
     sound = written(config, networks=40, n_samples=16_000, rate_hz=16_000)
-    exported = export_sound(sound, provenance={"model": "audio-scratch"})
+    exported = export_sound(sound, provenance={"model": "sound-scratch"})
     assert len(exported.safetensors) < 4 * (sound.inrs.n_written + sound.inrs.n_shared) + 4096
     path = tmp_path / "inr.safetensors"
     path.write_bytes(exported.safetensors)
@@ -134,7 +134,7 @@ def test_file_describes_itself_and_holds_base_weights_once(tmp_path):
     assert description == exported.description == json.loads(json.dumps(exported.description))
     assert description["field"]["stretch"] == 480 and description["training_rate_hz"] == 16_000
     assert (description["n_samples"], description["rate_hz"]) == (16_000, 16_000)
-    assert description["provenance"] == {"model": "audio-scratch"}
+    assert description["provenance"] == {"model": "sound-scratch"}
 
 
 @pytest.mark.parametrize("unit_output", [False, True])

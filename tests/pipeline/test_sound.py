@@ -19,7 +19,7 @@ RATES = (8_000, 16_000, 22_050, 48_000)
 @pytest.fixture(scope="module")
 def pipeline():
     models = {
-        name: LoadedModel(f"audio-{name}", tiny.sound_model(seed).requires_grad_(False), {})
+        name: LoadedModel(f"sound-{name}", tiny.sound_model(seed).requires_grad_(False), {})
         for seed, name in enumerate(("foundation", "scratch"))
     }
     return SoundPipeline(models, device=CPU)
@@ -160,7 +160,7 @@ def test_channels_that_cancel_are_told_from_silence():
 def test_from_weights(tmp_path):
     for init in ("foundation", "scratch"):
         model = HyperModel(tiny.sound_config(init=init))
-        save_checkpoint(model, tmp_path, name=f"audio-{init}", facts={"git": "abc"})
+        save_checkpoint(model, tmp_path, name=f"sound-{init}", facts={"git": "abc"})
     pipeline = SoundPipeline.from_weights(tmp_path, device="cpu")
     assert list(pipeline.models) == ["foundation", "scratch"]
     assert pipeline.device_name.startswith("CPU")

@@ -38,7 +38,7 @@ SAMPLES[[5, 700, 10, 20, 30]] = [1.5, -1.25, 1.0, -1.0, 0.99999]
 @pytest.fixture(scope="module")
 def pipeline():
     models = {
-        name: LoadedModel(f"audio-{name}", tiny.sound_model(seed, init=name).eval(), {"git": name})
+        name: LoadedModel(f"sound-{name}", tiny.sound_model(seed, init=name).eval(), {"git": name})
         for seed, name in enumerate(NAMES)
     }
     return SoundPipeline(models, device=torch.device("cpu"))
@@ -96,7 +96,7 @@ def test_the_files_hold_what_the_events_carried(result, networks):
         assert torch.equal(again.inrs.masks[1], networks[name].inrs.masks[1])
         assert (again.n_samples, again.rate_hz) == (4410, CLIP_HZ)
         description = json.loads((folder / name / "inr.json").read_text())
-        assert description["provenance"] == {"model": f"audio-{name}", "git": name}
+        assert description["provenance"] == {"model": f"sound-{name}", "git": name}
 
 
 def test_result_tells_how_it_was_made(result, networks):
@@ -118,7 +118,7 @@ def test_result_tells_how_it_was_made(result, networks):
     for name, model in models.items():
         metrics = model.pop("metrics")
         assert model == {
-            "checkpoint": f"audio-{name}",
+            "checkpoint": f"sound-{name}",
             "checkpoint_git": name,
             "networks": 8,
             "written_numbers": 8 * (sum(i * min(4, o) for i, o in shapes) + 1),

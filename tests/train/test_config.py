@@ -21,6 +21,13 @@ def test_every_config_that_is_shipped_is_whole(path):
     assert config.warmup < config.steps
 
 
+def test_old_names_of_the_sound_task_are_understood():
+    for name in ("cpu", "vit"):
+        assert load_config(f"audio-{name}") == load_config(f"sound-{name}")
+    old = TrainConfig.from_dict({"model": {"task": "audio"}, "data": {"stretches": 3}})
+    assert old.to_dict()["model"]["task"] == "sound"
+
+
 def test_a_file_names_only_what_differs(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("lr = 1e-3\n[model]\nn_groups = 4\n[model.backbone]\nimage_size = 56\n")
@@ -103,10 +110,10 @@ def test_sound_data_that_cannot_be_is_refused(changes, message):
 
 
 def test_the_model_decides_what_data_it_learns_from():
-    config = TrainConfig.from_dict({"model": {"task": "audio"}, "data": {"stretches": 3}})
-    assert config.data == SoundData(stretches=3) and config.model.task == "audio"
+    config = TrainConfig.from_dict({"model": {"task": "sound"}, "data": {"stretches": 3}})
+    assert config.data == SoundData(stretches=3) and config.model.task == "sound"
     assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     with pytest.raises(ValueError, match="at most the 40 stretches of a window, got 41"):
         TrainConfig(model=config.model, data=SoundData(stretches=41))
-    with pytest.raises(ValueError, match="the audio task takes SoundData as its data"):
+    with pytest.raises(ValueError, match="the sound task takes SoundData as its data"):
         TrainConfig(model=config.model)

@@ -8,17 +8,17 @@ from train.sweep import SWEEPS
 
 
 def one(*arms, **budget):
-    return Sweep("audio-cpu", budget, {"a": Experiment("A", "What?", arms)})
+    return Sweep("sound-cpu", budget, {"a": Experiment("A", "What?", arms)})
 
 
 def test_an_arm_differs_from_the_configuration_in_what_it_names_and_in_nothing_else():
     sweep = one(Arm("ten", {"train_share": 0.1}), steps=7)
     run = sweep.run(sweep.experiments["a"].arms[0], 3)
-    base = load_config("audio-cpu")
+    base = load_config("sound-cpu")
     assert run.config == dataclasses.replace(base, steps=7, train_share=0.1, seed=3)
-    assert run.name == "audio-cpu model.init=foundation seed=3 steps=7 train_share=0.1"
+    assert run.name == "sound-cpu model.init=foundation seed=3 steps=7 train_share=0.1"
     assert run.command == (
-        "python -m train.run --config audio-cpu --set model.init=foundation --set seed=3 "
+        "python -m train.run --config sound-cpu --set model.init=foundation --set seed=3 "
         "--set steps=7 --set train_share=0.1"
     )
 
@@ -40,7 +40,7 @@ ASKS_FOR_MORE = {"four times the rays"}
 def samples(config):
     """What a step sees: stretches of sound, or rays."""
     data = config.data
-    if config.model.task == "audio":
+    if config.model.task == "sound":
         return config.batch * data.stretches
     return config.batch * data.target_views * data.rays
 

@@ -67,8 +67,8 @@ def test_an_audio_run_is_packaged_with_scores_of_its_own(tmp_path):
     facts = provenance(config, CPU) | task.facts
     (tmp_path / "run" / "run.json").write_text(json.dumps(facts))
     path = package(tmp_path / "run", tmp_path / "weights")
-    assert path == tmp_path / "weights" / "audio-scratch.safetensors"
-    loaded = load_checkpoint(tmp_path / "weights", "audio-scratch")
+    assert path == tmp_path / "weights" / "sound-scratch.safetensors"
+    loaded = load_checkpoint(tmp_path / "weights", "sound-scratch")
     assert loaded.model.config == state.config.model and loaded.facts["train_prompts"] == 2
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     curve = [

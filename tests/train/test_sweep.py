@@ -51,24 +51,24 @@ class TinyTask:
 
 @pytest.fixture(autouse=True)
 def tiny_tasks(monkeypatch):
-    monkeypatch.setattr(module, "TASKS", {"audio": TinyTask})
-    monkeypatch.setattr(module, "SWEEPS", {"audio": TINY})
+    monkeypatch.setattr(module, "TASKS", {"sound": TinyTask})
+    monkeypatch.setattr(module, "SWEEPS", {"sound": TINY})
 
     def score(loaded, *, data_config, limit):
         assert not loaded.model.training
         total = sum(p.double().sum().item() for p in loaded.model.parameters())
         return {"test": {"stoi": round(total, 6), "prompts": limit}}
 
-    monkeypatch.setattr(module, "SCORES", {"audio": score})
+    monkeypatch.setattr(module, "SCORES", {"sound": score})
 
 
 def arguments(folder, *more):
     runs, out = folder / "runs", folder / "results.json"
-    return parse_arguments(["audio", "--runs", str(runs), "--out", str(out), "--limit", "3", *more])
+    return parse_arguments(["sound", "--runs", str(runs), "--out", str(out), "--limit", "3", *more])
 
 
 def rows_of(args):
-    return json.loads(args.out.read_text())["sweeps"]["audio"]["runs"]
+    return json.loads(args.out.read_text())["sweeps"]["sound"]["runs"]
 
 
 def test_a_row_a_run_and_what_is_done_is_skipped(tmp_path, monkeypatch):
@@ -108,7 +108,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(tmp_path):
     folder = broken.runs / folder_of(run)
     facts = {"git": "an earlier commit", "hardware": "h", "torch": "t", "train_prompts": 2}
     train(run.config, task_of(run.config, SOUNDS), out=folder, device=CPU, stop_at=1, facts=facts)
-    row = train_and_score(run, folder, task="audio", device=CPU, limit=3)
+    row = train_and_score(run, folder, task="sound", device=CPU, limit=3)
     expected = rows_of(whole)[run.name]
     assert row["metrics"] == expected["metrics"]
     assert [r["val_snr"] for r in row["curve"]] == [r["val_snr"] for r in expected["curve"]]
@@ -141,17 +141,17 @@ def test_a_run_that_another_process_works_on_is_left_to_it(tmp_path):
 def test_a_changed_configuration_is_no_finished_run():
     run = TINY.runs(("rate",))[0]
     row = {"config": config_of(lr=9.0).to_dict()}
-    results = {"sweeps": {"audio": {"runs": {run.name: row}}}}
+    results = {"sweeps": {"sound": {"runs": {run.name: row}}}}
     with pytest.raises(ValueError, match="with another configuration"):
-        done(results, "audio", run)
-    assert not done({}, "audio", run)
+        done(results, "sound", run)
+    assert not done({}, "sound", run)
 
 
 def test_the_list_says_what_is_done(tmp_path):
     run = TINY.runs(("rate",))[1]
-    add_row(tmp_path / "r.json", "audio", run, {"config": run.config.to_dict()})
+    add_row(tmp_path / "r.json", "sound", run, {"config": run.config.to_dict()})
     results = json.loads((tmp_path / "r.json").read_text())
-    listed = listing(TINY, results, task="audio", names=["rate"])
+    listed = listing(TINY, results, task="sound", names=["rate"])
     assert listed == "     tiny lr=0.0001 seed=0\ndone tiny seed=0"
 
 
@@ -169,12 +169,12 @@ def test_experiments_name_the_runs_of_their_arms():
 
 def test_folders_differ_where_runs_do():
     run = TINY.runs(("rate",))[0]
-    odd = dataclasses.replace(run, name="audio-cpu data/x=a b model.init=scratch")
-    assert folder_of(odd) == "audio-cpu_data_x=a_b_init=scratch"
+    odd = dataclasses.replace(run, name="sound-cpu data/x=a b model.init=scratch")
+    assert folder_of(odd) == "sound-cpu_data_x=a_b_init=scratch"
     assert len({folder_of(r) for r in TINY.runs(("rate", "seeds"))}) == 3
 
 
 def test_unknown_experiments_are_named(capsys):
     with pytest.raises(SystemExit):
-        parse_arguments(["audio", "--only", "magic"])
+        parse_arguments(["sound", "--only", "magic"])
     assert "no experiment magic; there are rate, seeds" in capsys.readouterr().err

@@ -42,7 +42,7 @@ def pipeline() -> ViewPipeline:
 @pytest.fixture(scope="package")
 def sound_pipeline() -> SoundPipeline:
     models = {
-        name: LoadedModel(f"audio-{name}", tiny.sound_model(seed).requires_grad_(False), {})
+        name: LoadedModel(f"sound-{name}", tiny.sound_model(seed).requires_grad_(False), {})
         for seed, name in enumerate(("foundation", "scratch"))
     }
     return SoundPipeline(models, device=torch.device("cpu"))

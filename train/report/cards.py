@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperdemo.config import INITS
+from hyperdemo.results.recorded import FILE_NAME, read_recorded
 from train.report.sound_cards import sound_card
 from train.report.tables import held_out_classes
 
@@ -31,7 +32,7 @@ def view_card(init: str, facts: Mapping[str, Any], results: Mapping[str, Any]) -
         f"- {words}: PSNR {row['psnr']:.2f} ± {row['psnr_stderr']:.2f} dB, SSIM {row['ssim']:.3f}, "
         f"perceptual distance {row['perceptual']:.3f} ({row['objects']} objects)"
         for split, words in SPLITS.items()
-        if (row := results["splits"][split].get(init))
+        if (row := results["view"]["splits"][split].get(init))
     ]
     return f"""# view-{init}
 
@@ -68,11 +69,11 @@ def _varied(facts: Mapping[str, Any]) -> str:
 
 
 def _held_out(results: Mapping[str, Any]) -> str:
-    classes = held_out_classes(results["splits"].get("unseen", {}))
+    classes = held_out_classes(results["view"]["splits"].get("unseen", {}))
     return f"Classes held out altogether: {', '.join(classes)}." if classes else ""
 
 
-CARDS = {"view": view_card, "audio": sound_card}
+CARDS = {"view": view_card, "sound": sound_card}
 
 
 def write_cards(weights: Path) -> list[Path]:
@@ -81,7 +82,7 @@ def write_cards(weights: Path) -> list[Path]:
     Raises:
         ValueError: no checkpoint is there.
     """
-    results = json.loads((weights / "results.json").read_text())
+    results = read_recorded(weights / FILE_NAME)
     written = []
     for task, card in CARDS.items():
         for init in INITS:

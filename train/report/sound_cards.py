@@ -1,4 +1,4 @@
-"""The model card of an audio checkpoint."""
+"""The model card of an sound checkpoint."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five")
 
 
 def sound_card(init: str, facts: Mapping[str, Any], results: Mapping[str, Any]) -> str:
-    """Markdown card of one checkpoint of the audio task."""
+    """Markdown card of one checkpoint of the sound task."""
     training, field = facts["training"], facts["model"]["field"]
     rate = training["lr_heads"]
     muon = f", {rate:g} for heads and base weights (Muon)" if rate else ""
     milliseconds = 1000 * field["stretch"] / SAMPLE_RATE_HZ
-    return f"""# audio-{init}
+    return f"""# sound-{init}
 
 From speech, this hypernetwork writes a small network for each {milliseconds:g} ms of it:
 {facts["inr_parameters"]:,} weights that answer to a time with an amplitude. Base weights and biases
@@ -79,7 +79,7 @@ def _data(facts: Mapping[str, Any]) -> str:
 
 
 def _scores(init: str, results: Mapping[str, Any]) -> str:
-    splits = results.get("audio", {}).get("splits", {})
+    splits = results.get("sound", {}).get("splits", {})
     lines = []
     for split, words in SPLITS.items():
         if row := splits.get(split, {}).get(init):

@@ -1,4 +1,4 @@
-"""The README's tables of the audio task."""
+"""The README's tables of the sound task."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ METRICS = (
 )
 
 
-def sound_table(audio: Mapping[str, Any]) -> str:
+def sound_table(found: Mapping[str, Any]) -> str:
     """Markdown of all splits, the models' differences and budgets, rates and studies."""
-    splits = {name: audio["splits"][name] for name in TITLES if name in audio["splits"]}
+    splits = {name: found["splits"][name] for name in TITLES if name in found["splits"]}
     parts = [_split_table(TITLES[name], scored) for name, scored in splits.items()]
-    if audio["paired"]:
-        parts.append(_paired(audio["paired"]))
-    parts.append(_budget(audio["models"]))
-    if rates := audio.get("rates"):
+    if found["paired"]:
+        parts.append(_paired(found["paired"]))
+    parts.append(_budget(found["models"]))
+    if rates := found.get("rates"):
         parts.append(_rates(rates))
-    studies = audio.get("studies", {})
+    studies = found.get("studies", {})
     parts += [part(studies[name]) for name, part in STUDIES.items() if name in studies]
     return "\n\n".join(parts)
 

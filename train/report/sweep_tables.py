@@ -8,7 +8,7 @@ from typing import Any
 
 # Name in the results, heading, decimals.
 METRICS: Mapping[str, Sequence[tuple[str, str, int]]] = {
-    "audio": (
+    "sound": (
         ("stoi", "STOI ↑", 3), ("si_snr", "SI-SNR (dB) ↑", 2), ("pesq", "PESQ ↑", 2),
         ("lsd", "LSD (dB) ↓", 2),
     ),

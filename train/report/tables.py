@@ -1,6 +1,6 @@
 """The README's tables from `weights/results.json`: `python -m train.report.tables --write`.
 
-`--check` fails where the README says anything else, so no number in it can go stale. The audio
+`--check` fails where the README says anything else, so no number in it can go stale. The sound
 task and each task's sweep have sections of their own, which must be there once there are results
 for them.
 """
@@ -8,18 +8,18 @@ for them.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hyperdemo.results.recorded import read_recorded
 from train.report.sound_tables import sound_table
 from train.report.sweep_tables import METRICS, sweep_tables
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-AUDIO_BEGIN, AUDIO_END = "<!-- audio results: begin -->", "<!-- audio results: end -->"
+SOUND_BEGIN, SOUND_END = "<!-- sound results: begin -->", "<!-- sound results: end -->"
 SWEEP_BEGIN, SWEEP_END = "<!-- {} sweep: begin -->", "<!-- {} sweep: end -->"
 NOT_YET = "Not measured yet."
 ROWS = (
@@ -107,9 +107,9 @@ def with_tables(text: str, results: Mapping[str, Any]) -> str:
     Raises:
         ValueError: a section that results need is not there, once.
     """
-    text = replace_section(text, table(results))
-    sound = sound_table(results["audio"]) if "audio" in results else ""
-    text = _replace_optional(text, sound, begin=AUDIO_BEGIN, end=AUDIO_END)
+    text = replace_section(text, table(results["view"]))
+    sound = sound_table(results["sound"]) if "sound" in results else ""
+    text = _replace_optional(text, sound, begin=SOUND_BEGIN, end=SOUND_END)
     for task in METRICS:
         section = sweep_tables(task, results.get("sweeps", {}).get(task, {}))
         begin, end = SWEEP_BEGIN.format(task), SWEEP_END.format(task)
@@ -134,7 +134,7 @@ def main() -> int:
     args = parser.parse_args()
     text = args.readme.read_text()
     try:
-        wanted = with_tables(text, json.loads(args.results.read_text()))
+        wanted = with_tables(text, read_recorded(args.results))
     except ValueError as error:
         print(f"train.report.tables: {error}")
         return 1

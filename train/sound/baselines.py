@@ -1,4 +1,4 @@
-"""What every table of the audio task must beat, and what it cannot: trivial answers, fitted INRs.
+"""What every table of the sound task must beat, and what it cannot: trivial answers, fitted INRs.
 
 - silence: zeros, whatever is asked.
 - nearest: each window of a sound replaced by the training window whose spectrogram is most like

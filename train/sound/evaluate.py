@@ -1,9 +1,9 @@
-"""Score audio checkpoints on prompts that no training heard: `python -m train.sound.evaluate`.
+"""Score sound checkpoints on prompts that no training heard: `python -m train.sound.evaluate`.
 
 Every answer says whole prompts again at 16 kHz, a model through `SoundPipeline`, so that what is
 measured is what a visitor hears. Of each split (`test`: held-out prompts of voices heard in
 training; `unseen`: a voice and a language that training never heard) `--limit` prompts are taken,
-spread evenly over its sorted names. Results go to the key "audio" of `weights/results.json` and
+spread evenly over its sorted names. Results go to the key "sound" of `weights/results.json` and
 leave the rest of it alone.
 
     python -m train.sound.evaluate --models foundation --answers foundation --out a.json
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +32,7 @@ from hyperdemo.inr import sound_of_stretches
 from hyperdemo.metrics import score_sound
 from hyperdemo.pipeline.sound import SoundPipeline
 from hyperdemo.preprocess.sound import PreparedSound
+from hyperdemo.results.recorded import read_recorded
 from train.results_file import update
 from train.sound.baselines import MAX_WINDOWS, NearestWindow, fit_sound, silence
 from train.sound.data import SoundSet, load_speech
@@ -156,19 +156,19 @@ def add(results: dict[str, Any], found: Mapping[str, Any]) -> None:
     """Put scored answers beside those that are there, and compare the two models anew.
 
     Args:
-        results: all results, of which only "audio" is changed.
+        results: all results, of which only "sound" is changed.
         found: `splits` and `models`, as that key has them.
     """
-    audio = results.setdefault("audio", {})
+    recorded = results.setdefault("sound", {})
     for key in ("splits", "models", "paired"):
-        audio.setdefault(key, {})
-    audio["models"] |= found["models"]
+        recorded.setdefault(key, {})
+    recorded["models"] |= found["models"]
     for split, scored in found["splits"].items():
-        answers = audio["splits"].setdefault(split, {})
+        answers = recorded["splits"].setdefault(split, {})
         answers |= scored
         if {"foundation", "scratch"} <= set(answers):
             rows = (answers[name]["rows"] for name in ("foundation", "scratch"))
-            audio["paired"][split] = compare(*rows)
+            recorded["paired"][split] = compare(*rows)
 
 
 def write(out: Path, found: Mapping[str, Any]) -> None:
@@ -216,9 +216,9 @@ def main() -> None:
     out = args.out or args.weights / "results.json"
     if args.merge:
         for path in args.merge:
-            write(out, json.loads(path.read_text())["audio"])
+            write(out, read_recorded(path)["sound"])
         return
-    models = {name: load_checkpoint(args.weights, f"audio-{name}") for name in args.models}
+    models = {name: load_checkpoint(args.weights, f"sound-{name}") for name in args.models}
     answers = build_answers(args, models)
     facts = {name: dict(models[name].facts) for name in answers if name in models}
     with_pesq = importlib.util.find_spec("pesq") is not None

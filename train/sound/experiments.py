@@ -1,4 +1,4 @@
-"""What the sweep of the audio task asks."""
+"""What the sweep of the sound task asks."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _highest(max_freq_hz: float, *, n_freqs: int) -> Changes:
     return {"model.field.n_freqs": n_freqs, "model.field.max_freq_hz": max_freq_hz}
 
 
-AUDIO = Sweep(
-    base="audio-cpu",
+SOUND = Sweep(
+    base="sound-cpu",
     budget={"steps": 300, "eval_every": 100, "ema": 0.98},
     experiments={
         "main": Experiment(

@@ -1,4 +1,4 @@
-"""The training objective of the audio task: waveforms, and spectrograms at several resolutions."""
+"""The training objective of the sound task: waveforms, and spectrograms at several resolutions."""
 
 from __future__ import annotations
 

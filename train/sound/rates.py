@@ -300,7 +300,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_arguments()
-    loaded = load_checkpoint(args.weights, f"audio-{args.model}")
+    loaded = load_checkpoint(args.weights, f"sound-{args.model}")
     sounds = load_speech(args.speech, spread(read_speech_split(args.splits, "test"), args.limit))
     signals = [sounds.sound(k).numpy() for k in range(len(sounds))]
     with_pesq = importlib.util.find_spec("pesq") is not None
@@ -311,7 +311,7 @@ def main() -> None:
         "reading": READING if args.model == READ_MODEL else "",
     }  # fmt: skip
     out = args.out or args.weights / "results.json"
-    update(out, lambda results: results.setdefault("audio", {}).update(rates=rates))
+    update(out, lambda results: results.setdefault("sound", {}).update(rates=rates))
     for point in (point for curve in found.values() for point in curve):
         print(point)
 

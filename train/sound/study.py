@@ -1,11 +1,11 @@
-"""The small studies behind the audio configuration: `python -m train.sound.study`.
+"""The small studies behind the sound configuration: `python -m train.sound.study`.
 
 - fields: free fits of stretches of validation speech, all with the same steps of Adam, to choose
   how long a stretch is and the width, depth and frequencies of its field.
 - inputs: short trainings with equal budgets, to choose what the encoder hears, how patches reach
   the weight tokens, and how long windows and stretches are.
 
-Results go to `weights/results.json` under "audio", "studies"; what is there already is skipped,
+Results go to `weights/results.json` under "sound", "studies"; what is there already is skipped,
 so that a run that was stopped goes on. One seed each: differences of a few tenths of a decibel
 are no finding.
 """
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from hyperdemo.config import SoundFieldConfig
 from hyperdemo.inr import InrParams, sound, stretch_plan
+from hyperdemo.results.recorded import read_recorded
 from train.config import TrainConfig, load_config
 from train.results_file import update
 from train.run import train
@@ -121,7 +122,7 @@ def study_input(config: TrainConfig, out: Path) -> dict[str, float]:
 def short(changes: Mapping[str, Any], *, steps: int) -> TrainConfig:
     """The shipped configuration with its changes, at the study's budget."""
     budget = {"steps": steps, "eval_every": steps, "ema": 0.9, "warmup": 20}
-    return load_config("audio-cpu", overrides=budget | dict(changes))
+    return load_config("sound-cpu", overrides=budget | dict(changes))
 
 
 def main() -> None:
@@ -148,13 +149,13 @@ def main() -> None:
 
 
 def _known(path: Path, study: str) -> dict[str, Any]:
-    results = json.loads(path.read_text()) if path.is_file() else {}
-    return results.get("audio", {}).get("studies", {}).get(study, {})
+    results = read_recorded(path) if path.is_file() else {}
+    return results.get("sound", {}).get("studies", {}).get(study, {})
 
 
 def _add(path: Path, study: str, name: str, row: dict[str, float]) -> None:
     def change(results: dict[str, Any]) -> None:
-        studies = results.setdefault("audio", {}).setdefault("studies", {})
+        studies = results.setdefault("sound", {}).setdefault("studies", {})
         studies.setdefault(study, {})[name] = row
 
     update(path, change)

@@ -1,4 +1,4 @@
-"""The audio task: windows of sound in, their waveform fields out."""
+"""The sound task: windows of sound in, their waveform fields out."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Random windows of held-out prompts, each of them encoded and written once, without joins, as
 GINR-IPC (arXiv 2211.13223) does with LibriSpeech. Recordings here are softer and hold pauses, so
 silence stands beside the models, and the signal-to-noise ratio, which loudness does not touch.
-Results go to `weights/results.json` under "audio", "windows".
+Results go to `weights/results.json` under "sound", "windows".
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=400, help="windows (400)")
     args = parser.parse_args()
     names = ("scratch", "foundation")
-    models = {name: load_checkpoint(args.weights, f"audio-{name}").model for name in names}
+    models = {name: load_checkpoint(args.weights, f"sound-{name}").model for name in names}
     window = models["foundation"].config.backbone.window
     sounds = load_speech("data/speech", read_speech_split("train/speech_splits.json", "test"))
     generator = torch.Generator().manual_seed(0)
@@ -91,7 +91,7 @@ def main() -> None:
     found = measure(answers, windows)
     update(
         args.weights / "results.json",
-        lambda results: results.setdefault("audio", {}).update(windows=found),
+        lambda results: results.setdefault("sound", {}).update(windows=found),
     )
     print(found)
 

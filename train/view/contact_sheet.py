@@ -9,7 +9,6 @@ so that nobody chose the good ones; `--every vehicle` shows all of a class inste
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from hyperdemo.checkpoints import load_checkpoint
+from hyperdemo.results.recorded import FILE_NAME, read_recorded
 from train.view.baselines import over_white
 from train.view.data import ViewSet, load_views, read_split
 from train.view.evaluate import (
@@ -179,8 +179,8 @@ def main() -> None:
     answers["pretrained, sharpened"] = refined_answer(models["pretrained"], steps=args.refine_steps)
     if args.ceiling_steps:
         answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps)
-    results = json.loads((args.weights / "results.json").read_text())
-    scored, splits_file = results["splits"], results["splits_file"]
+    recorded = read_recorded(args.weights / FILE_NAME)["view"]
+    scored, splits_file = recorded["splits"], recorded["splits_file"]
     rows = []
     for kind in [args.every] if args.every else CLASSES:
         split = split_of(kind, scored)

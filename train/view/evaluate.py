@@ -276,12 +276,13 @@ def add_result(
     """Write how an answer did on a split; scores on other splits' objects go."""
 
     def change(results: dict[str, Any]) -> None:
-        if results.get("splits_file") != splits_file:
-            results |= {"splits_file": splits_file, "splits": {}}
-        results["models"] = dict(facts)
-        scored = results["splits"].setdefault(split, {}) | {name: dict(result)}
+        recorded = results.setdefault("view", {})
+        if recorded.get("splits_file") != splits_file:
+            recorded |= {"splits_file": splits_file, "splits": {}}
+        recorded["models"] = dict(facts)
+        scored = recorded["splits"].setdefault(split, {}) | {name: dict(result)}
         # Several processes may share the work: the order is that of the table.
-        results["splits"][split] = {key: scored[key] for key in sorted(scored, key=_place)}
+        recorded["splits"][split] = {key: scored[key] for key in sorted(scored, key=_place)}
 
     update(out, change)
 

@@ -58,10 +58,11 @@ def view_yardsticks(
         scored on all of these objects, as of the ceiling, all that it was scored on. Nothing where
         the results are those of other splits.
     """
-    if results.get("splits_file") != splits_file:
+    recorded = results.get("view", {})
+    if recorded.get("splits_file") != splits_file:
         return {}
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for split, answers in results.get("splits", {}).items():
+    for split, answers in recorded.get("splits", {}).items():
         order = max((answer["rows"] for answer in answers.values()), key=len, default=[])
         chosen = {row["object"] for row in spread(order, limit)}
         for name in YARDSTICKS:

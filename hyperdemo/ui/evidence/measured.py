@@ -44,7 +44,7 @@ class Metric:
 
 
 METRICS: Mapping[str, tuple[Metric, ...]] = {
-    "audio": (
+    "sound": (
         Metric("stoi", "STOI", digits=3),
         Metric("si_snr", "SI-SNR", "dB"),
         Metric("pesq", "PESQ"),
@@ -59,7 +59,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
 }
 
 CHECKS: Mapping[str, tuple[Metric, ...]] = {
-    "audio": (Metric("snr", "validation SNR", "dB"), Metric("stoi", "validation STOI", digits=3)),
+    "sound": (Metric("snr", "validation SNR", "dB"), Metric("stoi", "validation STOI", digits=3)),
     "view": (Metric("psnr", "validation PSNR", "dB"),),
 }
 """What a row of a training's curve holds after its step."""
@@ -187,7 +187,7 @@ class Paired:
 
 @dataclass(frozen=True)
 class TaskEvidence:
-    """All that is known of a task: "view" or "audio".
+    """All that is known of a task: "view" or "sound".
 
     Attributes:
         answers: scores by split, by answer, in the order of the file.

@@ -32,7 +32,8 @@ def read_evidence(results: Any) -> dict[str, TaskEvidence]:
     """
     results = _mapping(results)
     tasks = {}
-    for task, own in (("audio", _mapping(results.get("audio"))), ("view", results)):
+    for task in ("sound", "view"):
+        own = _mapping(results.get(task))
         sweep = _mapping(_mapping(results.get("sweeps")).get(task))
         tasks[task] = TaskEvidence(
             task,

@@ -20,20 +20,20 @@ INTRODUCTION = (
     "`weights/results.json`."
 )
 
-TASKS = {"audio": "Sound", "view": "Objects"}
+TASKS = {"sound": "Sound", "view": "Objects"}
 
 SPLIT_LABELS: Mapping[str, Mapping[str, str]] = {
-    "audio": {"test": "Held-out prompts", "unseen": "Unheard voice and language"},
+    "sound": {"test": "Held-out prompts", "unseen": "Unheard voice and language"},
     "view": {"test": "Held-out objects", "unseen": "Unseen classes"},
 }
 
 _OF_SPLIT: Mapping[str, Mapping[str, str]] = {
-    "audio": {"test": "held-out prompts", "unseen": "prompts of an unheard voice and language"},
+    "sound": {"test": "held-out prompts", "unseen": "prompts of an unheard voice and language"},
     "view": {"test": "held-out objects", "unseen": "objects of unseen classes"},
 }
 
 ANSWER_LABELS: Mapping[str, Mapping[str, str]] = {
-    "audio": {
+    "sound": {
         "silence": "silence",
         "nearest": "nearest training windows",
         "scratch": "from scratch",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from hyperdemo.results.recorded import FILE_NAME, read_recorded
 
 LABELS = {"foundation": "Pretrained (DINOv2)", "scratch": "From scratch"}
 
@@ -107,7 +108,7 @@ def results_sentence(results: Mapping[str, Any] | None) -> str:
         results: content of `weights/results.json`.
     """
     try:
-        test = results["splits"]["test"]
+        test = results["view"]["splits"]["test"]
         scores = {name: float(test[name]["psnr"]) for name in LABELS}
         n_objects = int(test["foundation"]["objects"])
         spread = max(float(test[name].get("psnr_stderr", 0.0)) for name in LABELS)
@@ -132,7 +133,7 @@ def results_sentence(results: Mapping[str, Any] | None) -> str:
 def read_results(weights: str | Path) -> Mapping[str, Any] | None:
     """`results.json` beside the weights, or None where it is missing or unreadable."""
     try:
-        return json.loads((Path(weights) / "results.json").read_text(encoding="utf-8"))
+        return read_recorded(Path(weights) / FILE_NAME)
     except (OSError, ValueError):
         return None
 

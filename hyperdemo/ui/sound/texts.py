@@ -154,7 +154,7 @@ def results_sentence(results: Mapping[str, Any] | None) -> str:
         results: content of `weights/results.json`.
     """
     try:
-        test = results["audio"]["splits"]["test"]
+        test = results["sound"]["splits"]["test"]
         arms = [test["foundation"], test["scratch"]]
         measured = [row for row in _METRICS if all(arm.get(row[1]) is not None for arm in arms)]
         numbers = [

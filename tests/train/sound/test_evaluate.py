@@ -38,13 +38,13 @@ def row(prompt="a", **values):
 
 def test_a_model_s_answer_is_what_it_writes_window_by_window(heard):
     model = tiny.sound_model()
-    said = model_answer(LoadedModel("audio-x", model, {}))(heard[:3280])
+    said = model_answer(LoadedModel("sound-x", model, {}))(heard[:3280])
     assert said.shape == (3280,)
     with torch.no_grad():
         params = model.encode(torch.from_numpy(heard[None, :3280]))
         expected = sound_of_stretches(tiny.SOUND, params, n_stretches=8)[0]
     np.testing.assert_allclose(said, expected, atol=1e-5)
-    assert model_answer(LoadedModel("audio-x", model, {}))(heard).shape == heard.shape
+    assert model_answer(LoadedModel("sound-x", model, {}))(heard).shape == heard.shape
 
 
 def test_the_ceiling_is_near_the_first_window(heard):
@@ -111,15 +111,15 @@ def test_only_prompts_that_both_answered_are_paired():
 
 
 def test_what_is_added_leaves_the_rest_alone():
-    results = {"splits": {"test": {"white": 1}}, "models": {"foundation": 2}}
+    results = {"view": {"models": {"foundation": 2}}}
     ours, theirs = {"rows": [row(stoi=0.75)]}, {"rows": [row()]}
     add(results, {"splits": {"test": {"foundation": ours}}, "models": {"foundation": 3}})
-    assert results["audio"]["paired"] == {}
+    assert results["sound"]["paired"] == {}
     add(results, {"splits": {"test": {"scratch": theirs}}, "models": {"scratch": 4}})
-    assert results["splits"] == {"test": {"white": 1}} and results["models"] == {"foundation": 2}
-    assert results["audio"]["models"] == {"foundation": 3, "scratch": 4}
-    assert list(results["audio"]["splits"]["test"]) == ["foundation", "scratch"]
-    assert results["audio"]["paired"]["test"]["stoi"]["mean"] == 0.25
+    assert results["view"] == {"models": {"foundation": 2}}
+    assert results["sound"]["models"] == {"foundation": 3, "scratch": 4}
+    assert list(results["sound"]["splits"]["test"]) == ["foundation", "scratch"]
+    assert results["sound"]["paired"]["test"]["stoi"]["mean"] == 0.25
 
 
 def test_a_set_is_scored_sound_by_sound():
@@ -158,7 +158,7 @@ def command(tmp_path, monkeypatch):
     splits, weights = write_speech(tmp_path), tmp_path / "weights"
     for seed, init in enumerate(("foundation", "scratch")):
         model = tiny.sound_model(seed, init=init)
-        save_checkpoint(model, weights, name=f"audio-{init}", facts={"git": init})
+        save_checkpoint(model, weights, name=f"sound-{init}", facts={"git": init})
 
     def run(*options, out=weights / "results.json"):
         argv = ["e", "--weights", str(weights), "--speech", str(tmp_path), "--out", str(out)]
@@ -172,10 +172,10 @@ def command(tmp_path, monkeypatch):
 
 def test_the_command_scores_every_answer(command, tmp_path, capsys):
     out = tmp_path / "weights" / "results.json"
-    out.write_text(json.dumps({"splits": {"test": "views"}, "models": "views"}))
+    out.write_text(json.dumps({"view": {"models": "views"}}))
     results = command("--ceiling-windows", "1")
-    assert results["splits"] == {"test": "views"} and results["models"] == "views"
-    audio = results["audio"]
+    assert results["view"] == {"models": "views"}
+    audio = results["sound"]
     for split, ids in (("test", ["en/1", "en/2"]), ("unseen", ["fr/0", "fr/1"])):
         scored = audio["splits"][split]
         assert set(scored) == {"silence", "nearest", "foundation", "scratch", "ceiling"}
@@ -190,11 +190,11 @@ def test_the_command_scores_every_answer(command, tmp_path, capsys):
 
 def test_two_processes_are_merged_into_what_one_would_have_written(command, tmp_path):
     asked = ("--answers", "foundation", "scratch", "silence")
-    whole = command(*asked, out=tmp_path / "whole.json")["audio"]
+    whole = command(*asked, out=tmp_path / "whole.json")["sound"]
     parts = [tmp_path / "a.json", tmp_path / "b.json"]
     command("--models", "foundation", "--answers", "silence", "foundation", out=parts[0])
     command("--models", "scratch", "--answers", "scratch", out=parts[1])
-    merged = command("--merge", *map(str, parts), out=tmp_path / "merged.json")["audio"]
+    merged = command("--merge", *map(str, parts), out=tmp_path / "merged.json")["sound"]
     for audio in (whole, merged):
         for scored in audio["splits"].values():
             for result in scored.values():
@@ -203,7 +203,7 @@ def test_two_processes_are_merged_into_what_one_would_have_written(command, tmp_
 
 
 def test_a_limit_holds_and_an_unknown_answer_is_refused(command):
-    audio = command("--limit", "1", "--answers", "silence")["audio"]
+    audio = command("--limit", "1", "--answers", "silence")["sound"]
     assert audio["splits"]["test"]["silence"]["prompts"] == 1
     assert audio["splits"]["test"]["silence"]["of"] == 2 and audio["models"] == {}
     with pytest.raises(SystemExit, match="expected answers among silence.*got loud"):

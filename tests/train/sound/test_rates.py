@@ -36,7 +36,7 @@ FILTER = {"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 0, "pb": 0}
 
 @pytest.fixture(scope="module")
 def loaded():
-    return LoadedModel("audio-x", tiny.sound_model(), {})
+    return LoadedModel("sound-x", tiny.sound_model(), {})
 
 
 @pytest.fixture(scope="module")
@@ -240,17 +240,17 @@ def test_rounding_errors_of_a_perfect_copy_are_no_ratio(monkeypatch):
 
 def test_the_command_writes_three_curves_and_leaves_the_rest(tmp_path, monkeypatch, capsys):
     splits, weights = write_speech(tmp_path), tmp_path / "weights"
-    save_checkpoint(tiny.sound_model(), weights, name="audio-foundation", facts={"git": "abc"})
+    save_checkpoint(tiny.sound_model(), weights, name="sound-foundation", facts={"git": "abc"})
     out = tmp_path / "results.json"
-    out.write_text(json.dumps({"splits": 1, "audio": {"models": 2}}))
+    out.write_text(json.dumps({"view": 1, "sound": {"models": 2}}))
     argv = ["r", "--weights", str(weights), "--speech", str(tmp_path), "--splits", str(splits)]
     monkeypatch.setattr(rates, "INR_BITS", (16, 4))
     monkeypatch.setattr(rates, "OPUS_KBIT_S", (24,))
     monkeypatch.setattr("sys.argv", [*argv, "--limit", "2", "--out", str(out)])
     rates.main()
     results = json.loads(out.read_text())
-    assert results["splits"] == 1 and results["audio"]["models"] == 2
-    found = results["audio"]["rates"]
+    assert results["view"] == 1 and results["sound"]["models"] == 2
+    found = results["sound"]["rates"]
     assert (found["split"], found["prompts"], found["seconds"]) == ("test", 2, 1.2)
     assert (found["model"], found["git"]) == ("foundation", "abc") and found["reading"]
     assert {n: len(points) for n, points in found["curves"].items()} == {

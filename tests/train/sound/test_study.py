@@ -38,7 +38,7 @@ def test_more_than_a_field_can_hold_fits_worse(monkeypatch):
 
 def test_a_study_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     out = tmp_path / "results.json"
-    out.write_text(json.dumps({"splits": {"test": 1}}))
+    out.write_text(json.dumps({"view": {"test": 1}}))
     monkeypatch.setattr(study, "FIELDS", {})
     monkeypatch.setattr(study, "INPUTS", {"one": {"steps": 1}, "two": {"steps": 2}})
     monkeypatch.setattr(study, "short", lambda changes, *, steps: config_of(**changes))
@@ -51,12 +51,12 @@ def test_a_study_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", [*options, "--only", "one"])
     study.main()
     found = json.loads(out.read_text())
-    assert found["splits"] == {"test": 1} and set(found["audio"]["studies"]["inputs"]) == {"one"}
+    assert found["view"] == {"test": 1} and set(found["sound"]["studies"]["inputs"]) == {"one"}
     trained = []
     real = study.study_input
     monkeypatch.setattr(study, "study_input", lambda c, o: trained.append(c.steps) or real(c, o))
     monkeypatch.setattr(sys, "argv", options)
     study.main()
-    inputs = json.loads(out.read_text())["audio"]["studies"]["inputs"]
+    inputs = json.loads(out.read_text())["sound"]["studies"]["inputs"]
     assert trained == [2] and [row["steps"] for row in inputs.values()] == [1, 2]
     assert {"val_snr", "val_stoi", "minutes"} <= set(inputs["two"])

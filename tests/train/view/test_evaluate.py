@@ -198,15 +198,15 @@ def test_the_command_writes_results_and_adds_to_them(tmp_path, monkeypatch, caps
     monkeypatch.setattr("sys.argv", [*argv, "white", "mean"])
     evaluate.main()
     before = json.loads(out.read_text())
-    assert set(before["splits"]) == {"test", "unseen"}
-    assert list(before["splits"]["test"]) == ["white", "mean"]
+    assert set(before["view"]["splits"]) == {"test", "unseen"}
+    assert list(before["view"]["splits"]["test"]) == ["white", "mean"]
     monkeypatch.setattr("sys.argv", [*argv, "scratch"])
     evaluate.main()
     results = json.loads(out.read_text())
-    assert list(results["splits"]["unseen"]) == ["white", "mean", "scratch"]
-    assert results["splits"]["test"]["white"] == before["splits"]["test"]["white"]
-    assert results["models"]["scratch"]["git"] == "scratch"
-    assert results["splits"]["test"]["scratch"]["rows"][0]["object"] == "ball-2"
+    assert list(results["view"]["splits"]["unseen"]) == ["white", "mean", "scratch"]
+    assert results["view"]["splits"]["test"]["white"] == before["view"]["splits"]["test"]["white"]
+    assert results["view"]["models"]["scratch"]["git"] == "scratch"
+    assert results["view"]["splits"]["test"]["scratch"]["rows"][0]["object"] == "ball-2"
     assert "test scratch" in capsys.readouterr().out
 
 
@@ -240,11 +240,11 @@ def test_results_of_several_processes_stand_in_one_order_and_of_one_split_file(t
     for name in ("ceiling", "foundation", "white"):
         add_result(out, "test", name, {"psnr": 1.0}, **told)
     results = json.loads(out.read_text())
-    assert list(results["splits"]["test"]) == ["white", "foundation", "ceiling"]
+    assert list(results["view"]["splits"]["test"]) == ["white", "foundation", "ceiling"]
     add_result(out, "unseen", "mean", {"psnr": 2.0}, **told | {"splits_file": "b.json"})
-    results = json.loads(out.read_text())
-    assert results["splits"] == {"unseen": {"mean": {"psnr": 2.0}}}
-    assert results["splits_file"] == "b.json" and results["models"] == {"scratch": {}}
+    found = json.loads(out.read_text())["view"]
+    assert found["splits"] == {"unseen": {"mean": {"psnr": 2.0}}}
+    assert found["splits_file"] == "b.json" and found["models"] == {"scratch": {}}
 
 
 def test_models_must_share_their_splits():

@@ -54,7 +54,7 @@ def test_yardsticks_are_of_the_objects_that_runs_are_scored_on():
             "unseen": {"white": rows({"u0": 5.0})},
         },
     }
-    found = view_yardsticks(results, splits_file="these.json", limit=4)
+    found = view_yardsticks({"view": results}, splits_file="these.json", limit=4)
     assert set(found) == {"white", "ceiling"}
     assert found["white"]["test"]["psnr"] == np.mean([0, 2, 4, 6])
     assert found["white"]["test"]["objects"] == 4
@@ -62,4 +62,4 @@ def test_yardsticks_are_of_the_objects_that_runs_are_scored_on():
     assert found["ceiling"] == {"test": found["ceiling"]["test"]}
     assert found["ceiling"]["test"]["psnr"] == 21.0 and found["ceiling"]["test"]["objects"] == 2
     assert view_yardsticks({}, splits_file="these.json", limit=4) == {}
-    assert view_yardsticks(results, splits_file="others.json", limit=4) == {}
+    assert view_yardsticks({"view": results}, splits_file="others.json", limit=4) == {}

@@ -97,5 +97,5 @@ def view() -> dict[str, Any]:
 
 def results() -> dict[str, Any]:
     experiments = {"main": MAIN, "data": DATA, "adapt": ADAPT, "nothing": NOTHING}
-    sweeps = {"audio": {"runs": RUNS, "experiments": experiments}}
-    return view() | {"audio": audio(), "sweeps": sweeps}
+    sweeps = {"sound": {"runs": RUNS, "experiments": experiments}}
+    return {"view": view(), "sound": audio(), "sweeps": sweeps}

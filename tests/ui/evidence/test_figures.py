@@ -17,20 +17,20 @@ from hyperdemo.ui.evidence.reader import read_evidence
 from hyperdemo.ui.evidence.texts import ANSWER_LABELS, SPLIT_LABELS, experiment_caption
 from tests.ui.evidence import measured
 
-STOI, SI_SNR, PESQ, LSD, PSNR = METRICS["audio"]
-CHECK_SNR, CHECK_STOI = CHECKS["audio"]
-drawn = functools.partial(experiment_figure, labels=ANSWER_LABELS["audio"])
+STOI, SI_SNR, PESQ, LSD, PSNR = METRICS["sound"]
+CHECK_SNR, CHECK_STOI = CHECKS["sound"]
+drawn = functools.partial(experiment_figure, labels=ANSWER_LABELS["sound"])
 
 
 @pytest.fixture(scope="module")
 def audio():
-    return read_evidence(measured.results())["audio"]
+    return read_evidence(measured.results())["sound"]
 
 
 @pytest.fixture(scope="module")
 def answers(audio):
     return answers_figure(
-        audio, STOI, "test", labels=ANSWER_LABELS["audio"], split_labels=SPLIT_LABELS["audio"]
+        audio, STOI, "test", labels=ANSWER_LABELS["sound"], split_labels=SPLIT_LABELS["sound"]
     )
 
 
@@ -132,7 +132,7 @@ def test_yardsticks_that_are_near_are_dotted_lines(audio):
     notes = [note.text for note in figure.layout.annotations]
     assert notes == ["nearest training windows", "ceiling"]
     assert not drawn(lines, STOI, "unseen").layout.shapes
-    caption = experiment_caption(lines, STOI, "test", task="audio")
+    caption = experiment_caption(lines, STOI, "test", task="sound")
     assert caption.endswith(
         "For comparison: silence 0.500 (on 8), nearest training windows 0.530 (on 8), ceiling "
         "1.000 (on 8)."
@@ -158,7 +158,7 @@ def test_a_narrow_axis_is_linear(audio):
 
 
 def test_curves_follow_the_steps(audio):
-    figure = training_figure(audio.trainings, CHECK_STOI, labels=ANSWER_LABELS["audio"])
+    figure = training_figure(audio.trainings, CHECK_STOI, labels=ANSWER_LABELS["sound"])
     foundation, scratch = figure.data
     assert (foundation.x, foundation.y) == ((100, 200), (0.7, 0.9))
     assert foundation.name == "pretrained (Whisper)" and foundation.line.color == PRETRAINED

@@ -11,7 +11,7 @@ from tests.ui.evidence import measured
 
 @pytest.fixture
 def audio():
-    return read_evidence(measured.results())["audio"]
+    return read_evidence(measured.results())["sound"]
 
 
 def test_the_spread_is_over_seeds_with_n_minus_one(audio):
@@ -45,24 +45,24 @@ def test_arms_stand_where_they_say_or_where_their_runs_do(audio):
 
 def test_yardsticks_of_a_sweep_stand_beside_its_experiments():
     results = measured.results()
-    assert not read_evidence(results)["audio"].experiments[0].yardsticks
-    results["sweeps"]["audio"]["yardsticks"] = {
+    assert not read_evidence(results)["sound"].experiments[0].yardsticks
+    results["sweeps"]["sound"]["yardsticks"] = {
         "silence": {"test": {"stoi": 0.1, "prompts": 40}, "unseen": {"lsd": "broken"}},
         "broken": 3,
     }
-    for experiment in read_evidence(results)["audio"].experiments:
+    for experiment in read_evidence(results)["sound"].experiments:
         assert experiment.beside("stoi", "test")["silence"].values == {"stoi": 0.1}
         assert not experiment.beside("stoi", "unseen") and not experiment.beside("lsd", "test")
 
 
 def test_an_x_from_the_runs_is_their_mean():
     results = measured.results()
-    runs = results["sweeps"]["audio"]["runs"] = copy.deepcopy(measured.RUNS)
+    runs = results["sweeps"]["sound"]["runs"] = copy.deepcopy(measured.RUNS)
     for name, written in (("a0", 100), ("a1", 200), ("a2", 600), ("b0", 50)):
         runs[name]["written"] = written
     experiment = measured.MAIN | {"x_from": "written"}
-    results["sweeps"]["audio"]["experiments"] = {"main": experiment}
-    (found,) = read_evidence(results)["audio"].experiments
+    results["sweeps"]["sound"]["experiments"] = {"main": experiment}
+    (found,) = read_evidence(results)["sound"].experiments
     # b1 has not written: no axis can be drawn.
     assert [arm.x for arm in found.arms] == [300, None, 100] and not found.has_axis
 
@@ -75,10 +75,10 @@ def test_metrics_and_splits_without_a_value_are_not_offered(audio):
 
 
 def test_metrics_say_which_way_is_better():
-    labels = {metric.key: metric.label for metric in METRICS["audio"]}
+    labels = {metric.key: metric.label for metric in METRICS["sound"]}
     assert labels["stoi"] == "STOI (higher is better)"
     assert labels["lsd"] == "LSD in dB (lower is better)"
-    lsd = next(metric for metric in METRICS["audio"] if metric.key == "lsd")
+    lsd = next(metric for metric in METRICS["sound"] if metric.key == "lsd")
     assert lsd.axis == "LSD (dB) ↓" and lsd.text(-3.456) == "−3.46"
 
 
@@ -100,12 +100,13 @@ def test_single_scores_are_compared_one_by_one_where_no_pairs_are_told():
 
 
 @pytest.mark.parametrize(
-    "broken", [None, [], 3, {}, {"audio": 3}, {"audio": {"splits": []}}, {"splits": {"test": 1}},
-               {"splits": {"test": {"white": {"psnr": "x"}}}}, {"models": {"foundation": None}},
-               {"sweeps": {"audio": {"experiments": {"main": {"arms": 3}}}}},
-               {"sweeps": {"audio": {"experiments": {"main": measured.MAIN}}}},
-               {"audio": {"rates": {"curves": {"INR": [3, {"kbit_s": "x"}]}}}},
-               {"splits": {"test": {"white": {"psnr": float("nan")}}}}],
+    "broken", [None, [], 3, {}, {"sound": 3}, {"sound": {"splits": []}},
+               {"view": {"splits": {"test": 1}}}, {"view": {"models": {"foundation": None}}},
+               {"view": {"splits": {"test": {"white": {"psnr": "x"}}}}},
+               {"sweeps": {"sound": {"experiments": {"main": {"arms": 3}}}}},
+               {"sweeps": {"sound": {"experiments": {"main": measured.MAIN}}}},
+               {"sound": {"rates": {"curves": {"INR": [3, {"kbit_s": "x"}]}}}},
+               {"view": {"splits": {"test": {"white": {"psnr": float("nan")}}}}}],
 )  # fmt: skip
 def test_nothing_to_show_is_no_error(broken):
     assert read_evidence(broken) == {}
@@ -128,4 +129,4 @@ def test_one_broken_place_spoils_no_other():
         for key in path[:-1]:
             inner = inner[key]
         inner[path[-1]] = next(junk)
-        assert "audio" in read_evidence(results) or path == ("audio",), path
+        assert "sound" in read_evidence(results) or path == ("sound",), path

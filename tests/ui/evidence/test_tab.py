@@ -69,7 +69,7 @@ def test_a_task_alone_needs_no_tab_of_its_own(pipeline, tmp_path):
 
 def test_panels_are_what_there_is():
     found = read_evidence(measured.results())
-    assert [panel.heading for panel in panels(found["audio"])] == [
+    assert [panel.heading for panel in panels(found["sound"])] == [
         "The two models among other answers", "How they learned",
         "Does it help?", "How much?", "How many?", "What a bit buys",
     ]  # fmt: skip

@@ -7,12 +7,12 @@ from hyperdemo.ui.evidence.measured import CHECKS, METRICS, Paired
 from hyperdemo.ui.evidence.reader import read_evidence
 from tests.ui.evidence import measured
 
-STOI, SI_SNR, PESQ, LSD, PSNR = METRICS["audio"]
+STOI, SI_SNR, PESQ, LSD, PSNR = METRICS["sound"]
 
 
 @pytest.fixture
 def audio():
-    return read_evidence(measured.results())["audio"]
+    return read_evidence(measured.results())["sound"]
 
 
 def told(audio, metric=STOI, **pairs):
@@ -42,7 +42,7 @@ def test_without_pairs_it_is_two_standard_errors_or_unknown(audio):
 def test_of_what_is_missing_nothing_is_claimed(audio):
     assert texts.answers_words(audio, STOI, "unseen") == texts.YARDSTICKS
     assert texts.answers_words(audio, PESQ, "test") == texts.YARDSTICKS
-    assert texts.training_words({}, CHECKS["audio"][0]) == texts.CLIMBING
+    assert texts.training_words({}, CHECKS["sound"][0]) == texts.CLIMBING
 
 
 def test_captions_name_how_many(audio):
@@ -51,19 +51,19 @@ def test_captions_name_how_many(audio):
 
 
 def test_who_was_ahead_in_training(audio):
-    snr, stoi = CHECKS["audio"]
+    snr, stoi = CHECKS["sound"]
     words = texts.training_words(audio.trainings, snr)
     assert "ahead at 1 of 2 checks; at step 200 it stood at 11.00 dB against 10.00 dB" in words
     assert "ahead at 2 of 2 checks" in texts.training_words(audio.trainings, stoi)
-    caption = texts.training_caption("audio", audio.trainings)
+    caption = texts.training_caption("sound", audio.trainings)
     assert "Pretrained (Whisper): 2,000 steps, 49 minutes, a CPU." in caption
-    assert texts.check_of("audio", STOI) == stoi
-    assert texts.check_of("audio", PESQ) == snr
+    assert texts.check_of("sound", STOI) == stoi
+    assert texts.check_of("sound", PESQ) == snr
 
 
 def test_captions_of_experiments_name_seeds_and_budget(audio):
     main, data, adapt = (
-        texts.experiment_caption(experiment, STOI, "test", task="audio")
+        texts.experiment_caption(experiment, STOI, "test", task="sound")
         for experiment in audio.experiments
     )
     assert main.startswith(
@@ -76,14 +76,14 @@ def test_captions_of_experiments_name_seeds_and_budget(audio):
 
 def test_captions_hold_for_what_is_shown(audio):
     main = audio.experiments[0]
-    unseen = texts.experiment_caption(main, STOI, "unseen", task="audio")
+    unseen = texts.experiment_caption(main, STOI, "unseen", task="sound")
     assert "30 prompts of an unheard voice" in unseen
-    assert texts.experiment_caption(main, PESQ, "test", task="audio") == ""
+    assert texts.experiment_caption(main, PESQ, "test", task="sound") == ""
     alone = dataclasses.replace(main, arms=main.arms[:1])
-    caption = texts.experiment_caption(alone, STOI, "test", task="audio")
+    caption = texts.experiment_caption(alone, STOI, "test", task="sound")
     assert caption.startswith("All arms pretrained. 3 seeds an arm. Whiskers")
 
 
 def test_rates_name_what_they_were_measured_on(audio):
-    caption = texts.rates_caption(audio.rates, task="audio")
+    caption = texts.rates_caption(audio.rates, task="sound")
     assert caption.startswith("20 held-out prompts. Windows of 1 s.")

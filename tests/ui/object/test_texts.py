@@ -11,7 +11,7 @@ def results(foundation, scratch, stderr=0.1, **more):
         "foundation": {"psnr": foundation, "psnr_stderr": stderr, "objects": 77},
         "scratch": {"psnr": scratch, "psnr_stderr": stderr, "objects": 77},
     }
-    return {"splits": {"test": test | more}}
+    return {"view": {"splits": {"test": test | more}}}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,9 @@ def test_the_plain_baseline_is_named_where_there_is_one():
     assert "15.1 dB" in texts.results_sentence(results(17.6, 16.1, mean={"psnr": 15.1}))
 
 
-@pytest.mark.parametrize("broken", [None, {}, {"splits": {"test": {}}}, {"splits": 3}])
+@pytest.mark.parametrize(
+    "broken", [None, {}, {"view": {"splits": {"test": {}}}}, {"view": {"splits": 3}}]
+)
 def test_without_results_nothing_is_claimed(broken):
     assert texts.results_sentence(broken) == ""
 

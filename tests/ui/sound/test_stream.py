@@ -105,7 +105,7 @@ def test_the_networks_can_be_evaluated_by_themselves(updates, heard, folder):
         with zipfile.ZipFile(result.networks[name]) as archive:
             written = load_sound(archive.read(f"{name}.safetensors"))
             description = json.loads(archive.read(f"{name}.json"))
-        assert description["provenance"]["model"] == f"audio-{name}"
+        assert description["provenance"]["model"] == f"sound-{name}"
         again = synthesise(written, rate_hz=RATE_HZ).numpy()
         assert np.allclose(again, samples, atol=1e-5)
 

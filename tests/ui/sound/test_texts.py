@@ -6,7 +6,7 @@ from hyperdemo.ui.sound import texts
 
 
 def results(foundation, scratch):
-    return {"audio": {"splits": {"test": {"foundation": foundation, "scratch": scratch}}}}
+    return {"sound": {"splits": {"test": {"foundation": foundation, "scratch": scratch}}}}
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_what_was_not_measured_is_not_said():
 
 
 @pytest.mark.parametrize(
-    "broken", [None, {}, {"audio": {}}, {"audio": 3}, results({}, {}), results({"stoi": "x"}, {}),
+    "broken", [None, {}, {"sound": {}}, {"sound": 3}, results({}, {}), results({"stoi": "x"}, {}),
                results(None, None), results({"stoi": "x"}, {"stoi": 1})],
 )  # fmt: skip
 def test_without_results_nothing_is_claimed(broken):

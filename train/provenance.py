@@ -1,0 +1,31 @@
+"""What a number needs beside it to be understood, and repeated, later."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def provenance(device: torch.device) -> dict[str, str]:
+    """Code, hardware and torch of what runs now, as "git", "hardware" and "torch"."""
+    if device.type == "cuda":
+        hardware = torch.cuda.get_device_name(device)
+    else:
+        hardware = f"{os.cpu_count()} CPU cores ({platform.machine()})"
+    return {"git": git_hash(), "hardware": hardware, "torch": torch.__version__}
+
+
+def git_hash(root: Path = ROOT) -> str:
+    """The commit of a checkout, "-dirty" behind it if files differ; "unknown" outside of git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
