@@ -161,7 +161,7 @@ def test_every_command_that_is_named_exists() -> None:
     named = {
         name
         for path in texts
-        for name in re.findall(r"python -m ((?:bench|hyperdemo|train)\b(?:\.\w+)*)", path.read_text())
+        for name in re.findall(rf"python -m ((?:{'|'.join(OURS)})\b(?:\.\w+)*)", path.read_text())
     }
     assert {"hyperdemo", "bench", "train.run"} <= named
     for name in sorted(named):
