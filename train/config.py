@@ -19,6 +19,11 @@ def _at_least_one(name: str, value: int) -> None:
         raise ValueError(f"{name} must be at least 1, got {value}")
 
 
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+
+
 def _refuse_unknown(cls: type, data: dict[str, Any], *, what: str) -> None:
     known = {f.name for f in dataclasses.fields(cls)}
     unknown = sorted(set(data) - known)
@@ -31,7 +36,9 @@ class ViewData:
     """Data and objective of the view task.
 
     Attributes:
-        views_dir: rendered data set, see `train.objects.render_views`.
+        format: "rendered", as `train.objects.render_views` writes it, or "learnit", the ShapeNet
+            renderings of LearnIt, see `train.view.learnit`.
+        views_dir: folder of the data set, which holds a folder per object.
         splits_file: which object belongs to which split.
         target_views: views of each object that rays are drawn from.
         rays: rays a target view.
@@ -46,6 +53,7 @@ class ViewData:
             least at the mean of what may be there, which is fog, an absolute one at the median.
     """
 
+    format: str = "rendered"
     views_dir: str = "data/views"
     splits_file: str = "train/splits.json"
     target_views: int = 4
@@ -59,6 +67,7 @@ class ViewData:
     absolute_weight: float = 0.0
 
     def __post_init__(self) -> None:
+        _one_of("data.format", self.format, ("rendered", "learnit"))
         for name in ("target_views", "rays", "samples"):
             _at_least_one(name, getattr(self, name))
         for name in ("near_share", "mirror", "recolour"):
@@ -75,13 +84,16 @@ class SoundData:
     """Data and objective of the sound task.
 
     Attributes:
-        speech_dir: decoded speech, see `train.sources.speech`.
+        format: "prompts", as `train.sources.speech` packs them, or "librispeech", a LibriSpeech
+            tree.
+        speech_dir: folder of the speech.
         splits_file: which prompt belongs to which split.
         stretches: consecutive stretches of a window that the error is taken over in a step.
         spectral_weight: weight of the multi-resolution STFT error beside that of the waveform.
         flip: share of the windows of a step with their polarity reversed.
     """
 
+    format: str = "prompts"
     speech_dir: str = "data/speech"
     splits_file: str = "train/speech_splits.json"
     stretches: int = 40
@@ -89,6 +101,7 @@ class SoundData:
     flip: float = 0.5
 
     def __post_init__(self) -> None:
+        _one_of("data.format", self.format, ("prompts", "librispeech"))
         _at_least_one("stretches", self.stretches)
         if self.spectral_weight < 0:
             raise ValueError(f"spectral_weight must not be negative, got {self.spectral_weight}")

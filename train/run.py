@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from hyperdemo.config import ADAPTS, INITS
 from hyperdemo.model import HyperModel
+from hyperdemo.pipeline import choose_device
 from train.config import TrainConfig, load_config
 from train.sound.task import SoundTask
 from train.state import TrainState
@@ -193,7 +194,7 @@ def parse_arguments(argv: list[str] | None = None) -> tuple[TrainConfig, Path, t
         help="any value of the configuration, such as lr=1e-4 or model.n_groups=8",
     )
     parser.add_argument("--out", type=Path, help="folder of the run (runs/<config>-<init>-<adapt>)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
     args = parser.parse_args(argv)
     overrides = dict(_assignment(text) for text in args.set)
     for name in ("init", "adapt"):
@@ -201,7 +202,7 @@ def parse_arguments(argv: list[str] | None = None) -> tuple[TrainConfig, Path, t
             overrides[f"model.{name}"] = getattr(args, name)
     config = load_config(args.config, overrides=overrides)
     name = f"{Path(args.config).stem}-{config.model.init}-{config.model.adapt}"
-    return config, args.out or Path("runs") / name, torch.device(args.device)
+    return config, args.out or Path("runs") / name, choose_device(args.device)
 
 
 def _assignment(text: str) -> tuple[str, object]:

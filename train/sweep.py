@@ -29,6 +29,7 @@ import torch
 
 from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config.model import OLD_TASKS
+from hyperdemo.pipeline import choose_device
 from hyperdemo.results.recorded import read_recorded
 from train.config import TrainConfig, load_config
 from train.experiments import Run, Sweep
@@ -210,7 +211,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true", help="the state of a run that is scored")
     parser.add_argument("--runs", type=Path, default=Path("runs/sweep"))
     parser.add_argument("--out", type=Path, default=Path("weights/results.json"))
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
     args = parser.parse_args(argv)
     known = SWEEPS[args.task].experiments
     if unknown := sorted(set(args.only or ()) - set(known)):
@@ -230,7 +231,7 @@ def main() -> None:
         return
     torch.set_num_threads(sweep.run(sweep.experiments[names[0]].arms[0], 0).config.threads or 1)
     add_words(args.out, args.task, sweep, names=names, limit=args.limit)
-    work(sweep, args, names=names, device=torch.device(args.device))
+    work(sweep, args, names=names, device=choose_device(args.device))
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ def test_what_cannot_be_is_refused(changes, message):
     [
         *(({name: 0}, f"{name} must be") for name in ("target_views", "rays", "samples")),
         ({"near_share": -0.1}, r"near_share must lie in \[0, 1\], got -0.1"),
+        ({"format": "blender"}, "data.format must be one of rendered, learnit, got 'blender'"),
         ({"mirror": 1.1}, "mirror must lie"),
         ({"recolour": 2.0}, "recolour must lie"),
         *(
@@ -100,6 +101,7 @@ def test_data_that_cannot_be_is_refused(changes, message):
     [
         ({"stretches": 0}, "stretches must be at least 1, got 0"),
         ({"spectral_weight": -0.1}, "spectral_weight must not be negative"),
+        ({"format": "mp3"}, "data.format must be one of prompts, librispeech, got 'mp3'"),
         ({"flip": 1.5}, "flip must lie"),
         ({"rays": 3}, r"its data has no \['rays'\]"),
     ],

@@ -47,7 +47,7 @@ def picture_features(
     """Unit-length class token and mean patch token of each framed picture, side by side."""
     parts = []
     for chunk in framed.split(batch):
-        tokens = patch_features(encoder, to_pixels(chunk))
+        tokens = patch_features(encoder, to_pixels(chunk, device=encoder.mean.device))
         both = torch.cat([tokens[:, 0], tokens[:, 1:].mean(1)], dim=-1)
         parts.append(nn.functional.normalize(both, dim=-1))
     return torch.cat(parts)
@@ -55,8 +55,8 @@ def picture_features(
 
 @torch.no_grad()
 def patch_features(encoder: VitEncoder, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
-    """All normalised output tokens of a backbone, class token first."""
-    x = encoder.embed(pixels)
+    """All normalised output tokens of a backbone, class token first, on the backbone's device."""
+    x = encoder.embed(pixels.to(encoder.mean.device))
     for block in encoder.vit.blocks:
         x = block(x)
     return encoder.vit.norm(x)
@@ -112,6 +112,7 @@ def fit_inr(
     samples: int = 32,
     lr: float = 5e-3,
     seed: int = 0,
+    device: torch.device | str = "cpu",
 ) -> InrParams:
     """Fit the INR itself to views of one object by gradient descent: the ceiling.
 
@@ -119,11 +120,13 @@ def fit_inr(
     or near the object, as in training: of rays that fall anywhere few meet a thin one, and the
     fit ends in empty space.
     """
-    generator = torch.Generator().manual_seed(seed)
+    rgba, poses = rgba.to(device), poses.to(device)
+    generator = torch.Generator(device).manual_seed(seed)
+    draw = {"generator": generator, "device": device}
     weights, biases = [], []
     for inputs, outputs in config.layer_shapes:
-        weights.append(torch.randn(1, inputs, outputs, generator=generator) / inputs**0.5)
-        biases.append(torch.zeros(1, outputs))
+        weights.append(torch.randn(1, inputs, outputs, **draw) / inputs**0.5)
+        biases.append(torch.zeros(1, outputs, device=device))
     biases[-1][0, 0] = -4.0
     params = InrParams(
         tuple(w.requires_grad_() for w in weights), tuple(b.requires_grad_() for b in biases)
@@ -133,10 +136,10 @@ def fit_inr(
     size = rgba.shape[1]
     near = near_object(rgba).flatten().nonzero()[:, 0]
     if not len(near):
-        near = torch.arange(rgba.shape[0] * size**2)
+        near = torch.arange(rgba.shape[0] * size**2, device=device)
     for _ in range(steps):
-        anywhere = torch.randint(len(rgba) * size**2, (rays - rays // 2,), generator=generator)
-        chosen = torch.randint(len(near), (rays // 2,), generator=generator)
+        anywhere = torch.randint(len(rgba) * size**2, (rays - rays // 2,), **draw)
+        chosen = torch.randint(len(near), (rays // 2,), **draw)
         where = torch.cat([anywhere, near[chosen]])
         view, pixel = where // size**2, where % size**2
         pixel = torch.stack([pixel % size, pixel // size], dim=-1)

@@ -22,6 +22,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from hyperdemo.checkpoints import load_checkpoint
+from hyperdemo.pipeline import choose_device
 from hyperdemo.results.recorded import FILE_NAME, read_recorded
 from train.view.baselines import over_white
 from train.view.data import ViewSet, load_views, read_split
@@ -169,16 +170,18 @@ def main() -> None:
     parser.add_argument(
         "--every", choices=CLASSES, help="all held-out objects of a class, not one of each"
     )
+    parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
     args = parser.parse_args()
+    device = choose_device(args.device)
     models = {
-        words: load_checkpoint(args.weights, f"view-{name}")
+        words: load_checkpoint(args.weights, f"view-{name}", device=device)
         for name, words in (("foundation", "pretrained"), ("scratch", "from scratch"))
     }
     config = models["pretrained"].model.config
     answers = {words: model_answer(loaded) for words, loaded in models.items()}
     answers["pretrained, sharpened"] = refined_answer(models["pretrained"], steps=args.refine_steps)
     if args.ceiling_steps:
-        answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps)
+        answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps, device=device)
     recorded = read_recorded(args.weights / FILE_NAME)["view"]
     scored, splits_file = recorded["splits"], recorded["splits_file"]
     rows = []

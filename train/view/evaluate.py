@@ -24,6 +24,7 @@ from hyperdemo.config import BackboneConfig, FieldConfig
 from hyperdemo.inr import InrParams, as_field
 from hyperdemo.metrics import perceptual_distance, psnr, ssim
 from hyperdemo.model import to_pixels
+from hyperdemo.pipeline import choose_device
 from hyperdemo.preprocess import frame_alpha, frame_input
 from hyperdemo.refine import find_camera, refine
 from hyperdemo.render.bake import bake
@@ -69,7 +70,8 @@ def _poses(views: ViewSet, case: Case) -> np.ndarray:
 def render_inr(config: FieldConfig, params: InrParams, views: ViewSet, case: Case) -> np.ndarray:
     """Targets of a case from generated or fitted weights in the frame of the input view."""
     # A grid of 96 is within 41 dB of the exact renderer, far closer than any answer to the truth.
-    baked = bake(as_field(config, params), resolution=96)
+    device = params.weights[0].device
+    baked = bake(as_field(config, params), resolution=96, device=device)
     shots = [
         march(baked, pose, fov_deg=views.fov_deg, size=views.size, supersample=1)
         for pose in _poses(views, case)
@@ -77,11 +79,17 @@ def render_inr(config: FieldConfig, params: InrParams, views: ViewSet, case: Cas
     return np.stack([shot.rgb for shot in shots])
 
 
+@torch.inference_mode()
+def _write(loaded: LoadedModel, views: ViewSet, case: Case) -> InrParams:
+    """The INR that a model writes for the view that is shown, on the model's device."""
+    device = next(loaded.model.parameters()).device
+    shown = views.framed[case.obj, case.source][None]
+    return loaded.model.encode(to_pixels(shown, device=device))
+
+
 def model_answer(loaded: LoadedModel) -> Answer:
-    @torch.inference_mode()
     def answer(views: ViewSet, case: Case) -> np.ndarray:
-        params = loaded.model.encode(to_pixels(views.framed[case.obj, case.source][None]))
-        return render_inr(loaded.model.config.field, params, views, case)
+        return render_inr(loaded.model.config.field, _write(loaded, views, case), views, case)
 
     return answer
 
@@ -94,16 +102,16 @@ def refined_answer(loaded: LoadedModel, *, steps: int) -> Answer:
     config = loaded.model.config.field
 
     def answer(views: ViewSet, case: Case) -> np.ndarray:
-        with torch.inference_mode():
-            params = loaded.model.encode(to_pixels(views.framed[case.obj, case.source][None]))
+        params = _write(loaded, views, case)
+        device = params.weights[0].device
         rgba = views.rgba[case.obj, case.source].numpy()
         rgb = frame_input(rgba, size=views.size).astype(np.float32) / 255.0
         alpha = frame_alpha(rgba, size=views.size)
-        camera = find_camera(bake(as_field(config, params), resolution=96), rgb, alpha)
-        *_, state = refine(
-            config, params, torch.from_numpy(rgb), alpha=torch.from_numpy(alpha), camera=camera,
-            steps=steps,
-        )  # fmt: skip
+        camera = find_camera(
+            bake(as_field(config, params), resolution=96, device=device), rgb, alpha
+        )
+        shown, opacity = (torch.from_numpy(part).to(device) for part in (rgb, alpha))
+        *_, state = refine(config, params, shown, alpha=opacity, camera=camera, steps=steps)
         return render_inr(config, state.params, views, case)
 
     return answer
@@ -117,15 +125,18 @@ def nearest_answer(nearest: NearestObject) -> Answer:
     return answer
 
 
-def ceiling_answer(config: FieldConfig, *, steps: int) -> Answer:
+def ceiling_answer(
+    config: FieldConfig, *, steps: int, device: torch.device | str = "cpu"
+) -> Answer:
     """The same INR fitted to the object's views, the targets left out."""
 
     def answer(views: ViewSet, case: Case) -> np.ndarray:
         kept = [v for v in range(views.rgba.shape[1]) if v not in case.targets]
         poses = views.poses_from(case.obj, case.source)
         params = fit_inr(
-            config, views.rgba[case.obj, kept], poses[kept], fov_deg=views.fov_deg, steps=steps
-        )
+            config, views.rgba[case.obj, kept], poses[kept], fov_deg=views.fov_deg, steps=steps,
+            device=device,
+        )  # fmt: skip
         return render_inr(config, params, views, case)
 
     return answer
@@ -225,11 +236,15 @@ def main() -> None:
     parser.add_argument("--refine-steps", type=int, default=40)
     parser.add_argument("--refine-objects", type=int, default=40)
     parser.add_argument("--answers", nargs="*", help="only these, added to results that are there")
+    parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
     args = parser.parse_args()
-    models = {name: load_checkpoint(args.weights, f"view-{name}") for name in args.models}
+    device = choose_device(args.device)
+    models = {
+        name: load_checkpoint(args.weights, f"view-{name}", device=device) for name in args.models
+    }
     config = next(iter(models.values())).model.config
     size = config.backbone.image_size
-    encoder = build_vit(BackboneConfig(image_size=size), pretrained=args.backbone).eval()
+    encoder = build_vit(BackboneConfig(image_size=size), pretrained=args.backbone).eval().to(device)
 
     splits_file = args.splits or trained_on(models)
 
@@ -252,7 +267,7 @@ def main() -> None:
         f"{name}-refined": refined_answer(loaded, steps=args.refine_steps)
         for name, loaded in models.items()
     }
-    answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps)
+    answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps, device=device)
     answers = {name: answer for name, answer in answers.items() if wanted(name)}
     out = args.out or args.weights / "results.json"
     facts = {name: dict(loaded.facts) for name, loaded in models.items()}

@@ -24,7 +24,7 @@ def score_view_model(
     """Mean metrics on the held-out objects, and on the held-out classes.
 
     Args:
-        loaded: the model, in evaluation mode.
+        loaded: the model, in evaluation mode, on any device.
         data_config: where the views and their splits are.
         limit: objects of each split, spread evenly over it.
 
@@ -32,7 +32,8 @@ def score_view_model(
         By split what `train.view.evaluate.summarise` gives.
     """
     size = loaded.model.config.backbone.image_size
-    scorer = Scorer(build_vit(BackboneConfig(image_size=size), pretrained=SCORER_FILE).eval())
+    encoder = build_vit(BackboneConfig(image_size=size), pretrained=SCORER_FILE).eval()
+    scorer = Scorer(encoder.to(next(loaded.model.parameters()).device))
     scores = {}
     for split in SPLITS:
         ids, classes = read_split(data_config.splits_file, split)

@@ -111,7 +111,7 @@ def test_the_nearest_object_is_asked_from_the_input_s_world(views):
 def test_the_ceiling_never_sees_its_targets(views, monkeypatch):
     given = {}
 
-    def fit(config, rgba, poses, *, fov_deg, steps):
+    def fit(config, rgba, poses, *, fov_deg, steps, device):
         given.update(rgba=rgba, poses=poses, steps=steps)
         return tiny.params()
 

@@ -1,0 +1,131 @@
+"""All that a GPU would run, on a stand-in for one: the CPU's own numbers come back."""
+
+import numpy as np
+import pytest
+import torch
+
+from hyperdemo.backbones import build_vit
+from hyperdemo.checkpoints import LoadedModel
+from tests import gpu, tiny
+from tests.train import scenes
+from train import sweep
+from train.config import ViewData
+from train.experiments import Run
+from train.run import train
+from train.view import evaluate, scores
+from train.view.baselines import NearestObject, fit_inr
+from train.view.evaluate import Scorer, ceiling_answer, choose_cases, model_answer, refined_answer
+from train.view.task import ViewTask
+
+CPU = torch.device("cpu")
+
+
+def on_both(compute):
+    """What `compute` gives of a device: the CPU's result, and the stand-in's."""
+    expected = compute(CPU)
+    with gpu.stand_in() as device:
+        return expected, compute(device)
+
+
+@pytest.fixture(scope="module")
+def views():
+    return scenes.views_of(n_views=12)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A tiny encoder behind the perceptual distance, and small grids."""
+    torch.manual_seed(0)
+    encoder = build_vit(tiny.BACKBONE).eval()
+    monkeypatch.setattr(scores, "build_vit", lambda *_, **__: encoder)
+    bake = evaluate.bake
+    monkeypatch.setattr(evaluate, "bake", lambda field, **o: bake(field, **o | {"resolution": 32}))
+    return encoder
+
+
+def test_the_stand_in_refuses_what_a_gpu_would():
+    with gpu.stand_in() as device:
+        there = torch.arange(3.0, device=device)
+        with pytest.raises(RuntimeError, match="same device"):
+            there + torch.ones(3)
+        with pytest.raises(RuntimeError, match="numpy"):
+            there.numpy()
+        assert there.device == device and (there + 1).cpu().tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("changes", [{}, {"precision": "bf16"}, {"compile": True}])
+def test_training(views, tmp_path, monkeypatch, changes):
+    monkeypatch.setattr(torch, "compile", lambda encode: encode)  # it cannot see the stand-in
+    config = scenes.train_config(steps=2, eval_every=1, lr_heads=1e-2, **changes)
+
+    def trained(device):
+        out = tmp_path / device.type
+        task = ViewTask(config, views, views, device=device)
+        train(config, task, out=out, device=device, stop_at=1)
+        state = train(config, task, out=out, device=device)
+        return state.average.heads.tokens.cpu(), task.score(state.average)["val_psnr"]
+
+    (tokens, psnr), (found, again) = on_both(trained)
+    # Half precision is the CPU's alone; a first step of Adam follows the gradients' signs.
+    torch.testing.assert_close(found, tokens, rtol=1e-3, atol=5e-3 if changes else 1e-5)
+    assert again == pytest.approx(psnr, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", ["model", "refined", "ceiling"])
+def test_answers(views, small, kind):
+    case = choose_cases(views)[0]
+
+    def answered(device):
+        loaded = LoadedModel("view-x", tiny.model().to(device), {})
+        answer = {
+            "model": model_answer(loaded),
+            "refined": refined_answer(loaded, steps=3),
+            "ceiling": ceiling_answer(tiny.FIELD, steps=3, device=device),
+        }[kind]
+        return answer(views, case)
+
+    np.testing.assert_allclose(*on_both(answered), atol=1e-3)
+
+
+def test_baselines(views, small):
+    def found(device):
+        torch.manual_seed(0)
+        nearest = NearestObject(build_vit(tiny.BACKBONE).eval().to(device), views, ())
+        fitted = fit_inr(
+            tiny.FIELD, views.rgba[0], views.poses[0], fov_deg=40.0, steps=2, device=device
+        )
+        return nearest.find(views.framed[1, 3]), fitted.weights[0].cpu()
+
+    (match, weights), (other, again) = on_both(found)
+    assert other == match
+    torch.testing.assert_close(again, weights)
+
+
+def test_scores(views):
+    case = choose_cases(views)[1]
+
+    def scored(device):
+        torch.manual_seed(0)
+        scorer = Scorer(build_vit(tiny.BACKBONE).eval().to(device))
+        return scorer.score(np.full((4, 32, 32, 3), 0.5), views, case)
+
+    expected, found = on_both(scored)
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_sweep_trains_and_scores(tmp_path, small):
+    folder, splits = scenes.write_dataset(tmp_path)
+    data = ViewData(
+        views_dir=str(folder), splits_file=str(splits), target_views=2, rays=8, samples=8
+    )
+    run = Run("tiny", {}, scenes.train_config(data=data, steps=2))
+
+    def row(device):
+        out = tmp_path / device.type
+        return sweep.train_and_score(run, out, task="view", device=device, limit=1)
+
+    expected, found = on_both(row)
+    for split in ("test", "unseen"):
+        assert found["metrics"][split]["psnr"] == pytest.approx(
+            expected["metrics"][split]["psnr"], abs=0.05
+        )
