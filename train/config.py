@@ -40,6 +40,8 @@ class ViewData:
             renderings of LearnIt, see `train.view.learnit`.
         views_dir: folder of the data set, which holds a folder per object.
         splits_file: which object belongs to which split.
+        radius: of the sphere that holds every object, in the units of "learnit" files; those that
+            are rendered here have 1.
         target_views: views of each object that rays are drawn from.
         rays: rays a target view.
         samples: stratified samples a ray.
@@ -56,6 +58,7 @@ class ViewData:
     format: str = "rendered"
     views_dir: str = "data/views"
     splits_file: str = "train/splits.json"
+    radius: float = 1.0
     target_views: int = 4
     rays: int = 64
     samples: int = 32
@@ -77,6 +80,10 @@ class ViewData:
         for name in ("variants", "alpha_weight", "absolute_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if not self.radius > 0:
+            raise ValueError(f"radius must be positive, got {self.radius}")
+        if self.format == "learnit" and self.variants:
+            raise ValueError("variants are rendered here; with format 'learnit' set variants = 0")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,11 @@ from train.config import TrainConfig, load_config
 
 Changes = Mapping[str, Any]
 
-SCRATCH: dict[str, Any] = {"model.init": "scratch"}
+_SCRATCH: Changes = {"model.init": "scratch"}
+SCRATCH: Mapping[str, Changes] = {"view": _SCRATCH | {"lr_backbone": 3e-5}, "sound": _SCRATCH}
+"""What the arm from scratch differs in, by task: it has its own learning rate for pictures."""
+BUDGET: Changes = {"steps": 300, "eval_every": 100, "ema": 0.98}
+"""Of the runs of a sweep, which are many and so are short."""
 PRETRAINED, FROM_SCRATCH = "pretrained", "from scratch"
 
 
@@ -112,16 +116,42 @@ class Sweep:
         return list({run.name: run for run in wanted}.values())
 
 
-def both(
-    label: str,
-    changes: Changes,
-    *,
-    x: float | None = None,
-    seeds: tuple[int, ...] = (0,),
-    scratch: Changes = SCRATCH,
-) -> tuple[Arm, Arm]:
-    """The pretrained arm of a label and its twin from scratch, which differs by `scratch`."""
-    return (
-        Arm(label, changes, PRETRAINED, x, seeds),
-        Arm(label, dict(changes) | dict(scratch), FROM_SCRATCH, x, seeds),
-    )
+@dataclass(frozen=True)
+class Pairs:
+    """Experiments that both tasks have, with the task's own arm from scratch."""
+
+    scratch: Changes
+
+    def both(
+        self, label: str, changes: Changes, *, x: float | None = None, seeds: tuple[int, ...] = (0,)
+    ) -> tuple[Arm, Arm]:
+        """The pretrained arm of a label and its twin from scratch."""
+        return (
+            Arm(label, changes, PRETRAINED, x, seeds),
+            Arm(label, dict(changes) | dict(self.scratch), FROM_SCRATCH, x, seeds),
+        )
+
+    def adaptation(self, reading: str) -> Experiment:
+        """How much of the encoder must be trained?"""
+        return Experiment(
+            "How much of the encoder must be trained?",
+            "From nothing of it but the new parts to all of it; scratch trains all.",
+            (
+                Arm("frozen", {"model.adapt": "frozen"}, "frozen"),
+                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning"),
+                Arm("LoRA, rank 8", {"model.adapt": "lora"}, "LoRA"),
+                Arm("full fine-tuning", seeds=(0, 1, 2)),
+                Arm("from scratch", self.scratch, FROM_SCRATCH, seeds=(0, 1, 2)),
+            ),
+            x_label="trainable parameters",
+            x_from="trainable_parameters",
+            reading=reading,
+        )
+
+    def shares(self, seeds: Mapping[int, tuple[int, ...]]) -> tuple[Arm, ...]:
+        """Both arms with so many per cent of the training data, by the seeds of each share."""
+        arms = []
+        for percent, of in seeds.items():
+            changes = {} if percent == 100 else {"train_share": percent / 100}
+            arms += self.both(f"{percent} %", changes, x=percent, seeds=of)
+        return tuple(arms)

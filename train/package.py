@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -57,11 +58,11 @@ def package(run: Path, out: Path) -> Path:
     return save_checkpoint(model, out, name=f"{config.model.task}-{config.model.init}", facts=facts)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.package", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, default=Path("weights"))
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     for run in args.runs:
         print(package(run, args.out))
 

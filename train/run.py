@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +23,7 @@ from hyperdemo.config import ADAPTS, INITS
 from hyperdemo.model import HyperModel
 from hyperdemo.pipeline import choose_device
 from train.config import TrainConfig, load_config
+from train.provenance import provenance, resumed
 from train.sound.task import SoundTask
 from train.state import TrainState
 from train.view.task import ViewTask
@@ -84,7 +82,8 @@ def train(
         state.load(out / "state.pt")
     if facts is not None:
         # Not before the state is loaded: a refused run leaves the facts of the one that is there.
-        (out / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
+        kept = resumed(facts, out / "run.json")
+        (out / "run.json").write_text(json.dumps(kept, indent=1) + "\n")
     if config.precision == "bf16":
         torch.set_float32_matmul_precision("high")
     if config.compile:
@@ -160,28 +159,7 @@ class MetricsLog:
             file.write(json.dumps(row) + "\n")
 
 
-def provenance(config: TrainConfig, device: torch.device) -> dict:
-    """What a result must carry to be repeated: configuration, command, code and hardware."""
-    try:
-        git = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        git = "unknown"
-    if device.type == "cuda":
-        hardware = torch.cuda.get_device_name(device)
-    else:
-        hardware = f"{os.cpu_count()} CPU cores ({platform.machine()})"
-    return {
-        "config": config.to_dict(),
-        "command": "python -m train.run " + " ".join(sys.argv[1:]),
-        "git": git,
-        "hardware": hardware,
-        "torch": torch.__version__,
-    }
-
-
-def parse_arguments(argv: list[str] | None = None) -> tuple[TrainConfig, Path, torch.device]:
+def parse_arguments(argv: Sequence[str]) -> tuple[TrainConfig, Path, torch.device]:
     parser = argparse.ArgumentParser(prog="python -m train.run", description=__doc__)
     parser.add_argument("--config", required=True, help="name in train/configs, or a .toml file")
     parser.add_argument("--init", choices=INITS)
@@ -196,6 +174,8 @@ def parse_arguments(argv: list[str] | None = None) -> tuple[TrainConfig, Path, t
     parser.add_argument("--out", type=Path, help="folder of the run (runs/<config>-<init>-<adapt>)")
     parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
     args = parser.parse_args(argv)
+    if unclear := [text for text in args.set if "=" not in text]:
+        parser.error(f"--set expects KEY=VALUE, got {', '.join(unclear)}")
     overrides = dict(_assignment(text) for text in args.set)
     for name in ("init", "adapt"):
         if getattr(args, name):
@@ -213,12 +193,25 @@ def _assignment(text: str) -> tuple[str, object]:
         return key, value
 
 
-def main() -> None:
-    config, out, device = parse_arguments()
+def run_facts(
+    config: TrainConfig, task: Task, *, device: torch.device, command: str
+) -> dict[str, Any]:
+    """What a result must carry to be repeated: configuration, command, code, hardware, data.
+
+    Args:
+        command: the arguments of this module.
+    """
+    own = {"config": config.to_dict(), "command": f"python -m train.run {command}"}
+    return own | provenance(device) | task.facts
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    argv = sys.argv[1:] if argv is None else argv
+    config, out, device = parse_arguments(argv)
     if config.threads:
         torch.set_num_threads(config.threads)
     task = TASKS[config.model.task].load(config, device=device)
-    facts = provenance(config, device) | task.facts
+    facts = run_facts(config, task, device=device, command=" ".join(argv))
     state = train(config, task, out=out, device=device, facts=facts)
     print(f"{out}: {state.step} steps in {state.seconds / 60:.1f} minutes")
 

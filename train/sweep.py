@@ -34,7 +34,7 @@ from hyperdemo.results.recorded import read_recorded
 from train.config import TrainConfig, load_config
 from train.experiments import Run, Sweep
 from train.results_file import update
-from train.run import TASKS, provenance, train
+from train.run import TASKS, run_facts, train
 from train.sound.experiments import SOUND
 from train.sound.scores import score_sound_model
 from train.state import TrainState
@@ -86,11 +86,10 @@ def train_and_score(
     """The row of one run."""
     config = run.config
     data = TASKS[task].load(config, device=device)
-    facts = provenance(config, device) | data.facts | {"command": run.command}
-    known = folder / "run.json"
-    if known.is_file():  # a run that goes on is one of the code that it began with
-        facts = json.loads(known.read_text())
+    arguments = run.command.removeprefix("python -m train.run ")
+    facts = run_facts(config, data, device=device, command=arguments)
     state = train(config, data, out=folder, device=device, facts=facts)
+    facts = json.loads((folder / "run.json").read_text())
     if state.step < config.steps:
         raise RuntimeError(f"{run.name} ended at step {state.step} of {config.steps}")
     loaded = LoadedModel(f"{task}-{config.model.init}", state.average, facts)

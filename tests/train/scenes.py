@@ -12,7 +12,7 @@ from tests import tiny
 from tests.tiny import Ball
 from train.config import TrainConfig, ViewData
 from train.objects.sheets import save_sheet, save_transforms
-from train.view.data import ViewSet
+from train.view.data import ViewSet, turns_to_front
 from train.view.task import ViewTask
 
 FOV_DEG = 40.0
@@ -56,7 +56,7 @@ def views_of(balls=BALLS, *, n_views=6, size=32, input_size=28):
         torch.from_numpy(rgba),
         torch.from_numpy(np.array(framed)),
         poses,
-        torch.atan2(poses[..., 0, 3], poses[..., 2, 3]),
+        turns_to_front(poses),
         FOV_DEG,
     )
 

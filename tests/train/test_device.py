@@ -12,9 +12,10 @@ from train import sweep
 from train.config import ViewData
 from train.experiments import Run
 from train.run import train
-from train.view import evaluate, scores
+from train.view import answers, scores
+from train.view.answers import ceiling_answer, choose_cases, model_answer, refined_answer
 from train.view.baselines import NearestObject, fit_inr
-from train.view.evaluate import Scorer, ceiling_answer, choose_cases, model_answer, refined_answer
+from train.view.evaluate import Scorer
 from train.view.task import ViewTask
 
 CPU = torch.device("cpu")
@@ -38,8 +39,7 @@ def small(monkeypatch):
     torch.manual_seed(0)
     encoder = build_vit(tiny.BACKBONE).eval()
     monkeypatch.setattr(scores, "build_vit", lambda *_, **__: encoder)
-    bake = evaluate.bake
-    monkeypatch.setattr(evaluate, "bake", lambda field, **o: bake(field, **o | {"resolution": 32}))
+    monkeypatch.setattr(answers, "GRID", 32)
     return encoder
 
 

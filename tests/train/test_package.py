@@ -7,7 +7,7 @@ from hyperdemo.checkpoints import load_checkpoint
 from tests.train import scenes
 from tests.train.sound.test_task import config_of, task_of, tones
 from train.package import main, package
-from train.run import provenance, train
+from train.run import run_facts, train
 
 CPU = torch.device("cpu")
 
@@ -18,9 +18,9 @@ def finished(tmp_path):
     views = scenes.views_of()
     config = scenes.train_config(steps=4, eval_every=2)
     out = tmp_path / "run"
-    state = train(config, scenes.task_of(config, views), out=out, device=CPU)
-    (out / "run.json").write_text(json.dumps(provenance(config, CPU) | {"train_objects": 3}))
-    return out, state
+    task = scenes.task_of(config, views)
+    facts = run_facts(config, task, device=CPU, command="--config mine")
+    return out, train(config, task, out=out, device=CPU, facts=facts)
 
 
 def test_what_is_shipped_are_the_averaged_weights(finished, tmp_path):
@@ -63,9 +63,8 @@ def test_a_run_that_goes_on_is_packaged_as_it_is(finished, tmp_path):
 def test_an_audio_run_is_packaged_with_scores_of_its_own(tmp_path):
     config = config_of(steps=4)
     task = task_of(config, tones(200, 330))
-    state = train(config, task, out=tmp_path / "run", device=CPU)
-    facts = provenance(config, CPU) | task.facts
-    (tmp_path / "run" / "run.json").write_text(json.dumps(facts))
+    facts = run_facts(config, task, device=CPU, command="--config mine")
+    state = train(config, task, out=tmp_path / "run", device=CPU, facts=facts)
     path = package(tmp_path / "run", tmp_path / "weights")
     assert path == tmp_path / "weights" / "sound-scratch.safetensors"
     loaded = load_checkpoint(tmp_path / "weights", "sound-scratch")
@@ -86,8 +85,6 @@ def test_a_run_without_a_state_is_refused(tmp_path):
         package(tmp_path, tmp_path / "weights")
 
 
-def test_the_command(finished, tmp_path, monkeypatch, capsys):
-    out, _ = finished
-    monkeypatch.setattr("sys.argv", ["p", str(out), "--out", str(tmp_path / "weights")])
-    main()
+def test_the_command(finished, tmp_path, capsys):
+    main([str(finished[0]), "--out", str(tmp_path / "weights")])
     assert capsys.readouterr().out.strip().endswith("view-scratch.safetensors")

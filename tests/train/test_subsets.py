@@ -1,12 +1,16 @@
-import numpy as np
-
-from train.subsets import spread
+from train.subsets import some_of, spread
 
 
-def test_items_are_spread_evenly():
-    ids = [f"{k:03}" for k in range(406)]
-    kept = spread(ids, 100)
-    assert len(kept) == 100 and kept == sorted(set(kept)) and kept[0] == "000"
-    gaps = np.diff([int(name) for name in kept])
-    assert set(gaps) == {4, 5} and int(kept[-1]) >= 401
-    assert spread(ids, 1000) == ids and spread(ids[:3], 2) == ["000", "001"]
+def test_some_are_spread_over_all():
+    assert spread(range(10), 4) == [0, 2, 5, 7]
+    assert spread("abc", 5) == ["a", "b", "c"]
+
+
+def test_a_share_is_no_prefix_and_shares_are_nested():
+    ids = [f"{k:03d}" for k in range(200)]
+    assert some_of(ids, 1.0) == ids and len(some_of(ids, 0.001)) == 1
+    tenth, quarter = some_of(ids, 0.1), some_of(ids, 0.25)
+    assert len(tenth) == 20 and len(quarter) == 50
+    assert set(tenth) < set(quarter) and quarter == sorted(quarter)
+    assert tenth == some_of(ids, 0.1)
+    assert 60 < sum(map(int, tenth)) / 20 < 140  # from all over

@@ -106,13 +106,13 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(tmp_path):
     work(TINY, whole, names=["rate"], device=CPU)
     run = TINY.runs(("rate",))[1]
     folder = broken.runs / folder_of(run)
-    facts = {"git": "an earlier commit", "hardware": "h", "torch": "t", "train_prompts": 2}
+    facts = {"git": "an earlier commit", "config": run.config.to_dict(), "train_prompts": 2}
     train(run.config, task_of(run.config, SOUNDS), out=folder, device=CPU, stop_at=1, facts=facts)
     row = train_and_score(run, folder, task="sound", device=CPU, limit=3)
     expected = rows_of(whole)[run.name]
     assert row["metrics"] == expected["metrics"]
     assert [r["val_snr"] for r in row["curve"]] == [r["val_snr"] for r in expected["curve"]]
-    assert row["git"] == "an earlier commit"
+    assert row["git"] == "an earlier commit" and len(row["resumed_at"]) == 1
     assert len(list(whole.runs.rglob("state.pt"))) == 2
 
 

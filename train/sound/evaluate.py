@@ -176,7 +176,7 @@ def write(out: Path, found: Mapping[str, Any]) -> None:
     update(out, lambda results: add(results, found))
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m train.sound.evaluate",
         description=__doc__,
@@ -193,7 +193,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--ceiling-steps", type=int, default=100)
     parser.add_argument("--out", type=Path, help="results file (weights/results.json)")
     parser.add_argument("--merge", nargs="+", type=Path, help="only add these files' results")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def build_answers(args: argparse.Namespace, models: Mapping[str, LoadedModel]) -> dict[str, Answer]:
@@ -211,8 +211,8 @@ def build_answers(args: argparse.Namespace, models: Mapping[str, LoadedModel]) -
     return {n: answer for n, answer in answers.items() if not args.answers or n in args.answers}
 
 
-def main() -> None:
-    args = parse_arguments()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_arguments(argv)
     out = args.out or args.weights / "results.json"
     if args.merge:
         for path in args.merge:

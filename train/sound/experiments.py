@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from train.experiments import FROM_SCRATCH, SCRATCH, Arm, Changes, Experiment, Sweep, both
+from train.experiments import BUDGET, SCRATCH, Arm, Changes, Experiment, Pairs, Sweep
 
+_PAIRS = Pairs(SCRATCH["sound"])
 _DINO: Changes = {
     "backbone_file": "data/backbones/vit_small_patch14_dinov2.safetensors",
     "model.backbone.vit.image_size": 112,
@@ -27,13 +28,13 @@ def _highest(max_freq_hz: float, *, n_freqs: int) -> Changes:
 
 SOUND = Sweep(
     base="sound-cpu",
-    budget={"steps": 300, "eval_every": 100, "ema": 0.98},
+    budget=BUDGET,
     experiments={
         "main": Experiment(
             "Does pretraining help on sound?",
             "The same encoder, once with Whisper's weights and once with random ones, all else "
             "equal, from three seeds.",
-            both("log-mel and waveform", {}, seeds=(0, 1, 2)),
+            _PAIRS.both("log-mel and waveform", {}, seeds=(0, 1, 2)),
             reading=(
                 "After these few steps both copy the waveform equally well (SI-SNR), yet from "
                 "every seed the pretrained one is easier to understand (STOI) and sounds better "
@@ -45,8 +46,8 @@ SOUND = Sweep(
             "What must the encoder hear?",
             "Log-mel frames as Whisper knows them, patches of the waveform, or both.",
             (
-                *both("log-mel and waveform", {}),
-                *both("waveform alone", {"model.backbone.inputs": "raw"}),
+                *_PAIRS.both("log-mel and waveform", {}),
+                *_PAIRS.both("waveform alone", {"model.backbone.inputs": "raw"}),
                 Arm("log-mel alone", {"model.backbone.inputs": "mel"}),
             ),
             reading=(
@@ -60,7 +61,7 @@ SOUND = Sweep(
             "Does it matter what the encoder was trained on?",
             "Whisper, which learned from speech, and DINOv2, which learned from photographs and is "
             "shown the spectrogram as a picture; each against random weights in its own shape.",
-            (*both(_WHISPER, {}, seeds=(0, 1)), *both(_VIT, _DINO, seeds=(0, 1))),
+            (*_PAIRS.both(_WHISPER, {}, seeds=(0, 1)), *_PAIRS.both(_VIT, _DINO, seeds=(0, 1))),
             reading=(
                 "DINOv2 has never heard a sound, yet shown the spectrogram as a picture it does "
                 "about as well as Whisper, and better than random weights of its own shape. "
@@ -68,36 +69,17 @@ SOUND = Sweep(
                 "paper claims."
             ),
         ),
-        "adaptation": Experiment(
-            "How much of the encoder must be trained?",
-            "From nothing of it but the new parts to all of it; scratch trains all.",
-            (
-                Arm("frozen", {"model.adapt": "frozen"}, "frozen"),
-                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning"),
-                Arm("LoRA, rank 8", {"model.adapt": "lora"}, "LoRA"),
-                Arm("full fine-tuning", seeds=(0, 1, 2)),
-                Arm("from scratch", SCRATCH, FROM_SCRATCH, seeds=(0, 1, 2)),
-            ),
-            x_label="trainable parameters",
-            x_from="trainable_parameters",
-            reading=(
-                "Sixteen learned prompts in each block of an encoder that is otherwise left "
-                "alone come level in STOI and SI-SNR with training everything from random "
-                "weights, with a twentieth of the parameters to train. Changing nothing in the "
-                "encoder falls behind, and training all of it from Whisper's weights is the "
-                "easiest to understand."
-            ),
+        "adaptation": _PAIRS.adaptation(
+            "Sixteen learned prompts in each block of an encoder that is otherwise left "
+            "alone come level in STOI and SI-SNR with training everything from random "
+            "weights, with a twentieth of the parameters to train. Changing nothing in the "
+            "encoder falls behind, and training all of it from Whisper's weights is the "
+            "easiest to understand."
         ),
         "data": Experiment(
             "How much speech is needed?",
             "A share of the training prompts, the same number of steps.",
-            (
-                *both("1 %", {"train_share": 0.01}, x=1, seeds=(0, 1)),
-                *both("10 %", {"train_share": 0.1}, x=10),
-                *both("25 %", {"train_share": 0.25}, x=25),
-                *both("50 %", {"train_share": 0.5}, x=50),
-                *both("100 %", {}, x=100, seeds=(0, 1, 2)),
-            ),
+            _PAIRS.shares({1: (0, 1), 10: (0,), 25: (0,), 50: (0,), 100: (0, 1, 2)}),
             x_label="share of the training prompts (%)",
             reading=(
                 "At this budget the amount of speech hardly matters: 16 prompts, 40 seconds, do "

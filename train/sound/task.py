@@ -14,7 +14,7 @@ from train.config import SoundData, TrainConfig
 from train.sound.data import SoundSet, draw_windows, load_speech
 from train.sound.objective import FFT_SIZES, spectral_loss, waveform_loss
 from train.sound.splits import read_speech_split
-from train.view.data import some_of
+from train.subsets import some_of
 
 N_SCORED = 48  # validation windows, the same for every run
 

@@ -21,11 +21,11 @@ from hyperdemo.inr import InrParams
 from hyperdemo.model import to_pixels
 from hyperdemo.preprocess import composite_on_white
 from hyperdemo.render.cameras import camera_rays
+from hyperdemo.render.rays import ray_loss, render_rays
 from train.objects.catalogue import Piece, read_mesh
 from train.objects.furniture import normalise
 from train.objects.rasterise import Rasteriser
 from train.view.data import ViewSet, near_object
-from train.view.objective import ray_loss, render_rays
 
 
 def over_white(rgba: UInt8[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 3"]:
@@ -94,11 +94,8 @@ class NearestObject:
         """The match as seen by poses in the frame of the input view."""
         obj, view = self.find(framed)
         mesh, textures = read_mesh(self.pieces[self.views.ids[obj]])
-        angle = float(self.views.azimuths[obj, view])
-        turn = np.eye(4)
-        turn[0, 0] = turn[2, 2] = np.cos(angle)
-        turn[0, 2], turn[2, 0] = np.sin(angle), -np.sin(angle)
-        return self.rasteriser.render(normalise(mesh), turn @ poses, textures)
+        turn_back = self.views.turns[obj, view].T.numpy()
+        return self.rasteriser.render(normalise(mesh), turn_back @ poses, textures)
 
 
 def fit_inr(

@@ -24,9 +24,8 @@ from PIL import Image, ImageDraw, ImageFont
 from hyperdemo.checkpoints import load_checkpoint
 from hyperdemo.pipeline import choose_device
 from hyperdemo.results.recorded import FILE_NAME, read_recorded
-from train.view.baselines import over_white
-from train.view.data import ViewSet, load_views, read_split
-from train.view.evaluate import (
+from train.config import ViewData
+from train.view.answers import (
     Answer,
     Case,
     ceiling_answer,
@@ -34,6 +33,8 @@ from train.view.evaluate import (
     model_answer,
     refined_answer,
 )
+from train.view.baselines import over_white
+from train.view.data import ViewSet, load_split
 
 CLASSES = ("chair", "lamp", "table", "sofa", "vehicle")
 ASKED = {"from the side": 100.0, "from behind": 180.0}
@@ -183,19 +184,19 @@ def main() -> None:
     if args.ceiling_steps:
         answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps, device=device)
     recorded = read_recorded(args.weights / FILE_NAME)["view"]
-    scored, splits_file = recorded["splits"], recorded["splits_file"]
+    scored = recorded["splits"]
+    data = ViewData(views_dir=args.views, splits_file=recorded["splits_file"])
     rows = []
     for kind in [args.every] if args.every else CLASSES:
         split = split_of(kind, scored)
-        ids, classes = read_split(splits_file, split)
-        views = load_views(args.views, ids, classes=classes, input_size=config.backbone.image_size)
+        views = load_split(data, split, input_size=config.backbone.image_size)
         found = scored[split]["foundation"]["rows"]
         chosen = [middle_object(found, kind)]
         if args.every:
             chosen = sorted(row["object"] for row in found if row["class"] == kind)
         name = kind if split == "test" else f"{kind}, an unseen class"
         for one in chosen:
-            rows.append(make_row(views, ids.index(one), answers, name=name))
+            rows.append(make_row(views, views.ids.index(one), answers, name=name))
             print(f"{kind}: {one}", flush=True)
     title = f"every-{args.every}" if args.every else "objects-in-the-middle-of-their-class"
     path = args.weights / "evidence" / f"{title}.webp"

@@ -1,6 +1,6 @@
 """Posed pictures of objects as training batches: one input view, rays of other views as targets.
 
-Every pose is told from the input view: the world is turned about y until the input camera stands
+Every pose is relative to the input view: the world is turned about y until the input camera stands
 at azimuth 0. The input goes through the same framing as an upload does.
 """
 
@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import json
 import math
-import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from hyperdemo.preprocess import frame_input
-from hyperdemo.render.cameras import camera_rays
+from hyperdemo.render.cameras import camera_rays, turn_about_y
+from train.config import ViewData
 from train.objects.sheets import load_sheet, load_transforms
 from train.objects.variants import original_id
+from train.view import learnit
+
+TEST, UNSEEN = "test", "unseen"
+HELD_OUT = (TEST, UNSEEN)
+"""Splits that are scored: held-out objects, and the objects of held-out classes."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +37,10 @@ class ViewSet:
     Attributes:
         ids: names of the n objects.
         classes: class of each object.
-        rgba: straight-alpha pictures, `[n, v, h, h, 4]`.
-        framed: the same views framed as encoder inputs, `[n, v, s, s, 3]`.
-        poses: camera-to-world in each object's own frame, `[n, v, 4, 4]`.
-        azimuths: of each camera in radians, `[n, v]`.
+        rgba: straight-alpha pictures.
+        framed: the same views framed as encoder inputs.
+        poses: camera-to-world in each object's own frame.
+        turns: rotations of that frame about y that bring each camera to azimuth 0.
         fov_deg: full field of view of every camera.
     """
 
@@ -42,7 +49,7 @@ class ViewSet:
     rgba: UInt8[Tensor, "n v h h 4"]
     framed: UInt8[Tensor, "n v s s 3"]
     poses: Float[Tensor, "n v 4 4"]
-    azimuths: Float[Tensor, "n v"]
+    turns: Float[Tensor, "n v 4 4"]
     fov_deg: float
 
     def __len__(self) -> int:
@@ -53,101 +60,121 @@ class ViewSet:
         """Side of the views in pixels."""
         return self.rgba.shape[2]
 
+    @property
+    def azimuths(self) -> Float[Tensor, "n v"]:
+        """Of each camera, in radians."""
+        return azimuths_of(self.poses)
+
     def to(self, device: torch.device | str) -> ViewSet:
-        return ViewSet(
-            self.ids,
-            self.classes,
-            self.rgba.to(device),
-            self.framed.to(device),
-            self.poses.to(device),
-            self.azimuths.to(device),
-            self.fov_deg,
-        )
+        tensors = (t.to(device) for t in (self.rgba, self.framed, self.poses, self.turns))
+        return ViewSet(self.ids, self.classes, *tensors, self.fov_deg)
 
     def poses_from(self, obj: int, view: int) -> Float[Tensor, "v 4 4"]:
-        """All cameras of an object as seen from the world of one of its views."""
-        return turn_poses(self.poses[obj], -self.azimuths[obj, view].expand(self.poses.shape[1]))
+        """All cameras of an object in the world of one of its views."""
+        return self.turns[obj, view] @ self.poses[obj]
 
 
-def turn_poses(
-    poses: Float[Tensor, "*b 4 4"], angles: Float[Tensor, "*b"]
-) -> Float[Tensor, "*b 4 4"]:
-    """Add an azimuth (radians) to cameras: rotate the world about y."""
-    turn = torch.zeros_like(poses)
-    turn[..., 0, 0] = turn[..., 2, 2] = angles.cos()
-    turn[..., 0, 2] = angles.sin()
-    turn[..., 2, 0] = -angles.sin()
-    turn[..., 1, 1] = turn[..., 3, 3] = 1.0
-    return turn @ poses
+def azimuths_of(poses: Float[Tensor, "*b 4 4"]) -> Float[Tensor, "*b"]:
+    """Azimuths in radians of cameras' positions."""
+    return torch.atan2(poses[..., 0, 3], poses[..., 2, 3])
 
 
-def some_of(ids: list[str], share: float) -> list[str]:
-    """A share of the ids, at least one, in their order: no prefix, and smaller shares in larger."""
-    ranks = list(range(len(ids)))
-    random.Random(0).shuffle(ranks)
-    kept = max(1, round(share * len(ids)))
-    return [name for name, rank in zip(ids, ranks, strict=True) if rank < kept]
+def turns_to_front(poses: Float[Tensor, "n v 4 4"]) -> Float[Tensor, "n v 4 4"]:
+    """The rotation of the world about y that brings each camera to azimuth 0."""
+    angles = torch.rad2deg(azimuths_of(poses)).flatten().tolist()
+    turns = np.stack([turn_about_y(-angle) for angle in angles])
+    return torch.from_numpy(turns).reshape(poses.shape)
 
 
 def read_split(splits_file: str | Path, split: str) -> tuple[list[str], dict[str, str]]:
-    """Object ids of a split, and the class of every object.
+    """Object ids of a split of rendered objects, and the class of every object.
 
     Raises:
         ValueError: there is no such split.
     """
     data = json.loads(Path(splits_file).read_text())
-    if split not in data or split == "classes":
-        raise ValueError(f"no split {split!r} in {splits_file}")
+    known = sorted(set(data) - {"classes"})
+    if split not in known:
+        raise ValueError(f"no split {split!r} in {splits_file}; there are {', '.join(known)}")
     return data[split], data["classes"]
 
 
-def load_views(
-    views_dir: str | Path, ids: list[str], *, classes: dict[str, str], input_size: int
-) -> ViewSet:
-    """Read the sheets of some objects and frame every view as an input.
+def split_objects(data: ViewData, split: str) -> tuple[list[str], dict[str, str]]:
+    """`read_split` of a data set in any format.
 
     Raises:
-        ValueError: an object has not been rendered, or cameras differ between objects.
+        ValueError: there is no such split, or none of its objects.
+    """
+    if data.format == "learnit":
+        return learnit.read_split(data.views_dir, data.splits_file, split)
+    return read_split(data.splits_file, split)
+
+
+def held_out(data: ViewData) -> tuple[str, ...]:
+    """The splits of a data set that are scored; LearnIt's has no held-out classes."""
+    return (TEST,) if data.format == "learnit" else HELD_OUT
+
+
+def load_split(data: ViewData, split: str, *, input_size: int) -> ViewSet:
+    """`load_views` of all objects of a split."""
+    ids, classes = split_objects(data, split)
+    return load_views(data, ids, classes=classes, input_size=input_size)
+
+
+def load_views(
+    data: ViewData, ids: Sequence[str], *, classes: dict[str, str], input_size: int
+) -> ViewSet:
+    """Read all views of some objects and frame every view as an input.
+
+    Args:
+        data: where the objects are, and in which format.
+        ids: of the objects; the order is kept.
+        classes: of all objects, by their original's id.
+        input_size: side of the framed inputs in pixels.
+
+    Raises:
+        ValueError: an object is not there, or cameras differ between objects.
     """
     # Filled in place: thousands of objects fit into memory once, but not twice.
     rgba = framed = torch.empty(0)
     poses, fovs = [], set()
     for index, name in enumerate(ids):
-        folder = Path(views_dir) / name
-        if not (folder / "transforms.json").is_file():
-            option = " --variants N" if original_id(name) != name else ""
-            raise ValueError(
-                f"no views of {name} in {views_dir}; "
-                f"run python -m train.objects.render_views{option}"
-            )
-        sheet = load_sheet(folder / "sheet.webp")
-        cameras, angle = load_transforms(folder / "transforms.json")
+        pictures, cameras, fov_deg = _read_object(data, name)
         if not index:
-            rgba = torch.empty((len(ids), *sheet.shape), dtype=torch.uint8)
-            framed = torch.empty(
-                (len(ids), len(sheet), input_size, input_size, 3), dtype=torch.uint8
-            )
-        if sheet.shape != rgba.shape[1:]:
+            rgba = torch.empty((len(ids), *pictures.shape), dtype=torch.uint8)
+            shape = (len(ids), len(pictures), input_size, input_size, 3)
+            framed = torch.empty(shape, dtype=torch.uint8)
+        if pictures.shape != rgba.shape[1:]:
             raise ValueError(
-                f"{rgba.shape[1]} views of each object expected, {name} has {len(sheet)}"
+                f"{rgba.shape[1]} views of each object expected, {name} has {len(pictures)}"
             )
-        rgba[index] = torch.from_numpy(sheet)
-        for view, picture in enumerate(sheet):
+        rgba[index] = torch.from_numpy(pictures)
+        for view, picture in enumerate(pictures):
             framed[index, view] = torch.from_numpy(frame_input(picture, size=input_size))
         poses.append(torch.from_numpy(cameras))
-        fovs.add(round(math.degrees(angle), 4))
+        fovs.add(round(fov_deg, 4))
     if len(fovs) != 1:
         raise ValueError(f"one field of view for all objects expected, got {sorted(fovs)}")
     stacked = torch.stack(poses)
-    return ViewSet(
-        tuple(ids),
-        tuple(classes[original_id(name)] for name in ids),
-        rgba,
-        framed,
-        stacked,
-        torch.atan2(stacked[..., 0, 3], stacked[..., 2, 3]),
-        fovs.pop(),
-    )
+    kinds = tuple(classes[original_id(name)] for name in ids)
+    return ViewSet(tuple(ids), kinds, rgba, framed, stacked, turns_to_front(stacked), fovs.pop())
+
+
+def _read_object(
+    data: ViewData, name: str
+) -> tuple[UInt8[np.ndarray, "v h h 4"], Float[np.ndarray, "v 4 4"], float]:
+    """Pictures, poses and field of view in degrees."""
+    folder = Path(data.views_dir) / name
+    if data.format == "learnit":
+        return learnit.read_object(folder, radius=data.radius)
+    if not (folder / "transforms.json").is_file():
+        option = " --variants N" if original_id(name) != name else ""
+        raise ValueError(
+            f"no views of {name} in {data.views_dir}; "
+            f"run python -m train.objects.render_views{option}"
+        )
+    cameras, angle = load_transforms(folder / "transforms.json")
+    return load_sheet(folder / "sheet.webp"), cameras, math.degrees(angle)
 
 
 @dataclass(frozen=True)
@@ -199,9 +226,8 @@ def draw_batch(
     rgba = views.rgba[obj[:, None], targets].flatten(0, 1).flatten(1, 2)
     rgba = rgba.gather(1, pixels[..., None].expand(-1, -1, 4))
     where = torch.stack([pixels % size, pixels // size], dim=-1).float() + 0.5
-    angle = -views.azimuths[obj, inputs][:, None].expand(-1, target_views)
-    poses = turn_poses(views.poses[obj[:, None], targets], angle).flatten(0, 1)
-    origins, directions = camera_rays(poses, where, fov_deg=views.fov_deg, size=size)
+    poses = views.turns[obj, inputs][:, None] @ views.poses[obj[:, None], targets]
+    origins, directions = camera_rays(poses.flatten(0, 1), where, fov_deg=views.fov_deg, size=size)
     framed = views.framed[obj, inputs]
     flips = torch.rand(objects, device=device, generator=generator) < mirror
     sign = torch.ones(objects, 1, 3, device=device)

@@ -1,16 +1,18 @@
 """Score checkpoints on objects that no training saw: `python -m train.view.evaluate`.
 
 For every object of a split one random view is the input and four others are the targets, the
-same for every answer. Writes `weights/results.json`, of which `train.report.tables` makes the
-README's table. Rendering is the fast renderer's, which tests hold within 38 dB of the exact one.
+same for every answer. Data set and splits are those that the models trained on, in whichever
+format: of LearnIt's, the test split is scored, without the answers that need our meshes or our
+camera. Results go to the key "view" of `weights/results.json` and leave the rest of it alone.
+Pictures are the fast renderer's; a test holds them to 33 dB PSNR or more against the exact one.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,134 +22,32 @@ from tqdm import tqdm
 
 from hyperdemo.backbones import VitEncoder, build_vit
 from hyperdemo.checkpoints import LoadedModel, load_checkpoint
-from hyperdemo.config import BackboneConfig, FieldConfig
-from hyperdemo.inr import InrParams, as_field
+from hyperdemo.config import BackboneConfig
 from hyperdemo.metrics import perceptual_distance, psnr, ssim
-from hyperdemo.model import to_pixels
+from hyperdemo.metrics.paired import paired_difference
 from hyperdemo.pipeline import choose_device
-from hyperdemo.preprocess import frame_alpha, frame_input
-from hyperdemo.refine import find_camera, refine
-from hyperdemo.render.bake import bake
-from hyperdemo.render.march import march
+from hyperdemo.results.recorded import read_recorded
+from train.config import ViewData
 from train.objects.catalogue import read_all
 from train.results_file import update
 from train.subsets import spread
-from train.view.baselines import NearestObject, fit_inr, mean_image, over_white, patch_features
-from train.view.data import ViewSet, load_views, read_split
+from train.view.answers import (
+    Answer,
+    Case,
+    ceiling_answer,
+    choose_cases,
+    constant_answer,
+    model_answer,
+    nearest_answer,
+    refined_answer,
+)
+from train.view.baselines import NearestObject, mean_image, over_white, patch_features
+from train.view.data import ViewSet, held_out, load_split
 
 METRICS = ("psnr", "ssim", "perceptual")
-SPLITS = ("test", "unseen")
-N_TARGETS = 4
-
-
-@dataclass(frozen=True)
-class Case:
-    """One question: an object, the view that is shown, and the views that are asked for."""
-
-    obj: int
-    source: int
-    targets: tuple[int, ...]
-
-
-def choose_cases(views: ViewSet, *, seed: int = 0) -> list[Case]:
-    """One case an object, drawn once and for all from the seed."""
-    rng = np.random.default_rng(seed)
-    cases = []
-    for obj in range(len(views)):
-        order = rng.permutation(views.rgba.shape[1])
-        cases.append(Case(obj, int(order[0]), tuple(int(v) for v in order[1 : 1 + N_TARGETS])))
-    return cases
-
-
-Answer = Callable[[ViewSet, Case], np.ndarray]
-"""From a case to float pictures `[t, h, h, 3]` in [0, 1] of its targets."""
-
-
-def _poses(views: ViewSet, case: Case) -> np.ndarray:
-    return views.poses_from(case.obj, case.source)[list(case.targets)].numpy()
-
-
-def render_inr(config: FieldConfig, params: InrParams, views: ViewSet, case: Case) -> np.ndarray:
-    """Targets of a case from generated or fitted weights in the frame of the input view."""
-    # A grid of 96 is within 41 dB of the exact renderer, far closer than any answer to the truth.
-    device = params.weights[0].device
-    baked = bake(as_field(config, params), resolution=96, device=device)
-    shots = [
-        march(baked, pose, fov_deg=views.fov_deg, size=views.size, supersample=1)
-        for pose in _poses(views, case)
-    ]
-    return np.stack([shot.rgb for shot in shots])
-
-
-@torch.inference_mode()
-def _write(loaded: LoadedModel, views: ViewSet, case: Case) -> InrParams:
-    """The INR that a model writes for the view that is shown, on the model's device."""
-    device = next(loaded.model.parameters()).device
-    shown = views.framed[case.obj, case.source][None]
-    return loaded.model.encode(to_pixels(shown, device=device))
-
-
-def model_answer(loaded: LoadedModel) -> Answer:
-    def answer(views: ViewSet, case: Case) -> np.ndarray:
-        return render_inr(loaded.model.config.field, _write(loaded, views, case), views, case)
-
-    return answer
-
-
-def refined_answer(loaded: LoadedModel, *, steps: int) -> Answer:
-    """What the model writes, fitted on to the picture that it was shown, as an upload would be.
-
-    The camera of that picture is not told, but found from what was written.
-    """
-    config = loaded.model.config.field
-
-    def answer(views: ViewSet, case: Case) -> np.ndarray:
-        params = _write(loaded, views, case)
-        device = params.weights[0].device
-        rgba = views.rgba[case.obj, case.source].numpy()
-        rgb = frame_input(rgba, size=views.size).astype(np.float32) / 255.0
-        alpha = frame_alpha(rgba, size=views.size)
-        camera = find_camera(
-            bake(as_field(config, params), resolution=96, device=device), rgb, alpha
-        )
-        shown, opacity = (torch.from_numpy(part).to(device) for part in (rgb, alpha))
-        *_, state = refine(config, params, shown, alpha=opacity, camera=camera, steps=steps)
-        return render_inr(config, state.params, views, case)
-
-    return answer
-
-
-def nearest_answer(nearest: NearestObject) -> Answer:
-    def answer(views: ViewSet, case: Case) -> np.ndarray:
-        shown = nearest.render(views.framed[case.obj, case.source], _poses(views, case))
-        return over_white(shown)
-
-    return answer
-
-
-def ceiling_answer(
-    config: FieldConfig, *, steps: int, device: torch.device | str = "cpu"
-) -> Answer:
-    """The same INR fitted to the object's views, the targets left out."""
-
-    def answer(views: ViewSet, case: Case) -> np.ndarray:
-        kept = [v for v in range(views.rgba.shape[1]) if v not in case.targets]
-        poses = views.poses_from(case.obj, case.source)
-        params = fit_inr(
-            config, views.rgba[case.obj, kept], poses[kept], fov_deg=views.fov_deg, steps=steps,
-            device=device,
-        )  # fmt: skip
-        return render_inr(config, params, views, case)
-
-    return answer
-
-
-def constant_answer(picture: np.ndarray | float) -> Answer:
-    def answer(views: ViewSet, case: Case) -> np.ndarray:
-        shape = (len(case.targets), views.size, views.size, 3)
-        return np.broadcast_to(picture, shape).astype(np.float32)
-
-    return answer
+LOWER_IS_BETTER = ("perceptual",)
+SCORER_FILE = "data/backbones/vit_small_patch14_dinov2.safetensors"
+"""Weights of the encoder behind the perceptual distance, whatever is scored."""
 
 
 class Scorer:
@@ -210,73 +110,144 @@ def evaluate_split(
         yield name, summarise(rows) | {"seconds_per_object": round(seconds, 3), "rows": rows}
 
 
-def trained_on(models: Mapping[str, LoadedModel]) -> str:
-    """The splits file of the models' training.
+def compare(
+    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Differences first - second, object by object.
+
+    Returns:
+        Of each metric the mean difference, its standard error, and on how many of the `objects`
+        that both were scored on the first one is `better`; nothing if there is no such object.
+    """
+    theirs = {row["object"]: row for row in second}
+    pairs = [(row, theirs[row["object"]]) for row in first if row["object"] in theirs]
+    found = {}
+    for name in METRICS if pairs else ():
+        apart = paired_difference(
+            *([row[name] for row in rows] for rows in zip(*pairs, strict=True)),
+            higher=name not in LOWER_IS_BETTER,
+        )
+        found[name] = {
+            "mean": apart.mean, "stderr": apart.stderr, "better": apart.better, "objects": apart.n
+        }  # fmt: skip
+    return found
+
+
+def trained_on(models: Mapping[str, LoadedModel]) -> ViewData:
+    """The data of the models' training.
 
     Raises:
-        ValueError: they trained on different ones.
+        ValueError: they trained on different data sets or splits.
     """
-    files = {loaded.facts["training"]["data"]["splits_file"] for loaded in models.values()}
-    if len(files) != 1:
-        raise ValueError(f"models that share their splits expected, got {sorted(files)}")
-    return files.pop()
+    found = [ViewData(**loaded.facts["training"]["data"]) for loaded in models.values()]
+    if len(kinds := {(data.format, data.splits_file) for data in found}) != 1:
+        raise ValueError(f"models that share their splits expected, got {sorted(kinds)}")
+    return found[0]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.view.evaluate", description=__doc__)
+def names_of_answers(models: Sequence[str], data: ViewData) -> list[str]:
+    """All answers that a data set allows, in the order of the table."""
+    if data.format == "learnit":  # no meshes to turn, and other cameras than an upload's
+        names = ["white", "mean", *models, "ceiling"]
+    else:
+        refined = [f"{name}-refined" for name in models]
+        names = ["white", "mean", "nearest", *models, *refined, "ceiling"]
+    return sorted(names, key=_place)
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m train.view.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--models", nargs="+", default=["foundation", "scratch"])
-    parser.add_argument("--views", default="data/views")
+    parser.add_argument("--views", help="folder of the data set (that of the models' training)")
     parser.add_argument("--sources", type=Path, default=Path("data/sources"))
-    parser.add_argument("--splits", help="splits file (the one that the models trained on)")
-    parser.add_argument("--backbone", default="data/backbones/vit_small_patch14_dinov2.safetensors")
+    parser.add_argument("--splits", help="splits file (that of the models' training)")
+    parser.add_argument("--backbone", default=SCORER_FILE)
     parser.add_argument("--ceiling-objects", type=int, default=4)
     parser.add_argument("--out", type=Path, help="results file (weights/results.json)")
     parser.add_argument("--ceiling-steps", type=int, default=300)
     parser.add_argument("--refine-steps", type=int, default=40)
     parser.add_argument("--refine-objects", type=int, default=40)
-    parser.add_argument("--answers", nargs="*", help="only these, added to results that are there")
+    parser.add_argument("--answers", nargs="+", help="only these, added to results that are there")
     parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
-    args = parser.parse_args()
-    device = choose_device(args.device)
-    models = {
-        name: load_checkpoint(args.weights, f"view-{name}", device=device) for name in args.models
+    args = parser.parse_args(argv)
+    args.device = choose_device(args.device)
+    args.out = args.out or args.weights / "results.json"
+    args.models = {
+        name: load_checkpoint(args.weights, f"view-{name}", device=args.device)
+        for name in args.models
     }
-    config = next(iter(models.values())).model.config
-    size = config.backbone.image_size
-    encoder = build_vit(BackboneConfig(image_size=size), pretrained=args.backbone).eval().to(device)
+    args.data = trained_on(args.models)
+    changes = {"views_dir": args.views, "splits_file": args.splits}
+    args.data = replace(args.data, **{key: value for key, value in changes.items() if value})
+    known = names_of_answers(list(args.models), args.data)
+    if unknown := sorted(set(args.answers or ()) - set(known)):
+        parser.error(f"no answer {', '.join(unknown)}; there are {', '.join(known)}")
+    args.answers = [name for name in known if not args.answers or name in args.answers]
+    if args.out.is_file():
+        refuse_other_splits(read_recorded(args.out).get("view", {}), args.data.splits_file)
+    return args
 
-    splits_file = args.splits or trained_on(models)
 
-    def load(split: str) -> ViewSet:
-        ids, classes = read_split(splits_file, split)
-        return load_views(args.views, ids, classes=classes, input_size=size)
+def build_answers(args: argparse.Namespace, encoder: VitEncoder) -> dict[str, Answer]:
+    """The answers that are asked for, by name, in the order of the table."""
+    config = next(iter(args.models.values())).model.config
+    train_views = None
+    if {"mean", "nearest"} & set(args.answers):
+        train_views = load_split(args.data, "train", input_size=config.backbone.image_size)
 
-    def wanted(name: str) -> bool:
-        return not args.answers or name in args.answers
+    def build(name: str) -> Answer:
+        if name == "white":
+            return constant_answer(1.0)
+        if name == "mean":
+            return constant_answer(mean_image(train_views))
+        if name == "nearest":
+            return nearest_answer(NearestObject(encoder, train_views, read_all(args.sources)))
+        if name == "ceiling":
+            return ceiling_answer(config.field, steps=args.ceiling_steps, device=args.device)
+        if name in args.models:
+            return model_answer(args.models[name])
+        model = args.models[name.removesuffix("-refined")]
+        return refined_answer(model, steps=args.refine_steps)
 
-    answers: dict[str, Answer] = {"white": constant_answer(1.0)}
-    if wanted("mean") or wanted("nearest"):
-        train_views = load("train")
-        answers["mean"] = constant_answer(mean_image(train_views))
-    if wanted("nearest"):
-        nearest = NearestObject(encoder, train_views, read_all(args.sources))
-        answers["nearest"] = nearest_answer(nearest)
-    answers |= {name: model_answer(loaded) for name, loaded in models.items()}
-    answers |= {
-        f"{name}-refined": refined_answer(loaded, steps=args.refine_steps)
-        for name, loaded in models.items()
-    }
-    answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps, device=device)
-    answers = {name: answer for name, answer in answers.items() if wanted(name)}
-    out = args.out or args.weights / "results.json"
-    facts = {name: dict(loaded.facts) for name, loaded in models.items()}
+    return {name: build(name) for name in args.answers}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_arguments(argv)
+    size = next(iter(args.models.values())).model.config.backbone.image_size
+    encoder = build_vit(BackboneConfig(image_size=size), pretrained=args.backbone).eval()
+    encoder.to(args.device)
+    answers = build_answers(args, encoder)
     few = {"ceiling": args.ceiling_objects}
     few |= {name: args.refine_objects for name in answers if name.endswith("-refined")}
-    for split in SPLITS:
-        for name, result in evaluate_split(load(split), answers, Scorer(encoder), few=few):
-            add_result(out, split, name, result, splits_file=splits_file, facts=facts)
+    for split in held_out(args.data):
+        views = load_split(args.data, split, input_size=size)
+        for name, result in evaluate_split(views, answers, Scorer(encoder), few=few):
+            model = name.removesuffix("-refined")
+            facts = {model: dict(args.models[model].facts)} if model in args.models else {}
+            add_result(
+                args.out, split, name, result, splits_file=args.data.splits_file, facts=facts
+            )
             print(split, name, {k: v for k, v in result.items() if k != "rows"}, flush=True)
+
+
+def refuse_other_splits(recorded: Mapping[str, Any], splits_file: str) -> None:
+    """Scores on different objects do not share a table.
+
+    Raises:
+        ValueError: there are results of another splits file.
+    """
+    theirs = recorded.get("splits_file", splits_file)
+    if theirs != splits_file:
+        raise ValueError(
+            f"the results hold scores on {theirs}, which those on {splits_file} would replace; "
+            'give another --out, or remove "view" from the file first'
+        )
 
 
 def add_result(
@@ -288,16 +259,27 @@ def add_result(
     splits_file: str,
     facts: Mapping[str, Any],
 ) -> None:
-    """Write how an answer did on a split; scores on other splits' objects go."""
+    """Write how an answer did on a split, and compare the two models anew.
+
+    Args:
+        facts: of the model that answered, by its name, if one did.
+
+    Raises:
+        ValueError: there are results of another splits file.
+    """
 
     def change(results: dict[str, Any]) -> None:
         recorded = results.setdefault("view", {})
-        if recorded.get("splits_file") != splits_file:
-            recorded |= {"splits_file": splits_file, "splits": {}}
-        recorded["models"] = dict(facts)
-        scored = recorded["splits"].setdefault(split, {}) | {name: dict(result)}
+        refuse_other_splits(recorded, splits_file)
+        recorded["splits_file"] = splits_file
+        recorded["models"] = recorded.get("models", {}) | dict(facts)
+        splits = recorded.setdefault("splits", {})
+        scored = splits.setdefault(split, {}) | {name: dict(result)}
         # Several processes may share the work: the order is that of the table.
-        recorded["splits"][split] = {key: scored[key] for key in sorted(scored, key=_place)}
+        splits[split] = {key: scored[key] for key in sorted(scored, key=_place)}
+        if {"foundation", "scratch"} <= set(scored):
+            rows = (scored[model]["rows"] for model in ("foundation", "scratch"))
+            recorded.setdefault("paired", {})[split] = compare(*rows)
 
     update(out, change)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
+from train.experiments import BUDGET, SCRATCH, Arm, Changes, Experiment, Pairs, Sweep
 
-from train.experiments import SCRATCH, Arm, Changes, Experiment, Sweep, both
-
-_pair = functools.partial(both, scratch=SCRATCH | {"lr_backbone": 3e-5})
+_PAIRS = Pairs(SCRATCH["view"])
+_pair = _PAIRS.both
 
 
 def _patterns(rank: int) -> Changes:
@@ -15,7 +14,7 @@ def _patterns(rank: int) -> Changes:
 
 VIEW = Sweep(
     base="view-cpu",
-    budget={"steps": 300, "eval_every": 100, "ema": 0.98},
+    budget=BUDGET,
     experiments={
         "main": Experiment(
             "Does pretraining help on pictures?",
@@ -29,34 +28,16 @@ VIEW = Sweep(
                 "its training set."
             ),
         ),
-        "adaptation": Experiment(
-            "How much of the encoder must be trained?",
-            "From nothing of it but the new parts to all of it; scratch trains all.",
-            (
-                Arm("frozen", {"model.adapt": "frozen"}, "frozen"),
-                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning"),
-                Arm("LoRA, rank 8", {"model.adapt": "lora"}, "LoRA"),
-                Arm("full fine-tuning", seeds=(0, 1, 2)),
-                _pair("from scratch", {}, seeds=(0, 1, 2))[1],
-            ),
-            x_label="trainable parameters",
-            x_from="trainable_parameters",
-            reading=(
-                "An encoder that is left as DINOv2 made it already beats one that learns all of "
-                "its 22 million weights from nothing, and with sixteen learned prompts a block it "
-                "comes level with fine-tuning in full. These prompts, the weight tokens and the "
-                "heads are a sixtieth of the parameters."
-            ),
+        "adaptation": _PAIRS.adaptation(
+            "An encoder that is left as DINOv2 made it already beats one that learns all of "
+            "its 22 million weights from nothing, and with sixteen learned prompts a block it "
+            "comes level with fine-tuning in full. These prompts, the weight tokens and the "
+            "heads are a sixtieth of the parameters."
         ),
         "data": Experiment(
             "How many objects are needed?",
             "A share of the 492 training objects, the same number of steps.",
-            (
-                *_pair("10 %", {"train_share": 0.1}, x=10),
-                *_pair("25 %", {"train_share": 0.25}, x=25),
-                *_pair("50 %", {"train_share": 0.5}, x=50),
-                *_pair("100 %", {}, x=100, seeds=(0, 1, 2)),
-            ),
+            _PAIRS.shares({10: (0,), 25: (0,), 50: (0,), 100: (0, 1, 2)}),
             x_label="share of the training objects (%)",
             reading=(
                 "A quarter of the objects is as good as all; with a tenth the pretrained encoder "

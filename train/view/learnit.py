@@ -1,75 +1,94 @@
-"""LearnIt's ShapeNet renderings as a `ViewSet`, for those who have them.
+"""LearnIt's ShapeNet renderings, for those who have them (`data.format = "learnit"`).
 
-One folder an object, with `transforms.json` and a PNG a view, and `<name>_splits.json` with the
-object ids of each split (Tancik et al. 2021, "Learned Initializations for Optimizing
+A folder per object with `transforms.json` and a PNG per view, and `<class>_splits.json` with the
+object ids of "train" and "test" (Tancik et al. 2021, "Learned Initializations for Optimizing
 Coordinate-Based Neural Representations"). The cameras are Blender's: z is up there, y here.
+
+With cars, chairs and lamps in `data/shapenet`, this trains and scores both arms on the chairs:
+
+    python -m train.pair view-learnit --weights weights/chairs
+
+For another class add `--set data.views_dir=data/shapenet/cars`, `--set
+data.splits_file=data/shapenet/car_splits.json` and another `--weights`.
 """
 
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 
 from hyperdemo.media.image import decode_image
-from hyperdemo.preprocess import frame_input
 from hyperdemo.render.cameras import read_transforms
-from train.view.data import ViewSet
+
+N_VIEWS = 25  # of each object, the first ones, as Trans-INR takes them
+VAL_EVERY = 40  # every so manyth training object is for validation, where the file has no split
 
 # Turns z up into y up: (x, y, z) → (x, z, −y).
 _Y_UP = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.float32)
 
 
-def load_learnit(
-    root: str | Path, splits_file: str | Path, *, split: str, input_size: int, radius: float = 1.0
-) -> ViewSet:
-    """Read one split.
+def read_split(
+    root: str | Path, splits_file: str | Path, split: str
+) -> tuple[list[str], dict[str, str]]:
+    """Object ids of a split, and the class of every object of it, which is the folder's name.
+
+    Where the file has no "val", it is a fortieth of "train", which then lacks it. Listed objects
+    that are not there are left out with a warning, since not all were released.
 
     Args:
-        root: folder that holds a folder an object.
+        root: folder that holds a folder per object.
         splits_file: JSON of `{split: [object id, …]}`.
         split: which of them.
-        input_size: side of the framed inputs in pixels.
-        radius: of the sphere round the origin that holds every object, in the files' units; the
-            world is scaled so that it becomes 1.
 
     Raises:
-        ValueError: no such split, a missing picture, or objects with differing cameras.
+        ValueError: no such file or split, or none of its objects.
     """
-    splits = json.loads(Path(splits_file).read_text())
+    try:
+        splits = json.loads(Path(splits_file).read_text())
+    except OSError as error:
+        raise ValueError(f"expected LearnIt's splits in {splits_file} ({error})") from error
+    if "val" not in splits and "train" in splits:
+        train = splits["train"]
+        splits["val"] = train[::VAL_EVERY]
+        splits["train"] = [name for k, name in enumerate(train) if k % VAL_EVERY]
     if split not in splits:
         raise ValueError(f"{splits_file} has no split {split!r}; it has {sorted(splits)}")
-    ids = tuple(splits[split])
-    objects = [_load_object(Path(root) / name, input_size, radius) for name in ids]
-    shapes = {(o[0].shape, o[3]) for o in objects}
-    if len(shapes) != 1:
-        raise ValueError(f"equal views and field of view expected in {root}, got {shapes}")
-    poses = torch.from_numpy(np.stack([o[2] for o in objects]))
-    return ViewSet(
-        ids,
-        (Path(root).name,) * len(ids),
-        torch.from_numpy(np.stack([o[0] for o in objects])),
-        torch.from_numpy(np.stack([o[1] for o in objects])),
-        poses,
-        torch.atan2(poses[..., 0, 3], poses[..., 2, 3]),
-        objects[0][3],
-    )
+    there = [name for name in splits[split] if (Path(root) / name / "transforms.json").is_file()]
+    if not there:
+        raise ValueError(f"{root} holds none of the {split} objects of {splits_file}")
+    if missing := len(splits[split]) - len(there):
+        warnings.warn(f"{missing} {split} objects are not in {root} and left out", stacklevel=2)
+    return there, dict.fromkeys(there, Path(root).name)
 
 
-def _load_object(
-    folder: Path, input_size: int, radius: float
-) -> tuple[
-    UInt8[np.ndarray, "v h h 4"], UInt8[np.ndarray, "v s s 3"], Float[np.ndarray, "v 4 4"], float
-]:
-    views = read_transforms(folder / "transforms.json")
-    missing = [index for index, image in enumerate(views.images) if image is None]
+def read_object(
+    folder: Path, *, radius: float = 1.0
+) -> tuple[UInt8[np.ndarray, "v h h 4"], Float[np.ndarray, "v 4 4"], float]:
+    """Pictures, poses with y up, and the field of view in degrees.
+
+    Args:
+        folder: of the object.
+        radius: of the sphere round the origin that holds it, in the file's units; the world is
+            scaled so that it becomes 1.
+
+    Raises:
+        ValueError: the poses or a picture are missing or broken.
+    """
+    path = folder / "transforms.json"
+    views = read_transforms(path)
+    # The files name the folders of whoever rendered them, too.
+    names = [
+        Path(frame.get("file_path", "")).name for frame in json.loads(path.read_text())["frames"]
+    ]
+    images = [folder / f"{name.removesuffix('.png')}.png" for name in names[:N_VIEWS]]
+    missing = [index for index, image in enumerate(images) if not image.is_file()]
     if missing:
         raise ValueError(f"{folder}: the pictures of views {missing} are missing")
-    rgba = np.stack([decode_image(image, max_side=None) for image in views.images])
-    framed = np.stack([frame_input(view, size=input_size) for view in rgba])
-    poses = _Y_UP @ views.poses
+    rgba = np.stack([decode_image(image, max_side=None) for image in images])
+    poses = (_Y_UP @ views.poses[:N_VIEWS]).astype(np.float32)
     poses[:, :3, 3] /= radius
-    return rgba, framed, poses.astype(np.float32), views.fov_deg
+    return rgba, poses, views.fov_deg

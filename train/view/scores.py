@@ -10,11 +10,10 @@ from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import BackboneConfig
 from train.config import ViewData
 from train.subsets import spread
-from train.view.data import load_views, read_split
-from train.view.evaluate import SPLITS, Scorer, evaluate_split, model_answer, summarise
+from train.view.answers import model_answer
+from train.view.data import held_out, load_split
+from train.view.evaluate import SCORER_FILE, Scorer, evaluate_split, summarise
 
-SCORER_FILE = "data/backbones/vit_small_patch14_dinov2.safetensors"
-"""Weights of the encoder behind the perceptual distance, whatever is scored."""
 YARDSTICKS = ("white", "mean", "nearest", "ceiling")
 
 
@@ -35,9 +34,8 @@ def score_view_model(
     encoder = build_vit(BackboneConfig(image_size=size), pretrained=SCORER_FILE).eval()
     scorer = Scorer(encoder.to(next(loaded.model.parameters()).device))
     scores = {}
-    for split in SPLITS:
-        ids, classes = read_split(data_config.splits_file, split)
-        views = load_views(data_config.views_dir, ids, classes=classes, input_size=size)
+    for split in held_out(data_config):
+        views = load_split(data_config, split, input_size=size)
         answers = {"model": model_answer(loaded)}
         [(_, found)] = evaluate_split(views, answers, scorer, few={"model": limit})
         scores[split] = {key: value for key, value in found.items() if key != "rows"}

@@ -7,10 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hyperdemo.model import HyperModel, to_pixels
+from hyperdemo.render.rays import ray_loss, render_rays
 from train.config import TrainConfig, ViewData
 from train.objects.variants import original_id, variant_id
-from train.view.data import ViewSet, draw_batch, load_views, read_split, some_of
-from train.view.objective import batch_loss
+from train.subsets import some_of
+from train.view.data import ViewSet, draw_batch, load_split, load_views, split_objects
 from train.view.validate import quick_psnr
 
 
@@ -39,23 +40,20 @@ class ViewTask:
 
     @classmethod
     def load(cls, config: TrainConfig, *, device: torch.device) -> ViewTask:
-        """Read the rendered data set of a configuration.
+        """Read the data set of a configuration.
 
         Raises:
-            ValueError: objects that are not rendered.
+            ValueError: objects or splits that are not there.
         """
         data, size = config.data, config.model.backbone.image_size
-        train_ids, classes = read_split(data.splits_file, "train")
-        val_ids, _ = read_split(data.splits_file, "val")
+        ids, classes = split_objects(data, "train")
         kept = [
             variant_id(name, k)
-            for name in some_of(train_ids, config.train_share)
+            for name in some_of(ids, config.train_share)
             for k in range(data.variants + 1)
         ]
-        train_views, val_views = (
-            load_views(data.views_dir, ids, classes=classes, input_size=size)
-            for ids in (kept, val_ids)
-        )
+        train_views = load_views(data, kept, classes=classes, input_size=size)
+        val_views = load_split(data, "val", input_size=size)
         return cls(config, train_views, val_views, device=device)
 
     @property
@@ -83,15 +81,14 @@ class ViewTask:
         # bfloat16 has no digits for, stay in float32.
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             params = model.encode(to_pixels(batch.framed, device=self.device))
-            loss, colour_mse = batch_loss(
-                self.config.model.field,
-                params,
-                batch,
-                samples=data.samples,
-                alpha_weight=data.alpha_weight,
+            rendering = render_rays(
+                self.config.model.field, params, batch.origins, directions=batch.directions,
+                samples=data.samples, generator=generator,
+            )  # fmt: skip
+            loss, colour_mse = ray_loss(
+                rendering, batch.rgba, alpha_weight=data.alpha_weight,
                 absolute_weight=data.absolute_weight,
-                generator=generator,
-            )
+            )  # fmt: skip
         return loss, {"psnr": -10 * torch.log10(colour_mse.detach())}
 
     def score(self, model: HyperModel) -> dict[str, float]:

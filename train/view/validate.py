@@ -9,8 +9,8 @@ from torch import Tensor
 from hyperdemo.inr import InrParams
 from hyperdemo.model import HyperModel, to_pixels
 from hyperdemo.render.cameras import camera_rays, pixel_grid
+from hyperdemo.render.rays import render_rays
 from train.view.data import ViewSet
-from train.view.objective import render_rays
 
 
 @torch.no_grad()

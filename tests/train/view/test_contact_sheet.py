@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.train import scenes
+from train.view.answers import choose_cases
 from train.view.contact_sheet import (
     ASKED,
     Row,
@@ -11,7 +12,6 @@ from train.view.contact_sheet import (
     middle_object,
     split_of,
 )
-from train.view.evaluate import choose_cases
 
 
 def test_the_object_in_the_middle_of_its_class_is_chosen():

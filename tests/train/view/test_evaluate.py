@@ -1,6 +1,4 @@
-import dataclasses
 import json
-from functools import partial
 
 import numpy as np
 import pytest
@@ -8,41 +6,20 @@ import torch
 
 from hyperdemo.backbones import build_vit
 from hyperdemo.checkpoints import LoadedModel, save_checkpoint
-from hyperdemo.config import CAMERA_DISTANCE
-from hyperdemo.inr import as_field
 from hyperdemo.metrics import psnr, ssim
-from hyperdemo.model import to_pixels
-from hyperdemo.preprocess.frame import DEFAULT_FILL, alpha_bounds
-from hyperdemo.refine import InputCamera
-from hyperdemo.render.bake import bake
-from hyperdemo.render.cameras import look_at_origin
-from hyperdemo.render.quadrature import render_view
 from tests import tiny
 from tests.train import scenes
 from train.view import evaluate
+from train.view.answers import Case, choose_cases, constant_answer
 from train.view.baselines import over_white
 from train.view.evaluate import (
-    N_TARGETS,
-    Case,
     Scorer,
     add_result,
-    ceiling_answer,
-    choose_cases,
-    constant_answer,
+    compare,
     evaluate_split,
-    model_answer,
-    nearest_answer,
-    refined_answer,
     summarise,
     trained_on,
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_grids():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate, "bake", partial(bake, resolution=64))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -59,73 +36,6 @@ def scorer():
 def truth(views, case):
     rgba = views.rgba[case.obj, list(case.targets)].numpy() / 255.0
     return rgba[..., :3] * rgba[..., 3:] + 1 - rgba[..., 3:]
-
-
-def test_every_object_has_one_case_and_none_shows_its_input(views):
-    cases = choose_cases(views)
-    assert [case.obj for case in cases] == [0, 1, 2]
-    for case in cases:
-        assert len(set(case.targets)) == N_TARGETS and case.source not in case.targets
-        assert set(case.targets) <= set(range(12))
-    assert choose_cases(views) == cases != choose_cases(views, seed=1)
-    assert len({case.source for case in cases}) > 1
-
-
-def test_a_model_s_answer_is_what_the_exact_renderer_shows(views):
-    loaded = LoadedModel("view-x", tiny.model(), {})
-    case = Case(1, 4, (0, 9))
-    answer = model_answer(loaded)(views, case)
-    assert answer.shape == (2, 32, 32, 3)
-    with torch.no_grad():
-        params = loaded.model.encode(to_pixels(views.framed[1, 4][None]))
-    directions = scenes.angles(12, 31.0)
-    for picture, view in zip(answer, case.targets, strict=True):
-        azimuth, elevation = directions[view] - [directions[4, 0], 0.0]
-        pose = torch.from_numpy(look_at_origin(float(azimuth), float(elevation)))
-        seen = render_view(as_field(tiny.FIELD, params), pose, fov_deg=40.0, size=32)
-        assert psnr(picture, seen.rgb.numpy()) > 33
-
-
-def test_constant_answers(views):
-    case = Case(0, 0, (1, 2))
-    assert (constant_answer(1.0)(views, case) == np.ones((2, 32, 32, 3), np.float32)).all()
-    picture = np.random.default_rng(0).random((32, 32, 3))
-    shown = constant_answer(picture)(views, case)
-    np.testing.assert_allclose(shown[1], picture, atol=1e-6)
-
-
-def test_the_nearest_object_is_asked_from_the_input_s_world(views):
-    class Nearest:
-        def render(self, framed, poses):
-            self.framed, self.poses = framed, poses
-            return np.full((len(poses), 32, 32, 4), [255, 0, 0, 51], np.uint8)
-
-    nearest, case = Nearest(), Case(2, 3, (3, 5))
-    shown = nearest_answer(nearest)(views, case)
-    assert torch.equal(nearest.framed, views.framed[2, 3])
-    elevation = float(scenes.angles(12, 62.0)[3, 1])
-    np.testing.assert_allclose(nearest.poses[0], look_at_origin(0.0, elevation), atol=1e-5)
-    np.testing.assert_allclose(shown[0, 0, 0], [1.0, 0.8, 0.8], atol=1e-6)
-
-
-def test_the_ceiling_never_sees_its_targets(views, monkeypatch):
-    given = {}
-
-    def fit(config, rgba, poses, *, fov_deg, steps, device):
-        given.update(rgba=rgba, poses=poses, steps=steps)
-        return tiny.params()
-
-    monkeypatch.setattr(evaluate, "fit_inr", fit)
-    case = choose_cases(views)[1]
-    ceiling_answer(tiny.FIELD, steps=7)(views, case)
-    kept = [v for v in range(12) if v not in case.targets]
-    assert len(kept) == 12 - N_TARGETS and case.source in kept and given["steps"] == 7
-    assert torch.equal(given["rgba"], views.rgba[1, kept])
-    directions = scenes.angles(12, 31.0)
-    for pose, view in zip(given["poses"], kept, strict=True):
-        azimuth, elevation = directions[view] - [directions[case.source, 0], 0.0]
-        expected = look_at_origin(float(azimuth), float(elevation))
-        np.testing.assert_allclose(pose, expected, atol=1e-5)
 
 
 def test_scores_are_the_metrics_themselves(views, scorer):
@@ -184,73 +94,89 @@ def test_a_split_is_scored_answer_by_answer(views, scorer):
     assert white["seconds_per_object"] >= 0
 
 
-def test_the_command_writes_results_and_adds_to_them(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """The command on tiny models and balls, by what is added to it; gives the "view" results."""
     folder, splits = scenes.write_dataset(tmp_path, n_views=16)
     for seed, init in enumerate(("foundation", "scratch")):
+        data = {"views_dir": str(folder), "splits_file": str(splits)}
+        facts = {"git": init, "training": {"data": data}}
         model = tiny.model(seed, init=init)
-        save_checkpoint(model, tmp_path / "weights", name=f"view-{init}", facts={"git": init})
-    monkeypatch.setattr(
-        evaluate, "build_vit", lambda config, *, pretrained: build_vit(tiny.BACKBONE)
-    )
-    argv = ["train.view.evaluate", "--weights", str(tmp_path / "weights"), "--views", str(folder)]
-    argv += ["--splits", str(splits), "--answers"]
-    out = tmp_path / "weights" / "results.json"
-    monkeypatch.setattr("sys.argv", [*argv, "white", "mean"])
-    evaluate.main()
-    before = json.loads(out.read_text())
-    assert set(before["view"]["splits"]) == {"test", "unseen"}
-    assert list(before["view"]["splits"]["test"]) == ["white", "mean"]
-    monkeypatch.setattr("sys.argv", [*argv, "scratch"])
-    evaluate.main()
-    results = json.loads(out.read_text())
-    assert list(results["view"]["splits"]["unseen"]) == ["white", "mean", "scratch"]
-    assert results["view"]["splits"]["test"]["white"] == before["view"]["splits"]["test"]["white"]
-    assert results["view"]["models"]["scratch"]["git"] == "scratch"
-    assert results["view"]["splits"]["test"]["scratch"]["rows"][0]["object"] == "ball-2"
+        save_checkpoint(model, tmp_path / "weights", name=f"view-{init}", facts=facts)
+    monkeypatch.setattr(evaluate, "build_vit", lambda *_, **__: build_vit(tiny.BACKBONE))
+
+    def run(*more):
+        evaluate.main(["--weights", str(tmp_path / "weights"), "--device", "cpu", *more])
+        return json.loads((tmp_path / "weights" / "results.json").read_text())["view"]
+
+    run.splits = splits
+    return run
+
+
+def test_the_command_writes_results_and_adds_to_them(command, capsys):
+    before = command("--answers", "white", "mean")
+    assert set(before["splits"]) == {"test", "unseen"} and before["models"] == {}
+    assert list(before["splits"]["test"]) == ["white", "mean"] and "paired" not in before
+    command("--answers", "scratch", "--models", "scratch")
+    found = command("--answers", "foundation", "--models", "foundation")
+    assert list(found["splits"]["unseen"]) == ["white", "mean", "scratch", "foundation"]
+    assert found["splits"]["test"]["white"] == before["splits"]["test"]["white"]
+    assert {name: facts["git"] for name, facts in found["models"].items()} == {
+        "scratch": "scratch", "foundation": "foundation",
+    }  # fmt: skip
+    ours, theirs = (found["splits"]["test"][name] for name in ("foundation", "scratch"))
+    assert ours["rows"][0]["object"] == "ball-2"
+    for metric, paired in found["paired"]["test"].items():
+        gain = ours[metric] - theirs[metric]
+        assert paired["mean"] == pytest.approx(gain) and paired["objects"] == 1
+        assert paired["better"] == ((gain < 0) if metric == "perceptual" else (gain > 0))
     assert "test scratch" in capsys.readouterr().out
 
 
-def camera_of(views, case):
-    """The true camera of the framed input of a case."""
-    rgba = views.rgba[case.obj, case.source].numpy()
-    top, bottom, left, right = (edge / views.size for edge in alpha_bounds(rgba))
-    reach = np.tan(np.radians(views.fov_deg) / 2)
-    centre = reach * (left + right - 1), reach * (1 - top - bottom)
-    half = reach * max(right - left, bottom - top) / DEFAULT_FILL
-    height = float(views.poses[case.obj, case.source, 1, 3]) / CAMERA_DISTANCE
-    return InputCamera(float(np.degrees(np.arcsin(height))), centre, half)
+def test_mistyped_answers_are_named(command, capsys):
+    with pytest.raises(SystemExit):
+        command("--answers", "whit", "mean")
+    assert "no answer whit; there are white, mean, nearest, scratch" in capsys.readouterr().err
 
 
-def test_a_refined_answer_is_nearer_to_what_was_shown(views, monkeypatch):
-    loaded = LoadedModel("tiny", tiny.model(3).eval(), {})
-    case = choose_cases(views)[0]
-    monkeypatch.setattr(evaluate, "find_camera", lambda *_: camera_of(views, case))
-    # Asked for the very view that was shown, the fit must come closer to it.
-    shown = dataclasses.replace(case, targets=(case.source,))
-    true = truth(views, shown)[0]
-    plain, refined = (
-        psnr(answer(views, shown)[0], true)
-        for answer in (model_answer(loaded), refined_answer(loaded, steps=60))
-    )
-    assert refined > plain + 2.0
+def test_scores_on_other_splits_are_not_dropped(command, tmp_path):
+    before = command("--answers", "white")
+    other = tmp_path / "other.json"
+    other.write_text(command.splits.read_text())
+    with pytest.raises(ValueError, match="give another --out"):
+        command("--answers", "white", "--splits", str(other))
+    with pytest.raises(ValueError, match="give another --out"):  # a process beside this one
+        add_result(
+            tmp_path / "weights" / "results.json", "test", "white", {}, splits_file="x", facts={}
+        )
+    assert command("--answers", "white")["splits_file"] == before["splits_file"]
+    command("--answers", "mean", "--splits", str(other), "--out", str(tmp_path / "other" / "r"))
 
 
-def test_results_of_several_processes_stand_in_one_order_and_of_one_split_file(tmp_path):
-    out, told = tmp_path / "results.json", {"splits_file": "a.json", "facts": {"scratch": {}}}
+def test_differences_by_hand():
+    def rows(*values):
+        names = ("psnr", "ssim", "perceptual")
+        return [{"object": f"o{k}"} | dict.fromkeys(names, v) for k, v in enumerate(values)]
+
+    found = compare(rows(3.0, 5.0, 4.0, 9.0), rows(1.0, 4.0, 4.0))
+    assert found["psnr"]["mean"] == 1.0 and found["psnr"]["objects"] == 3
+    assert found["psnr"]["stderr"] == pytest.approx(1 / np.sqrt(3))  # σ = 1 with n − 1
+    assert found["psnr"]["better"] == 2 and found["perceptual"]["better"] == 0
+    assert compare(rows(1.0), []) == {}
+
+
+def test_results_of_several_processes_stand_in_one_order(tmp_path):
+    out = tmp_path / "results.json"
     for name in ("ceiling", "foundation", "white"):
-        add_result(out, "test", name, {"psnr": 1.0}, **told)
+        add_result(out, "test", name, {"psnr": 1.0}, splits_file="a.json", facts={})
     results = json.loads(out.read_text())
     assert list(results["view"]["splits"]["test"]) == ["white", "foundation", "ceiling"]
-    add_result(out, "unseen", "mean", {"psnr": 2.0}, **told | {"splits_file": "b.json"})
-    found = json.loads(out.read_text())["view"]
-    assert found["splits"] == {"unseen": {"mean": {"psnr": 2.0}}}
-    assert found["splits_file"] == "b.json" and found["models"] == {"scratch": {}}
 
 
 def test_models_must_share_their_splits():
     def loaded(path):
         return LoadedModel("m", tiny.model(), {"training": {"data": {"splits_file": path}}})
 
-    assert trained_on({"a": loaded("x.json"), "b": loaded("x.json")}) == "x.json"
+    assert trained_on({"a": loaded("x.json"), "b": loaded("x.json")}).splits_file == "x.json"
     with pytest.raises(ValueError, match="share their splits expected, got .*x.json.*y.json"):
         trained_on({"a": loaded("x.json"), "b": loaded("y.json")})

@@ -7,7 +7,9 @@ from tests import tiny
 from tests.train import scenes
 from train.config import ViewData
 from train.view import scores
-from train.view.evaluate import evaluate_split, model_answer
+from train.view.answers import model_answer
+from train.view.data import load_split
+from train.view.evaluate import Scorer, evaluate_split
 from train.view.scores import score_view_model, view_yardsticks
 
 
@@ -22,11 +24,8 @@ def test_a_model_is_scored_on_both_splits(tmp_path, monkeypatch):
     data = ViewData(views_dir=str(views), splits_file=str(splits))
     found = score_view_model(loaded, data_config=data, limit=5)
     assert asked[0].image_size == 28 and set(found) == {"test", "unseen"}
-    ids, classes = scores.read_split(splits, "test")
-    alone = scores.load_views(views, ids, classes=classes, input_size=28)
-    [(_, expected)] = evaluate_split(
-        alone, {"x": model_answer(loaded)}, scores.Scorer(scorer), few={}
-    )
+    alone = load_split(data, "test", input_size=28)
+    [(_, expected)] = evaluate_split(alone, {"x": model_answer(loaded)}, Scorer(scorer), few={})
     assert "rows" not in found["test"] and found["test"]["objects"] == 1
     for metric in ("psnr", "ssim", "perceptual"):
         assert found["test"][metric] == pytest.approx(expected[metric], abs=1e-6)

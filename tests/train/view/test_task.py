@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from hyperdemo.model import to_pixels
+from hyperdemo.render.rays import ray_loss, render_rays
 from tests import tiny
 from tests.train import scenes
 from train.config import ViewData
 from train.view.data import draw_batch
-from train.view.objective import ray_loss, render_rays
 from train.view.task import ViewTask
 from train.view.validate import quick_psnr
 

@@ -1,0 +1,133 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from hyperdemo.checkpoints import LoadedModel
+from hyperdemo.config import CAMERA_DISTANCE
+from hyperdemo.inr import as_field
+from hyperdemo.metrics import psnr
+from hyperdemo.model import to_pixels
+from hyperdemo.preprocess.frame import DEFAULT_FILL, alpha_bounds
+from hyperdemo.refine import InputCamera
+from hyperdemo.render.cameras import look_at_origin
+from hyperdemo.render.quadrature import render_view
+from tests import tiny
+from tests.train import scenes
+from train.view import answers
+from train.view.answers import (
+    N_TARGETS,
+    Case,
+    ceiling_answer,
+    choose_cases,
+    constant_answer,
+    model_answer,
+    nearest_answer,
+    refined_answer,
+)
+from train.view.baselines import over_white
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_grids():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "GRID", 64)
+        yield
+
+
+@pytest.fixture(scope="module")
+def views():
+    return scenes.views_of(n_views=12)
+
+
+def test_every_object_has_one_case_and_none_shows_its_input(views):
+    cases = choose_cases(views)
+    assert [case.obj for case in cases] == [0, 1, 2]
+    for case in cases:
+        assert len(set(case.targets)) == N_TARGETS and case.source not in case.targets
+        assert set(case.targets) <= set(range(12))
+    assert choose_cases(views) == cases != choose_cases(views, seed=1)
+    assert len({case.source for case in cases}) > 1
+
+
+def test_a_model_s_answer_is_what_the_exact_renderer_shows(views):
+    loaded = LoadedModel("view-x", tiny.model(), {})
+    case = Case(1, 4, (0, 9))
+    answer = model_answer(loaded)(views, case)
+    assert answer.shape == (2, 32, 32, 3)
+    with torch.no_grad():
+        params = loaded.model.encode(to_pixels(views.framed[1, 4][None]))
+    directions = scenes.angles(12, 31.0)
+    for picture, view in zip(answer, case.targets, strict=True):
+        azimuth, elevation = directions[view] - [directions[4, 0], 0.0]
+        pose = torch.from_numpy(look_at_origin(float(azimuth), float(elevation)))
+        seen = render_view(as_field(tiny.FIELD, params), pose, fov_deg=40.0, size=32)
+        assert psnr(picture, seen.rgb.numpy()) > 33
+
+
+def test_constant_answers(views):
+    case = Case(0, 0, (1, 2))
+    assert (constant_answer(1.0)(views, case) == np.ones((2, 32, 32, 3), np.float32)).all()
+    picture = np.random.default_rng(0).random((32, 32, 3))
+    shown = constant_answer(picture)(views, case)
+    np.testing.assert_allclose(shown[1], picture, atol=1e-6)
+
+
+def test_the_nearest_object_is_asked_from_the_input_s_world(views):
+    class Nearest:
+        def render(self, framed, poses):
+            self.framed, self.poses = framed, poses
+            return np.full((len(poses), 32, 32, 4), [255, 0, 0, 51], np.uint8)
+
+    nearest, case = Nearest(), Case(2, 3, (3, 5))
+    shown = nearest_answer(nearest)(views, case)
+    assert torch.equal(nearest.framed, views.framed[2, 3])
+    elevation = float(scenes.angles(12, 62.0)[3, 1])
+    np.testing.assert_allclose(nearest.poses[0], look_at_origin(0.0, elevation), atol=1e-5)
+    np.testing.assert_allclose(shown[0, 0, 0], [1.0, 0.8, 0.8], atol=1e-6)
+
+
+def test_the_ceiling_never_sees_its_targets(views, monkeypatch):
+    given = {}
+
+    def fit(config, rgba, poses, *, fov_deg, steps, device):
+        given.update(rgba=rgba, poses=poses, steps=steps)
+        return tiny.params()
+
+    monkeypatch.setattr(answers, "fit_inr", fit)
+    case = choose_cases(views)[1]
+    ceiling_answer(tiny.FIELD, steps=7)(views, case)
+    kept = [v for v in range(12) if v not in case.targets]
+    assert len(kept) == 12 - N_TARGETS and case.source in kept and given["steps"] == 7
+    assert torch.equal(given["rgba"], views.rgba[1, kept])
+    directions = scenes.angles(12, 31.0)
+    for pose, view in zip(given["poses"], kept, strict=True):
+        azimuth, elevation = directions[view] - [directions[case.source, 0], 0.0]
+        expected = look_at_origin(float(azimuth), float(elevation))
+        np.testing.assert_allclose(pose, expected, atol=1e-5)
+
+
+def camera_of(views, case):
+    """The true camera of the framed input of a case."""
+    rgba = views.rgba[case.obj, case.source].numpy()
+    top, bottom, left, right = (edge / views.size for edge in alpha_bounds(rgba))
+    reach = np.tan(np.radians(views.fov_deg) / 2)
+    centre = reach * (left + right - 1), reach * (1 - top - bottom)
+    half = reach * max(right - left, bottom - top) / DEFAULT_FILL
+    height = float(views.poses[case.obj, case.source, 1, 3]) / CAMERA_DISTANCE
+    return InputCamera(float(np.degrees(np.arcsin(height))), centre, half)
+
+
+def test_a_refined_answer_is_nearer_to_what_was_shown(views, monkeypatch):
+    loaded = LoadedModel("tiny", tiny.model(3).eval(), {})
+    case = choose_cases(views)[0]
+    monkeypatch.setattr(answers, "find_camera", lambda *_: camera_of(views, case))
+    # Asked for the very view that was shown, the fit must come closer to it.
+    shown = dataclasses.replace(case, targets=(case.source,))
+    true = over_white(views.rgba[case.obj, case.source].numpy())
+    plain, refined = (
+        psnr(answer(views, shown)[0], true)
+        for answer in (model_answer(loaded), refined_answer(loaded, steps=60))
+    )
+    assert refined > plain + 2.0

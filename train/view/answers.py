@@ -1,0 +1,133 @@
+"""What answers the question of the view task: given one view of an object, what do others show?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from hyperdemo.checkpoints import LoadedModel
+from hyperdemo.config import FieldConfig
+from hyperdemo.inr import InrParams, as_field
+from hyperdemo.model import to_pixels
+from hyperdemo.preprocess import frame_alpha, frame_input
+from hyperdemo.refine import find_camera, refine
+from hyperdemo.render.bake import bake
+from hyperdemo.render.march import march
+from train.view.baselines import NearestObject, fit_inr, over_white
+from train.view.data import ViewSet
+
+N_TARGETS = 4
+GRID = 96
+"""Nodes along each axis of the grids that the fast renderer shows."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question: an object, the view that is shown, and the views that are asked for."""
+
+    obj: int
+    source: int
+    targets: tuple[int, ...]
+
+
+def choose_cases(views: ViewSet, *, seed: int = 0) -> list[Case]:
+    """One case per object, drawn once and for all from the seed."""
+    rng = np.random.default_rng(seed)
+    cases = []
+    for obj in range(len(views)):
+        order = rng.permutation(views.rgba.shape[1])
+        cases.append(Case(obj, int(order[0]), tuple(int(v) for v in order[1 : 1 + N_TARGETS])))
+    return cases
+
+
+Answer = Callable[[ViewSet, Case], np.ndarray]
+"""From a case to float pictures `[t, h, h, 3]` in [0, 1] of its targets."""
+
+
+def _poses(views: ViewSet, case: Case) -> np.ndarray:
+    return views.poses_from(case.obj, case.source)[list(case.targets)].numpy()
+
+
+def render_inr(config: FieldConfig, params: InrParams, views: ViewSet, case: Case) -> np.ndarray:
+    """Targets of a case from generated or fitted weights in the frame of the input view."""
+    device = params.weights[0].device
+    baked = bake(as_field(config, params), resolution=GRID, device=device)
+    shots = [
+        march(baked, pose, fov_deg=views.fov_deg, size=views.size, supersample=1)
+        for pose in _poses(views, case)
+    ]
+    return np.stack([shot.rgb for shot in shots])
+
+
+@torch.inference_mode()
+def _write(loaded: LoadedModel, views: ViewSet, case: Case) -> InrParams:
+    """The INR that a model generates for the view that is shown, on the model's device."""
+    device = next(loaded.model.parameters()).device
+    shown = views.framed[case.obj, case.source][None]
+    return loaded.model.encode(to_pixels(shown, device=device))
+
+
+def model_answer(loaded: LoadedModel) -> Answer:
+    def answer(views: ViewSet, case: Case) -> np.ndarray:
+        return render_inr(loaded.model.config.field, _write(loaded, views, case), views, case)
+
+    return answer
+
+
+def refined_answer(loaded: LoadedModel, *, steps: int) -> Answer:
+    """A model's INR after test-time optimisation on the picture that it was shown.
+
+    As for an upload, the camera of that picture is not known but found from the INR.
+    """
+    config = loaded.model.config.field
+
+    def answer(views: ViewSet, case: Case) -> np.ndarray:
+        params = _write(loaded, views, case)
+        device = params.weights[0].device
+        rgba = views.rgba[case.obj, case.source].numpy()
+        rgb = frame_input(rgba, size=views.size).astype(np.float32) / 255.0
+        alpha = frame_alpha(rgba, size=views.size)
+        camera = find_camera(
+            bake(as_field(config, params), resolution=GRID, device=device), rgb, alpha
+        )
+        shown, opacity = (torch.from_numpy(part).to(device) for part in (rgb, alpha))
+        *_, state = refine(config, params, shown, alpha=opacity, camera=camera, steps=steps)
+        return render_inr(config, state.params, views, case)
+
+    return answer
+
+
+def nearest_answer(nearest: NearestObject) -> Answer:
+    def answer(views: ViewSet, case: Case) -> np.ndarray:
+        shown = nearest.render(views.framed[case.obj, case.source], _poses(views, case))
+        return over_white(shown)
+
+    return answer
+
+
+def ceiling_answer(
+    config: FieldConfig, *, steps: int, device: torch.device | str = "cpu"
+) -> Answer:
+    """The same INR fitted to the object's views, the targets left out."""
+
+    def answer(views: ViewSet, case: Case) -> np.ndarray:
+        kept = [v for v in range(views.rgba.shape[1]) if v not in case.targets]
+        poses = views.poses_from(case.obj, case.source)
+        params = fit_inr(
+            config, views.rgba[case.obj, kept], poses[kept], fov_deg=views.fov_deg, steps=steps,
+            device=device,
+        )  # fmt: skip
+        return render_inr(config, params, views, case)
+
+    return answer
+
+
+def constant_answer(picture: np.ndarray | float) -> Answer:
+    def answer(views: ViewSet, case: Case) -> np.ndarray:
+        shape = (len(case.targets), views.size, views.size, 3)
+        return np.broadcast_to(picture, shape).astype(np.float32)
+
+    return answer
