@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from hyperdemo.config import ModelConfig
+from hyperdemo.config import INITS, TASKS, ModelConfig
 from hyperdemo.model import HyperModel
 
 # Of files, by the task as it was called when they were first written.
@@ -68,10 +68,14 @@ def save_checkpoint(
 def load_checkpoint(
     directory: str | Path, name: str, *, device: torch.device | str = "cpu"
 ) -> LoadedModel:
-    """Read a checkpoint strictly: every weight must be there, and no other.
+    """Read a checkpoint strictly: every weight must be there, finite, and no other.
+
+    Args:
+        name: of which a task or an initialisation, as in "view-foundation", must be the model's.
 
     Raises:
-        ValueError: no such checkpoint, or one that is damaged or of another format.
+        ValueError: no such checkpoint, or one that is damaged, of another format, or not what its
+            name says.
     """
     path = checkpoint_path(directory, name)
     if not path.is_file():
@@ -91,6 +95,11 @@ def load_checkpoint(
         config = ModelConfig.from_dict(description["model"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} does not describe its model ({error!r})") from error
+    _check_meaning(path, name, config, kind=metadata["format"])
+    if broken := [key for key, t in tensors.items() if not torch.isfinite(t).all()]:
+        raise ValueError(
+            f"{path} holds weights that are not finite ({', '.join(broken)}); fetch it again"
+        )
     model = HyperModel(config)
     try:
         model.load_state_dict(tensors, strict=True)
@@ -98,6 +107,21 @@ def load_checkpoint(
         raise ValueError(f"{path} does not fit its own configuration: {error}") from error
     facts = {k: v for k, v in description.items() if k not in ("format", "model")}
     return LoadedModel(name, model.requires_grad_(False).eval().to(device), facts)
+
+
+def _check_meaning(path: Path, name: str, config: ModelConfig, *, kind: str) -> None:
+    if kind != FORMATS[config.task]:
+        raise ValueError(
+            f"{path} has the format {kind!r}, but describes a model of the {config.task} task; "
+            "fetch it again"
+        )
+    parts = name.split("-")
+    for known, found in ((TASKS, config.task), (INITS, config.init)):
+        for said in set(parts) & set(known) - {found}:
+            raise ValueError(
+                f"{path} holds {found!r} where its name says {said!r}: give it the name "
+                f"{config.task}-{config.init}.safetensors, and put the right file in its place"
+            )
 
 
 def checkpoint_path(directory: str | Path, name: str) -> Path:

@@ -111,6 +111,38 @@ def test_weights_that_lack_or_add_one_are_refused(saved):
             load_checkpoint(saved.parent, "view-x")
 
 
+@pytest.mark.parametrize(
+    ("model", "name", "words"),
+    [
+        (tiny.sound_model(), "view-x", "holds 'sound' where its name says 'view'"),
+        (tiny.model(), "sound-foundation", "holds 'view' where its name says 'sound'"),
+        (tiny.model(init="scratch"), "view-foundation", "holds 'scratch' where its name says 'fo"),
+    ],
+)
+def test_a_model_under_the_name_of_another_is_refused(tmp_path, model, name, words):
+    save_checkpoint(model, tmp_path, name=name, facts={})
+    with pytest.raises(ValueError, match=f"{name}.safetensors {words}.*give it the name"):
+        load_checkpoint(tmp_path, name)
+
+
+def test_a_format_that_is_not_of_the_models_task_is_refused(saved):
+    rewritten(saved, format="hyperdemo-audio-1")
+    with pytest.raises(ValueError, match="has the format 'hyperdemo-audio-1', but describes a mod"):
+        load_checkpoint(saved.parent, "view-x")
+
+
+def test_weights_of_another_shape_or_not_finite_are_refused(saved):
+    tensors = safetensors.torch.load_file(saved)
+    tokens = tensors["heads.tokens"]
+    rewritten(saved, tensors=tensors | {"heads.tokens": tokens[:-1].clone()})
+    with pytest.raises(ValueError, match="(?s)view-x.*own configuration.*heads.tokens"):
+        load_checkpoint(saved.parent, "view-x")
+    tokens[0, 0] = float("inf")
+    rewritten(saved, tensors=tensors | {"heads.tokens": tokens})
+    with pytest.raises(ValueError, match="view-x.* not finite .heads.tokens.; fetch it again"):
+        load_checkpoint(saved.parent, "view-x")
+
+
 def test_another_format_is_refused(saved):
     for other in ("hyperdemo-view-0", None):
         rewritten(saved, format=other)

@@ -77,15 +77,15 @@ def test_prompts_make_a_difference():
     assert (model.encode(pictures()).weights[0] - before).abs().max() > 1e-4
 
 
-def test_weights_are_written_in_full_precision():
-    model = tiny.model()
+@pytest.mark.parametrize("changes", [{}, {"biases": "generated"}, {"algorithm": "ipc"}])
+def test_weights_are_written_in_full_precision(changes):
+    model = tiny.model(**changes)
     with torch.autocast("cpu", torch.bfloat16):
         half = model.encode(pictures())
     assert all(t.dtype == torch.float32 for t in half.tensors().values())
-    torch.testing.assert_close(half.weights[0].norm(dim=1), torch.ones(2, 16))
-    torch.testing.assert_close(
-        half.weights[0], model.encode(pictures()).weights[0], atol=0.05, rtol=0
-    )
+    torch.testing.assert_close(half.weights[1].norm(dim=1), torch.ones(2, 16))
+    for a, b in zip(half.weights, model.encode(pictures()).weights, strict=True):
+        torch.testing.assert_close(a, b, atol=0.05, rtol=0)
 
 
 def test_foundation_loads_the_backbone_and_scratch_never_looks(tmp_path):

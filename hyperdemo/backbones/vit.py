@@ -150,8 +150,8 @@ def _open_layer_scales(vit: VisionTransformer) -> None:
 def _load_strict(vit: VisionTransformer, path: Path) -> None:
     if not path.is_file():
         raise ValueError(
-            f"there is no backbone file {path}; `python -m train.sources.fetch` makes it, and "
-            "`pretrained=True` takes timm's own from the hub"
+            f"there is no backbone file {path}; `python -m train.sources.dinov2` makes "
+            "DINOv2's, and `pretrained=True` takes timm's own from the hub"
         )
     state = load_file(path)
     table = state.get("pos_embed")

@@ -16,7 +16,7 @@ RELU_GAIN = math.sqrt(2.0)
 
 
 def run_mlp(params: InrParams, encoded: Float[Tensor, "b n e"]) -> Float[Tensor, "b n o"]:
-    """b MLPs, each on its own n encoded points; `encoded` may be overwritten.
+    """b MLPs, each on its own n encoded points.
 
     Hidden layers compute √2·relu(x @ W + bias), the last one x @ W + bias.
     """

@@ -59,7 +59,11 @@ class ModulatedInrs:
         return replace(self, gains=self.gains * gains)
 
     def params(self) -> InrParams:
-        """The weights themselves."""
+        """The weights themselves, in their full precision whatever autocast says."""
+        with torch.autocast(self.gains.device.type, enabled=False):
+            return self._params()
+
+    def _params(self) -> InrParams:
         weights = []
         last = len(self.base) - 1
         for layer, (base, mask) in enumerate(zip(self.base, self.masks, strict=True)):

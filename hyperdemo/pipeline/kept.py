@@ -33,13 +33,16 @@ class Kept:
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """The value of a key, made if it is not there.
 
-        Two threads that miss at once both make it, rather than that one waits for the other.
+        Two threads that miss at once both make it, rather than that one waits for the other; both
+        get the value of the first, so that all that is made of it belongs together.
         """
         with self._lock:
             if key in self._values:
                 return self._values[key]
         value = make()
         with self._lock:
+            if key in self._values:
+                return self._values[key]
             if n_bytes(value) <= self._values.maxsize:
                 self._values[key] = value
         return value

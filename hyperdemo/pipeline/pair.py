@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import torch
 
 from hyperdemo.checkpoints import LoadedModel, load_checkpoint
-from hyperdemo.config import Task
+from hyperdemo.config import ModelConfig, Task
 from hyperdemo.pipeline.runtime import MODEL_NAMES, choose_device, device_in_words
 
 Pair = TypeVar("Pair", bound="ModelPair")
@@ -23,14 +23,30 @@ class ModelPair:
         device: where the models live.
 
     Raises:
-        ValueError: there is no model.
+        ValueError: there is no model, one of another task, or two that read different inputs.
     """
 
     task: ClassVar[Task]
 
+    @staticmethod
+    def input_of(config: ModelConfig) -> Hashable:
+        """What all models of a pair must read alike, since it is prepared once."""
+        raise NotImplementedError
+
     def __init__(self, models: Mapping[str, LoadedModel], *, device: torch.device):
         if not models:
             raise ValueError("at least one model expected")
+        inputs = {}
+        for name, loaded in models.items():
+            config = loaded.model.config
+            if config.task != self.task:
+                raise ValueError(
+                    f"models of the {self.task} task expected, got {loaded.name} ({name!r}) of the "
+                    f"{config.task} task"
+                )
+            inputs[loaded.name] = self.input_of(config)
+        if len(set(inputs.values())) > 1:
+            raise ValueError(f"models that read the same input expected, got {inputs}")
         self.models = dict(models)
         self.device = device
 

@@ -17,6 +17,7 @@ from hyperdemo.pipeline.runtime import Stages
 from hyperdemo.preprocess import Prepared, frame_alpha, frame_input
 from hyperdemo.refine import find_camera, refine
 from hyperdemo.render.bake import bake
+from hyperdemo.render.rays import RayLoss
 
 GRID = 96
 """Nodes along an axis of the baked grid, and steps that a ray takes through it: within 44 dB of the
@@ -54,6 +55,7 @@ class Refiner:
         config: FieldConfig,
         params: InrParams,
         *,
+        objective: RayLoss,
         key: tuple[bytes, str],
         share: tuple[float, float],
         clock: Stages,
@@ -64,6 +66,7 @@ class Refiner:
             name: of its model.
             config: of its field.
             params: as the model wrote it.
+            objective: the loss that the model was trained with.
             key: under which its baked grid is kept.
             share: where in the whole work this begins, and how much of it this is.
             clock: to which the time goes.
@@ -76,7 +79,10 @@ class Refiner:
                 baked = self._kept.get((*key, "baked"), make)
             camera = find_camera(baked, self._rgb, self._alpha)
             rgb, alpha = (torch.from_numpy(a).to(self._device) for a in (self._rgb, self._alpha))
-            steps = refine(config, params, rgb, alpha=alpha, camera=camera, steps=self._steps)
+            steps = refine(
+                config, params, rgb, alpha=alpha, camera=camera, steps=self._steps,
+                objective=objective,
+            )  # fmt: skip
             while True:
                 with clock.stage(f"{name}.refine"):
                     state = next(steps, None)
@@ -88,6 +94,7 @@ class Refiner:
                     words = f"{name}: fitted on to the picture, step {state.step} of {self._steps}"
                     yield Progress(done, words)
             assert known is not None, "at least one step is asked for"
-            self._kept.get((self.picture, name, "params"), lambda: known)
+            # On a GPU two fits of one picture differ; the first is shown, packed and downloaded.
+            known = self._kept.get((self.picture, name, "params"), lambda: known)
         yield Encoded(name, known, clock.seconds.get(f"{name}.refine", 0.0))
         return known

@@ -38,6 +38,11 @@ class SoundPipeline(ModelPair):
 
     task = "sound"
 
+    @staticmethod
+    def input_of(config: ModelConfig) -> tuple[int, int, int]:
+        """Samples of a window, and of a stretch and its overlap: sounds are streamed in step."""
+        return config.backbone.window, config.field.stretch, config.field.overlap
+
     def warm_up(self) -> None:
         """Touch every weight, so that no visitor waits for it."""
         for loaded in self.models.values():

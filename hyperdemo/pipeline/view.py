@@ -16,7 +16,7 @@ import torch
 from jaxtyping import UInt8
 
 from hyperdemo.checkpoints import LoadedModel
-from hyperdemo.config import ViewRequest
+from hyperdemo.config import ModelConfig, ViewRequest
 from hyperdemo.events import (
     Done,
     Encoded,
@@ -38,8 +38,9 @@ from hyperdemo.render.bake import BakedField, bake
 from hyperdemo.render.cameras import PosedViews, orbit
 from hyperdemo.render.grid_field import GridField
 from hyperdemo.render.march import march, n_cores, rays_a_side, warm_up
-from hyperdemo.render.mesh import extract_mesh, mesh_to_glb
+from hyperdemo.render.mesh import NoSurface, extract_mesh, mesh_to_glb
 from hyperdemo.render.quadrature import render_view
+from hyperdemo.render.rays import RayLoss
 from hyperdemo.render.volume import pack_volume
 
 KEPT_BYTES = 256 * 2**20
@@ -60,10 +61,15 @@ class ViewPipeline(ModelPair):
         super().__init__(models, device=device)
         self._kept = Kept(KEPT_BYTES)
 
+    @staticmethod
+    def input_of(config: ModelConfig) -> int:
+        """Side in pixels of the framed input."""
+        return config.backbone.image_size
+
     @property
     def input_size(self) -> int:
         """Side in pixels of the framed input that the models read."""
-        return next(iter(self.models.values())).model.config.backbone.image_size
+        return self.input_of(next(iter(self.models.values())).model.config)
 
     def warm_up(self) -> None:
         """Answer a first request, so that no visitor waits for what is compiled or loaded by it."""
@@ -124,11 +130,11 @@ class ViewPipeline(ModelPair):
             for k, (name, params) in enumerate(written.items()):
                 # Between writing, which tells of up to 0.05, and baking, which begins at 0.1.
                 share = 0.05 + 0.05 * k / len(names), 0.05 / len(names)
-                config = self.models[name].model.config.field
-                key = (picture, name)
+                loaded = self.models[name]
                 written[name] = yield from refiner.refine(
-                    name, config, params, key=key, share=share, clock=clock
-                )
+                    name, loaded.model.config.field, params, key=(picture, name), share=share,
+                    objective=RayLoss.recorded(loaded.facts), clock=clock,
+                )  # fmt: skip
             picture = refiner.picture
         fields = {
             name: as_field(self.models[name].model.config.field, params)
@@ -239,8 +245,7 @@ class ViewPipeline(ModelPair):
     def _mesh(self, source: BakedField | Field) -> bytes | None:
         try:
             return mesh_to_glb(extract_mesh(source, device=self.device))
-        except ValueError:
-            # A field of pure haze has no surface; that is a result to show, not a failure.
+        except NoSurface:  # a field of pure haze; that is a result to show, not a failure
             return None
 
 

@@ -18,12 +18,11 @@ from torch import Tensor
 from hyperdemo.config import FieldConfig
 from hyperdemo.inr import InrParams
 from hyperdemo.refine.camera import InputCamera, input_rays
-from hyperdemo.render.rays import ray_loss, render_rays
+from hyperdemo.render.quadrature import Rendering
+from hyperdemo.render.rays import RayLoss, render_rays
 
 RAYS, SAMPLES = 1024, 32
 LR, LR_CAMERA = 2e-3, 2e-3
-ALPHA_WEIGHT, ABSOLUTE_WEIGHT = 0.5, 0.3
-"""As in the training of the shipped pair."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ def refine(
     alpha: Float[Tensor, "s s"],
     camera: InputCamera,
     steps: int,
+    objective: RayLoss | None = None,
     seed: int = 0,
 ) -> Iterator[Refined]:
     """Fit an INR, and the camera, to the framed picture that it was written for.
@@ -61,12 +61,14 @@ def refine(
         rgb: the framed picture on white, in [0, 1], on the device of the weights.
         alpha: opacity of the object in it.
         camera: where to start from.
-        steps: of Adam, whose rate falls to nought along a cosine.
+        steps: of Adam, whose learning rate falls to 0 along a cosine.
+        objective: the loss, best that of the model's training; the default `RayLoss` if not given.
         seed: of the rays.
 
     Yields:
         The state after each step.
     """
+    objective = objective or RayLoss()
     generator = torch.Generator(rgb.device).manual_seed(seed)
     with torch.inference_mode(False), torch.enable_grad():
         weights = [w.detach().clone().requires_grad_() for w in params.weights]
@@ -75,13 +77,14 @@ def refine(
     optimizer = torch.optim.Adam(
         [{"params": [*weights, *biases], "peak": LR}, {"params": [values], "peak": LR_CAMERA}]
     )
-    rgba = _straight(rgb, alpha)
+    rgba = straight(rgb, alpha)
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * 0.5 * (1 + math.cos(math.pi * step / steps))
         with torch.inference_mode(False), torch.enable_grad():
             fitted = InrParams(tuple(weights), tuple(biases))
-            loss, error = _loss(config, fitted, values, rgba, generator=generator)
+            rendering, seen = _draw(config, fitted, values, rgba, generator=generator)
+            loss, error = objective(rendering, seen)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -91,14 +94,15 @@ def refine(
         yield Refined(step + 1, now, InputCamera.of(values.detach()), error.item())
 
 
-def _loss(
+def _draw(
     config: FieldConfig,
     params: InrParams,
     values: Float[Tensor, 4],
     rgba: Float[Tensor, "s s 4"],
     *,
     generator: torch.Generator,
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+) -> tuple[Rendering, Float[Tensor, "1 n 4"]]:
+    """Random rays as the INR renders them, and the picture's pixels there."""
     side = rgba.shape[0]
     pixels = torch.randint(side, (RAYS, 2), generator=generator, device=rgba.device)
     origins, directions = input_rays(values, (pixels + 0.5) / side)
@@ -106,11 +110,10 @@ def _loss(
         config, params, origins[None], directions=directions[None], samples=SAMPLES,
         generator=generator,
     )  # fmt: skip
-    seen = rgba[pixels[:, 1], pixels[:, 0]][None]
-    return ray_loss(rendering, seen, alpha_weight=ALPHA_WEIGHT, absolute_weight=ABSOLUTE_WEIGHT)
+    return rendering, rgba[pixels[:, 1], pixels[:, 0]][None]
 
 
-def _straight(rgb: Float[Tensor, "s s 3"], alpha: Float[Tensor, "s s"]) -> Float[Tensor, "s s 4"]:
+def straight(rgb: Float[Tensor, "s s 3"], alpha: Float[Tensor, "s s"]) -> Float[Tensor, "s s 4"]:
     """The picture with the object's own colours, of one that lies on white."""
     opacity = alpha[..., None]
     own = (rgb - (1 - opacity)) / opacity.clamp_min(1e-3)

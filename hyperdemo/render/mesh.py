@@ -26,6 +26,10 @@ _MESH_RESOLUTION = 96
 _COARSEST = 24
 
 
+class NoSurface(ValueError):
+    """The field is empty, or so faint that it has no surface: a result, and not a mistake."""
+
+
 def extract_mesh(
     source: BakedField | Field,
     *,
@@ -50,7 +54,8 @@ def extract_mesh(
         device: where a field wants its points.
 
     Raises:
-        ValueError: the field is empty at this level, or a number is out of range.
+        NoSurface: the field is empty.
+        ValueError: a number is out of range.
     """
     if not 0 <= min_share < 1 or max_faces < 100 or resolution < _COARSEST:
         raise ValueError(
@@ -82,10 +87,10 @@ def mesh_to_glb(mesh: trimesh.Trimesh) -> bytes:
     (metallic 0), since glTF's default is a metal that shows black without surroundings.
 
     Raises:
-        ValueError: the mesh has no faces.
+        NoSurface: the mesh has no faces.
     """
     if not len(mesh.faces):
-        raise ValueError("the mesh has no faces, so there is nothing to write")
+        raise NoSurface("the mesh has no faces, so there is nothing to write")
     srgb = np.asarray(mesh.visual.vertex_colors, np.float32)[:, :3] / 255
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     positions = np.asarray(mesh.vertices, "<f4")
@@ -140,7 +145,7 @@ def _surface_level(baked: BakedField, level: float | None) -> float:
     peak = float(baked.density.max())
     if level is None:
         if peak < _MIN_PEAK_DENSITY:
-            raise ValueError(
+            raise NoSurface(
                 f"the field is empty: its density peaks at {peak:.3g}, so there is no surface to "
                 "export. Try a picture with a clear object in it"
             )
@@ -168,7 +173,7 @@ def _surface(baked: BakedField, level: float, side: int) -> trimesh.Trimesh:
     # within the grid, closes the surface.
     opacity = np.minimum(opacity, 0.5 + (1.0 - radius) * np.float32(side / 4))
     if not opacity.max() > 0.5:
-        raise ValueError("the field is too fine for this resolution: nothing is left of it")
+        raise NoSurface("the field is too fine for this resolution: nothing is left of it")
     vertices, faces, _, _ = measure.marching_cubes(opacity, level=0.5, allow_degenerate=False)
     vertices = vertices * (2.0 / (side - 1)) - 1.0
     mesh = trimesh.Trimesh(vertices, faces, process=True)

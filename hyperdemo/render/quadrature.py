@@ -89,6 +89,35 @@ def composite(
     return Rendering(colour, opacity, depth)
 
 
+def integrate(
+    field: Field,
+    origins: Float[Tensor, "*n 3"],
+    directions: Float[Tensor, "*n 3"],
+    *,
+    n_samples: int,
+    generator: torch.Generator | None = None,
+) -> Rendering:
+    """Quadrature of a field along rays through the unit sphere, differentiable if the field is.
+
+    Args:
+        field: from points `[*m, 3]` to density and colour, the samples of all rays of a field in
+            one row: `[n · s, 3]` for rays `[n, 3]`, `[b, n · s, 3]` for rays `[b, n, 3]`.
+        origins, directions: of the rays, directions of unit length.
+        n_samples: samples along a ray.
+        generator: of stratified samples; midpoints if not given.
+    """
+    near, far = sphere_span(origins, directions)
+    distances, delta = sample_distances(near, far, n_samples=n_samples, generator=generator)
+    points = origins[..., None, :] + directions[..., None, :] * distances[..., None]
+    density, rgb = field(points.flatten(-3, -2))
+    return composite(
+        density.reshape(distances.shape),
+        rgb.reshape(*distances.shape, 3),
+        distances=distances,
+        delta=delta,
+    )
+
+
 @torch.no_grad()
 def render_view(
     field: Field,
@@ -118,7 +147,7 @@ def render_view(
     pixels = pixel_grid(side).to(pose)
     origins, directions = camera_rays(pose, pixels, fov_deg=fov_deg, size=side)
     parts = [
-        _render_rays(field, origins[k : k + chunk], directions[k : k + chunk], n_samples)
+        _render_hits(field, origins[k : k + chunk], directions[k : k + chunk], n_samples)
         for k in range(0, len(pixels), chunk)
     ]
     # Row, ray within the row's pixels, column, ray within the column's.
@@ -131,7 +160,7 @@ def render_view(
     return Rendering(rgb, alpha, depth)
 
 
-def _render_rays(
+def _render_hits(
     field: Field, origins: Float[Tensor, "n 3"], directions: Float[Tensor, "n 3"], n_samples: int
 ) -> Rendering:
     near, far = sphere_span(origins, directions)
@@ -139,15 +168,6 @@ def _render_rays(
     rgb = torch.ones_like(origins)
     alpha, depth = torch.zeros_like(near), torch.zeros_like(near)
     if hit.any():
-        origins, directions = origins[hit], directions[hit]
-        distances, delta = sample_distances(near[hit], far[hit], n_samples=n_samples)
-        points = origins[:, None] + directions[:, None] * distances[..., None]
-        density, colour = field(points.reshape(-1, 3))
-        seen = composite(
-            density.reshape(distances.shape),
-            colour.reshape(*distances.shape, 3),
-            distances=distances,
-            delta=delta,
-        )
+        seen = integrate(field, origins[hit], directions[hit], n_samples=n_samples)
         rgb[hit], alpha[hit], depth[hit] = seen.rgb, seen.alpha, seen.depth
     return Rendering(rgb, alpha, depth)

@@ -233,7 +233,7 @@ def test_a_file_that_lacks_or_adds_a_weight_is_refused(tmp_path):
     save_file(state | {"head.weight": torch.zeros(3)}, path)
     with pytest.raises(ValueError, match="Unexpected.*head.weight"):
         build_vit(config(), pretrained=path)
-    with pytest.raises(ValueError, match="there is no backbone file .*train.sources.fetch"):
+    with pytest.raises(ValueError, match="there is no backbone file .*train.sources.dinov2` makes"):
         build_vit(config(), pretrained=tmp_path / "none.safetensors")
 
 

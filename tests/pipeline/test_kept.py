@@ -45,6 +45,16 @@ def test_a_failure_is_not_kept():
     assert kept.get("a", lambda: b"a") == b"a"
 
 
+def test_of_two_that_were_made_at_once_both_askers_get_the_first():
+    kept = Kept(100)
+
+    def overtaken():
+        assert kept.get("a", lambda: b"first") == b"first"
+        return b"second"
+
+    assert kept.get("a", overtaken) == b"first"
+
+
 def test_sizes():
     params = tiny.params()
     assert n_bytes(params) == 4 * params.n_parameters

@@ -10,6 +10,7 @@ from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import ViewRequest
 from hyperdemo.events import Done, Encoded, Frames, Progress
 from hyperdemo.pipeline import ViewPipeline
+from hyperdemo.pipeline.refined import Refiner
 from tests import tiny
 
 PLAIN = ViewRequest(size=32, n_frames=2, chunk_frames=2)
@@ -73,6 +74,31 @@ def test_a_second_request_is_answered_from_what_was_kept(pipeline, prepared, mon
     other = dataclasses.replace(REFINED, refine_steps=13)
     with pytest.raises(TypeError):  # not kept, so it would have to be refined
         list(pipeline.view(prepared, other))
+
+
+def test_two_at_once_show_one_network(pipeline, prepared):
+    """On a GPU two fits differ; what is downloaded must be what is shown."""
+    request, other = dataclasses.replace(PLAIN, refine_steps=9), tiny.params()
+    events, encoded = pipeline.view(prepared, request, names=["scratch"]), []
+    for event in events:
+        if isinstance(event, Progress) and "step 6" in event.message:
+            refiner = Refiner(pipeline._kept, prepared, steps=9, device=pipeline.device)
+            pipeline._kept.get((refiner.picture, "scratch", "params"), lambda: other)
+        if isinstance(event, Encoded):
+            encoded.append(event.params)
+    assert encoded[-1] is other
+    assert pipeline._kept.find((refiner.picture, "scratch", "baked")) is not None
+
+
+def test_the_loss_is_that_of_the_models_training(pipeline, prepared):
+    def refined(**data):
+        loaded = dataclasses.replace(pipeline.models["scratch"], facts={"training": {"data": data}})
+        own = ViewPipeline({"scratch": loaded}, device=pipeline.device)
+        return weights_of(own.view(prepared, REFINED), "scratch")[1]
+
+    default = refined()
+    assert torch.equal(refined(alpha_weight=0.5, absolute_weight=0.3), default)
+    assert not torch.equal(refined(alpha_weight=0.5, absolute_weight=0.0), default)
 
 
 def test_closing_it_on_the_way_stops_the_work(pipeline, prepared, monkeypatch):

@@ -12,6 +12,7 @@ from hyperdemo.refine.camera import InputCamera, find_camera, input_rays
 from hyperdemo.render.bake import bake
 from hyperdemo.render.cameras import camera_rays, look_at_origin, pixel_grid
 from hyperdemo.render.march import march
+from tests.tiny import Ball
 
 REACH = math.tan(math.radians(CAMERA_FOV_DEG) / 2)
 
@@ -74,6 +75,18 @@ def test_the_camera_of_a_framed_picture_is_found(elevation):
     assert camera.half == pytest.approx(side / 128 * REACH / 0.9, rel=0.06)
     middle = ((columns.min() + columns.max() + 1) / 128 - 1) * REACH
     assert camera.centre[0] == pytest.approx(middle, abs=0.015)
+
+
+def test_between_heights_that_look_alike_the_usual_one_is_taken():
+    """A ball looks the same from everywhere, so the prior alone decides."""
+    baked = bake(Ball(density=60.0, radius=0.6), resolution=48)
+    seen = march(baked, look_at_origin(0.0, 60.0), fov_deg=CAMERA_FOV_DEG, size=64)
+    rgba = np.rint(255 * np.dstack([np.full((64, 64, 3), 0.5), seen.alpha])).astype(np.uint8)
+    framed = frame_input(rgba, size=64).astype(np.float32) / 255
+    alpha = frame_alpha(rgba, size=64)
+    for elevations in ([60.0, 20.0, -10.0], [-10.0, 20.0, 60.0]):
+        camera = find_camera(baked, framed, alpha, elevations_deg=elevations)
+        assert camera.elevation_deg == 20.0
 
 
 def test_of_a_field_that_shows_nothing_the_usual_camera_is_taken():

@@ -7,6 +7,7 @@ import torch
 
 from hyperdemo.refine import InputCamera, refine
 from hyperdemo.refine.camera import input_rays
+from hyperdemo.refine.fit import LR, straight
 from hyperdemo.render.cameras import pixel_grid
 from hyperdemo.render.rays import render_rays
 from tests import tiny
@@ -66,6 +67,27 @@ def test_the_same_seed_gives_the_same_and_inference_mode_does_not_matter(picture
         inside = last(0)
     assert torch.equal(inside.params.weights[0], last(0).params.weights[0])
     assert not torch.equal(last(1).params.weights[0], last(0).params.weights[0])
+
+
+def test_the_learning_rate_falls_along_a_cosine(picture):
+    """Adam moves a weight whose gradient keeps its sign by the learning rate in each step."""
+    rgb, alpha = picture
+    states = refine(FIELD, tiny.params(FIELD), rgb, alpha=alpha, camera=CAMERA, steps=8)
+    weights = torch.stack([torch.cat([w.flatten() for w in s.params.weights]) for s in states])
+    moved = weights.diff(dim=0).abs().amax(1)
+    rates = LR * (1 + torch.cos(torch.pi * torch.arange(1, 8) / 8)) / 2
+    torch.testing.assert_close(moved / rates, torch.ones(7), atol=0.35, rtol=0)
+
+
+def test_colours_on_white_become_the_objects_own():
+    own, alpha = torch.rand(4, 4, 3), torch.rand(4, 4).clamp_min(0.05)
+    alpha[0, 0] = 0
+    rgb = own * alpha[..., None] + 1 - alpha[..., None]
+    found = straight(rgb, alpha)
+    torch.testing.assert_close(found[..., 3], alpha)
+    seen = alpha > 0
+    torch.testing.assert_close(found[..., :3][seen], own[seen], atol=1e-4, rtol=0)
+    assert ((found >= 0) & (found <= 1)).all()
 
 
 def test_the_camera_is_fitted_with_it(picture):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hyperdemo.render.bake import BLOCK, bake
+from hyperdemo.render.bake import BLOCK, BakedField, bake
 from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.volume import pack_volume, unpack_volume
 from tests.render.test_march import naive_march, psnr, random_field
@@ -72,6 +72,17 @@ def test_colours_run_one_node_over_the_edge(baked):
     red = np.array([230, 26, 51])
     assert np.abs(volume.rgb[beside & ~dense].astype(int) - red).max() <= 1
     assert (beside & ~dense).sum() > 100 and not volume.rgb[~beside].any()
+
+
+def test_colours_between_two_are_rounded_and_densities_too():
+    values = np.zeros((8, 8, 8, 4), np.float32)
+    values[3, 3, 3] = (10 / 255, 0, 1, 5.0)
+    values[5, 3, 3] = (21 / 255, 1 / 255, 1, 3.0)
+    volume = unpack_volume(pack_volume(BakedField(values, np.zeros((2, 2, 2), np.uint8), 0)))
+    assert volume.rgb[4, 3, 3].tolist() == [16, 1, 255]
+    assert volume.rgb[2, 3, 3].tolist() == [10, 0, 255]
+    code = 255 * math.sqrt(3.0 / 5.0)  # 197.5 and a bit
+    assert volume.density[5, 3, 3] == pytest.approx(5.0 * (round(code) / 255) ** 2, rel=1e-6)
 
 
 def test_the_bytes_stand_as_a_browser_reads_them(baked):

@@ -21,7 +21,7 @@ from hyperdemo.inr import InrParams
 from hyperdemo.model import to_pixels
 from hyperdemo.preprocess import composite_on_white
 from hyperdemo.render.cameras import camera_rays
-from hyperdemo.render.rays import ray_loss, render_rays
+from hyperdemo.render.rays import RayLoss, render_rays
 from train.objects.catalogue import Piece, read_mesh
 from train.objects.furniture import normalise
 from train.objects.rasterise import Rasteriser
@@ -148,7 +148,7 @@ def fit_inr(
             samples=samples, generator=generator,
         )  # fmt: skip
         truth = rgba[view, pixel[:, 1], pixel[:, 0]].float()[None] / 255
-        loss, _ = ray_loss(rendering, truth, alpha_weight=0.5)
+        loss, _ = RayLoss(alpha_weight=0.5, absolute_weight=0.0)(rendering, truth)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hyperdemo.model import HyperModel, to_pixels
-from hyperdemo.render.rays import ray_loss, render_rays
+from hyperdemo.render.rays import RayLoss, render_rays
 from train.config import TrainConfig, ViewData
 from train.objects.variants import original_id, variant_id
 from train.subsets import some_of
@@ -85,10 +85,8 @@ class ViewTask:
                 self.config.model.field, params, batch.origins, directions=batch.directions,
                 samples=data.samples, generator=generator,
             )  # fmt: skip
-            loss, colour_mse = ray_loss(
-                rendering, batch.rgba, alpha_weight=data.alpha_weight,
-                absolute_weight=data.absolute_weight,
-            )  # fmt: skip
+            objective = RayLoss(data.alpha_weight, data.absolute_weight)
+            loss, colour_mse = objective(rendering, batch.rgba)
         return loss, {"psnr": -10 * torch.log10(colour_mse.detach())}
 
     def score(self, model: HyperModel) -> dict[str, float]:

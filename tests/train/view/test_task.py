@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hyperdemo.model import to_pixels
-from hyperdemo.render.rays import ray_loss, render_rays
+from hyperdemo.render.rays import RayLoss, render_rays
 from tests import tiny
 from tests.train import scenes
 from train.config import ViewData
@@ -36,7 +36,7 @@ def test_the_loss_is_that_of_a_batch_drawn_by_hand():
         tiny.FIELD, model.encode(to_pixels(batch.framed)), batch.origins,
         directions=batch.directions, samples=8, generator=generator,
     )  # fmt: skip
-    expected, colour = ray_loss(seen, batch.rgba, alpha_weight=0.3)
+    expected, colour = RayLoss(0.3, 0.0)(seen, batch.rgba)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(shown["psnr"], -10 * torch.log10(colour))
     assert loss.requires_grad and not shown["psnr"].requires_grad
