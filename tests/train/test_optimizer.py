@@ -24,6 +24,21 @@ def test_each_group_has_its_own_rate_and_decay():
         assert decays[id(parameter)] == (0.1 if parameter.ndim >= 2 else 0.0)
 
 
+def test_adamw_by_hand():
+    """Two steps of a matrix's entry from its gradients, with moments of 0.9 and 0.95."""
+    model = tiny.model(init="scratch")
+    optimizer = build_optimizer(model, scenes.train_config(lr=1e-2, weight_decay=0.1))
+    tokens = model.heads.tokens
+    expected, first, second = tokens.detach().clone(), 0.0, 0.0
+    for step, gradient in enumerate((0.3, -0.2), start=1):
+        tokens.grad = torch.full_like(tokens, gradient)
+        optimizer.step()
+        first, second = 0.9 * first + 0.1 * gradient, 0.95 * second + 0.05 * gradient**2
+        mean, square = first / (1 - 0.9**step), second / (1 - 0.95**step)
+        expected = expected * (1 - 1e-2 * 0.1) - 1e-2 * mean / (square**0.5 + 1e-8)
+        torch.testing.assert_close(tokens.detach(), expected)
+
+
 def test_the_schedule_reaches_every_group():
     config = scenes.train_config(lr=3e-3, lr_backbone=7e-4, lr_heads=2e-2)
     state = TrainState(config, HyperModel(config.model), device=torch.device("cpu"))

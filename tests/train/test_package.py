@@ -23,22 +23,17 @@ def finished(tmp_path):
     return out, train(config, task, out=out, device=CPU, facts=facts)
 
 
-def test_what_is_shipped_are_the_averaged_weights(finished, tmp_path):
+def test_what_is_shipped_is_the_average_and_its_facts(finished, tmp_path, capsys):
     out, state = finished
-    path = package(out, tmp_path / "weights")
-    assert path == tmp_path / "weights" / "view-scratch.safetensors"
+    main([str(out), "--out", str(tmp_path / "weights")])
+    assert capsys.readouterr().out.strip() == str(tmp_path / "weights" / "view-scratch.safetensors")
     loaded = load_checkpoint(tmp_path / "weights", "view-scratch")
     assert loaded.model.config == state.config.model
     average = state.average.state_dict()
     for key, tensor in loaded.model.state_dict().items():
         torch.testing.assert_close(tensor, average[key], rtol=2**-11, atol=2**-24)
     assert not torch.allclose(average["heads.tokens"], state.model.heads.tokens, rtol=1e-6)
-
-
-def test_the_facts_are_those_of_the_run(finished, tmp_path):
-    out, state = finished
-    package(out, tmp_path / "weights")
-    facts = json.loads((tmp_path / "weights" / "view-scratch.json").read_text())
+    facts = loaded.facts
     assert facts["steps_taken"] == 4 and facts["train_objects"] == 3
     assert facts["training"]["lr"] == 1e-3 and "model" not in facts["training"]
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
@@ -60,13 +55,12 @@ def test_a_run_that_goes_on_is_packaged_as_it_is(finished, tmp_path):
     assert load_checkpoint(tmp_path / "weights", "view-scratch").facts["val_psnr"] < 90
 
 
-def test_an_audio_run_is_packaged_with_scores_of_its_own(tmp_path):
+def test_a_sound_run_is_packaged_with_scores_of_its_own(tmp_path):
     config = config_of(steps=4)
     task = task_of(config, tones(200, 330))
     facts = run_facts(config, task, device=CPU, command="--config mine")
     state = train(config, task, out=tmp_path / "run", device=CPU, facts=facts)
-    path = package(tmp_path / "run", tmp_path / "weights")
-    assert path == tmp_path / "weights" / "sound-scratch.safetensors"
+    package(tmp_path / "run", tmp_path / "weights")
     loaded = load_checkpoint(tmp_path / "weights", "sound-scratch")
     assert loaded.model.config == state.config.model and loaded.facts["train_prompts"] == 2
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
@@ -83,8 +77,3 @@ def test_an_audio_run_is_packaged_with_scores_of_its_own(tmp_path):
 def test_a_run_without_a_state_is_refused(tmp_path):
     with pytest.raises(ValueError, match="has no state.pt; train it first"):
         package(tmp_path, tmp_path / "weights")
-
-
-def test_the_command(finished, tmp_path, capsys):
-    main([str(finished[0]), "--out", str(tmp_path / "weights")])
-    assert capsys.readouterr().out.strip().endswith("view-scratch.safetensors")

@@ -35,19 +35,7 @@ def test_a_tiny_model_learns_two_balls(tmp_path):
         model=tiny.model_config(init="scratch", field=field), steps=60, warmup=5, batch=4,
         data=ViewData(target_views=2, rays=64, samples=16, mirror=0.5), lr=1e-2, eval_every=10,
     )  # fmt: skip
-    losses = []
-    step = run_module._one_step
-
-    def watched(state, task):
-        row = step(state, task)
-        losses.append(row["loss"])
-        return row
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "_one_step", watched)
-        state = train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
-    assert len(losses) == 60
-    assert sum(losses[-10:]) < 0.25 * sum(losses[:10])
+    state = train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
     scores = [row["val_psnr"] for row in rows_of(tmp_path)]
     assert scores[-1] > 22 and scores[-1] > scores[0] + 8
     swapped = dataclasses.replace(views, framed=views.framed.flip(0))
@@ -69,14 +57,19 @@ def test_rows_say_what_a_plot_needs(views, tmp_path):
     assert (tmp_path / "state.pt").is_file()
 
 
-def test_it_is_saved_on_the_way(views, tmp_path, monkeypatch):
-    saved = []
-    monkeypatch.setattr(
-        run_module.TrainState, "save", lambda state, path: saved.append((state.step, path.name))
-    )
+def test_it_is_saved_on_the_way(views, tmp_path):
     config = scenes.train_config(steps=3, save_minutes=0.0)
-    train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
-    assert saved == [(1, "state.pt"), (2, "state.pt"), (3, "state.pt"), (3, "state.pt")]
+    task = scenes.task_of(config, views)
+    steps = []
+
+    def score(_):
+        if (tmp_path / "state.pt").is_file():
+            steps.append(torch.load(tmp_path / "state.pt", weights_only=True)["step"])
+        return {"val_psnr": 0.0}
+
+    task.score = score
+    train(dataclasses.replace(config, eval_every=1), task, out=tmp_path, device=CPU)
+    assert steps == [1, 2]  # before the second and the third evaluation
 
 
 def test_a_run_keeps_the_code_that_it_began_with(views, tmp_path):
@@ -100,20 +93,6 @@ def test_a_run_keeps_the_code_that_it_began_with(views, tmp_path):
     assert (
         json.loads((tmp_path / "run.json").read_text()) == longer
     )  # a refused run changes nothing
-
-
-def test_only_what_may_train_moves(views, tmp_path):
-    model = tiny.model_config(adapt="prompt", n_prompts=2)
-    with pytest.MonkeyPatch.context() as patch:
-        real = run_module.HyperModel
-        patch.setattr(run_module, "HyperModel", lambda config, **_: real(config))
-        config = scenes.train_config(model=model, steps=2)
-        task = scenes.task_of(config, views)
-        start = train(config, task, out=tmp_path / "a", device=CPU, stop_at=1)
-        end = train(config, task, out=tmp_path / "b", device=CPU)
-    for name, parameter in end.model.named_parameters():
-        same = torch.equal(parameter, start.model.get_parameter(name))
-        assert same == name.startswith("encoder."), name
 
 
 def test_a_gradient_that_is_not_finite_ends_the_run(views, tmp_path, monkeypatch):
@@ -142,18 +121,11 @@ def test_the_norm_of_the_gradient_is_clipped(views, tmp_path, monkeypatch):
     assert rows_of(tmp_path)[-1]["grad_norm"] > 1e-3  # as it was before
 
 
-def test_the_log_drops_the_steps_that_come_again(tmp_path):
+def test_the_log_drops_the_steps_that_come_again_and_lines_that_a_kill_cut(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    path.write_text("".join(json.dumps({"step": k, "loss": k / 2}) + "\n" for k in (10, 20, 30)))
-    log = MetricsLog(path, since=20)
-    log.write({"step": 30, "loss": 0.0})
-    assert rows_of(tmp_path) == [
-        {"step": 10, "loss": 5.0}, {"step": 20, "loss": 10.0}, {"step": 30, "loss": 0.0},
-    ]  # fmt: skip
-
-
-def test_a_line_that_a_kill_cut_short_is_dropped(tmp_path):
-    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 10, "loss": 5.0}\n{"step": 20, "loss": 4.0}\n{"step": 30, "lo')
+    MetricsLog(path, since=10).write({"step": 20, "loss": 0.0})
+    assert rows_of(tmp_path) == [{"step": 10, "loss": 5.0}, {"step": 20, "loss": 0.0}]
     path.write_text('{"step": 10, "loss": 5.0}\n{"step": 20, "lo')
     MetricsLog(path, since=20).write({"step": 30})
     assert [row["step"] for row in rows_of(tmp_path)] == [10, 30]
@@ -208,10 +180,3 @@ def test_attention_that_is_multiplied_out_is_the_same():
     assert not any(block.attn.fused_attn for block in model.encoder.blocks)
     for one, other in zip(fused, model.encode(pictures).weights, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
-
-
-def test_half_precision_on_a_cpu(views, tmp_path):
-    config = scenes.train_config(steps=2, precision="bf16")
-    state = train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
-    assert not any(block.attn.fused_attn for block in state.average.encoder.blocks)
-    assert all(p.dtype == torch.float32 for p in state.model.parameters())

@@ -72,11 +72,6 @@ def test_steps_that_were_taken_but_not_saved_are_taken_again(views, tmp_path):
     assert rows(out) == rows(tmp_path / "straight")
 
 
-def test_another_seed_is_another_run(views, tmp_path):
-    one, two = (run(tmp_path / str(seed), views, seed=seed, steps=2) for seed in (0, 1))
-    assert not torch.equal(one.model.heads.tokens, two.model.heads.tokens)
-
-
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -124,39 +119,29 @@ def test_a_kill_while_saving_leaves_the_state_before(tmp_path, monkeypatch):
     assert again.step == 5
 
 
-def test_the_learning_rate_at_steps_worked_out_by_hand():
-    scales = [learning_rate_scale(step, warmup=4, steps=12) for step in range(13)]
-    assert scales[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
-    assert scales[4] == pytest.approx(1.0)
-    assert scales[6] == pytest.approx(0.01 + 0.99 * (1 + math.sqrt(0.5)) / 2)  # a quarter on
-    assert scales[8] == pytest.approx(0.505)  # half way down
-    assert scales[12] == pytest.approx(0.01)
-    assert scales[4:] == sorted(scales[4:], reverse=True)
-    assert learning_rate_scale(30, warmup=4, steps=12) == pytest.approx(0.01)
-    assert learning_rate_scale(0, warmup=0, steps=5) == pytest.approx(1.0)
+def scale(step, **changes):
+    return learning_rate_scale(step, **{"warmup": 4, "steps": 12} | changes)
 
 
-def test_the_learning_rate_stays_up_until_its_decay():
-    scales = [learning_rate_scale(step, warmup=2, steps=20, decay=0.2) for step in range(21)]
-    assert scales[:2] == pytest.approx([0.5, 1.0])
-    assert scales[2:17] == pytest.approx([1.0] * 15)
-    assert scales[18] == pytest.approx(0.505)  # half way down
-    assert scales[20] == pytest.approx(0.01)
-
-
-def test_a_decay_as_long_as_the_run_starts_after_the_warm_up():
-    given = [learning_rate_scale(step, warmup=4, steps=12, decay=1.0) for step in range(13)]
-    assert given == [learning_rate_scale(step, warmup=4, steps=12) for step in range(13)]
-    assert given[4] == pytest.approx(1.0) and given[5] < 1
-
-
-def test_a_run_before_its_decay_is_lengthened_at_no_loss(views, tmp_path):
-    run(tmp_path, views, steps=20, decay=0.5, stop_at=3)
-    run(tmp_path, views, steps=6, decay=0.5)
-    expected = [0.5, 1.0, 1.0, 1.0]
-    found = [row["lr_scale"] for row in rows(tmp_path)]
-    assert found[: len(expected)] == pytest.approx(expected)
-    assert found[-1] < 1
+@pytest.mark.parametrize(
+    ("step", "changes", "expected"),
+    [
+        *((k, {}, (k + 1) / 4) for k in range(4)),  # warm-up
+        (4, {}, 1.0),
+        (6, {}, 0.01 + 0.99 * (1 + math.sqrt(0.5)) / 2),  # a quarter on
+        (8, {}, 0.505),  # half way down
+        (12, {}, 0.01),
+        (30, {}, 0.01),
+        (0, {"warmup": 0}, 1.0),
+        (1, {"steps": 20, "decay": 0.2}, 0.5),
+        (16, {"steps": 20, "decay": 0.2}, 1.0),  # up until the last fifth
+        (18, {"steps": 20, "decay": 0.2}, 0.505),
+        (20, {"steps": 20, "decay": 0.2}, 0.01),
+        (5, {"decay": 0.9}, scale(5)),  # never before the warm-up's end
+    ],
+)
+def test_the_learning_rate_by_hand(step, changes, expected):
+    assert scale(step, **changes) == pytest.approx(expected)
 
 
 def test_the_average_by_hand():
@@ -174,23 +159,3 @@ def test_the_average_by_hand():
     torch.testing.assert_close(state.average.heads.tokens, before + 0.75 + 0.1 * 0.25)
     assert not any(p.requires_grad for p in state.average.parameters())
     assert not state.average.training
-
-
-def test_the_average_of_frozen_weights_is_they_themselves():
-    model = tiny.model_config(adapt="frozen")
-    state = state_of(model=model)
-    state.step = 3
-    state.update_average()
-    torch.testing.assert_close(
-        dict(state.average.encoder.state_dict()),
-        dict(state.model.encoder.state_dict()),
-        rtol=0,
-        atol=0,
-    )
-
-
-def test_what_is_saved_needs_no_pickled_code(tmp_path):
-    state = state_of()
-    state.save(tmp_path / "state.pt")
-    saved = torch.load(tmp_path / "state.pt", weights_only=True)
-    assert saved["config"] == state.config.to_dict()

@@ -61,7 +61,9 @@ def test_rays_see_the_object_from_the_world_of_any_input_view(views, generator, 
     assert batch.framed.shape == (40, 28, 28, 3) and batch.rgba.shape == (40, 90, 4)
     inputs = {input_of(framed) for framed in batch.framed}
     assert len({(obj, view) for obj, view, _ in inputs}) > 12  # of the 18 that there are
-    assert {mirrored for *_, mirrored in inputs} == ({False} if mirror == 0 else {False, True})
+    share = np.mean([input_of(framed)[2] for framed in batch.framed])
+    assert share == 0 if mirror == 0 else 0.25 < share < 0.75
+    np.testing.assert_allclose(batch.origins.norm(dim=-1), 3.0, atol=1e-5)
     hits = 0
     for index in range(40):
         rgb, alpha = seen_by(batch, index, views)
@@ -73,33 +75,11 @@ def test_rays_see_the_object_from_the_world_of_any_input_view(views, generator, 
     assert 0.15 < hits / (40 * 90) < 0.8
 
 
-def test_a_wrong_sign_of_the_azimuth_would_show(views, generator):
-    backwards = dataclasses.replace(views, turns=views.turns.transpose(-1, -2))
-    batch = batch_of(backwards, generator)
-    wrong = [
-        np.abs(batch.rgba[index, :, 3].numpy() - seen_by(batch, index, views)[1]).max()
-        for index in range(40)
-    ]
-    assert np.median(wrong) > 0.5
-
-
-def test_origins_stand_at_the_cameras_and_directions_have_unit_length(views, generator):
-    batch = batch_of(views, generator)
-    np.testing.assert_allclose(batch.origins.norm(dim=-1), 3.0, atol=1e-5)
-    np.testing.assert_allclose(batch.directions.norm(dim=-1), 1.0, atol=1e-5)
-
-
 def test_the_generator_alone_decides(views):
     one, two, other = (batch_of(views, torch.Generator().manual_seed(seed)) for seed in (4, 4, 5))
     for name in ("framed", "origins", "directions", "rgba"):
         assert torch.equal(getattr(one, name), getattr(two, name))
     assert not torch.equal(one.origins, other.origins)
-
-
-def test_mirroring_half_of_the_objects(views, generator):
-    batch = batch_of(views, generator, objects=400, rays=1, mirror=0.3)
-    share = np.mean([input_of(framed)[2] for framed in batch.framed])
-    assert 0.23 < share < 0.37
 
 
 def test_exchanging_colours_alike_in_input_and_target(generator):
@@ -200,13 +180,6 @@ def test_what_is_not_there_or_does_not_fit_is_refused(tmp_path):
     for name in ("holdout", "classes"):
         with pytest.raises(ValueError, match=f"no split '{name}' .* test, train, unseen, val"):
             read_split(splits, name)
-
-
-def test_a_set_of_views_moves_as_a_whole(views):
-    moved = views.to("meta")
-    for name in ("rgba", "framed", "poses", "turns"):
-        assert getattr(moved, name).is_meta
-    assert moved.ids == views.ids and moved.fov_deg == views.fov_deg
 
 
 def test_near_is_the_object_and_four_pixels_round_it():
