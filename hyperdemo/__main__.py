@@ -83,10 +83,10 @@ def run_view(args: argparse.Namespace) -> Path:
     names = MODEL_NAMES if args.model == "both" else (args.model,)
     pipeline = ViewPipeline.from_weights(args.weights, names=names, device=args.device)
     prepared = pipeline.prepare(rgba, mask=mask)
-    writer = ViewWriter(args.out, pipeline, request=request, poses=poses)
-    for event in _shown(pipeline.view(prepared, request, poses=poses)):
-        writer.take(event)
-    return writer.finish(photo=args.photo, mask_source=prepared.mask_source)
+    with ViewWriter(args.out, pipeline, request=request, poses=poses) as writer:
+        for event in _shown(pipeline.view(prepared, request, poses=poses)):
+            writer.take(event)
+        return writer.finish(photo=args.photo, mask_source=prepared.mask_source)
 
 
 def run_sound(args: argparse.Namespace) -> Path:

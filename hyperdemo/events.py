@@ -51,9 +51,14 @@ class Frames:
 
 @dataclass(frozen=True)
 class Views:
-    """Pictures from poses the caller asked for, a model at a time."""
+    """Pictures from poses that the caller asked for, one model after the other.
+
+    Attributes:
+        start: index of the first of them among the poses.
+    """
 
     name: str
+    start: int
     rgb: UInt8[np.ndarray, "n h w 3"]
 
 

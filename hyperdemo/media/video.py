@@ -8,8 +8,10 @@ There are no B-frames, hence decoding and presentation times agree and no chunk 
 its neighbour.
 """
 
+from __future__ import annotations
+
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -50,15 +52,73 @@ def encode_mp4(
         ValueError: no frames, frames that are not uint8 RGB of one even size, or `fps` or
             `crf` out of range.
     """
-    path = Path(path)
-    checked = _checked(frames, fps, crf)
-    try:
-        with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as file:
-            _encode(file, checked, fps=fps, crf=crf, start_frame=0, chunk=False)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path
+    with Mp4Writer(path, fps=fps, crf=crf) as writer:
+        writer.write(frames)
+    return Path(path)
+
+
+class Mp4Writer:
+    """An MP4 as of `encode_mp4` whose frames come in parts; nothing but the encoder's is kept.
+
+    As a context manager it ends the file, or removes it when anything went wrong.
+
+    Args:
+        path: where to write.
+        fps, crf: as for `encode_mp4`.
+
+    Raises:
+        ValueError: `fps` or `crf` out of range; on writing, frames that do not fit; at the end,
+            no frame came.
+    """
+
+    def __init__(self, path: str | Path, *, fps: int | Fraction, crf: int = DEFAULT_CRF):
+        _check_rates(fps, crf)
+        self.path, self._fps, self._crf = Path(path), fps, crf
+        self._file: av.container.OutputContainer | None = None
+        self._stream = None
+        self._shape: tuple[int, ...] = ()
+        self._n = 0
+
+    def write(self, frames: Iterable[Frame]) -> None:
+        """Encode further frames."""
+        for frame in frames:
+            if self._stream is None:
+                _check_first(frame)
+                options = {"movflags": "+faststart"}
+                self._file = av.open(str(self.path), "w", format="mp4", options=options)
+                self._stream = _open_stream(
+                    self._file, frame.shape, fps=self._fps, crf=self._crf, chunk=False
+                )
+                self._shape = frame.shape
+            _check_like(frame, self._shape)
+            _mux(self._file, self._stream, frame, fps=self._fps, number=self._n)
+            self._n += 1
+
+    def close(self) -> None:
+        """End the file."""
+        if self._stream is None:
+            raise ValueError("expected at least one frame to encode, got none")
+        self._file.mux(self._stream.encode(None))
+        self._file.close()
+
+    def discard(self) -> None:
+        """Remove the unfinished file."""
+        if self._file is not None:
+            self._file.close()
+            self.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Mp4Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            try:
+                self.close()
+                return
+            except BaseException:
+                self.discard()
+                raise
+        self.discard()
 
 
 def encode_ts(
@@ -80,12 +140,21 @@ def encode_ts(
     """
     if start_frame < 0:
         raise ValueError(f"expected start_frame of 0 or more, got {start_frame}")
-    checked = _checked(frames, fps, crf)
+    _check_rates(fps, crf)
+    iterator = iter(frames)
+    first = next(iterator, None)
+    if first is None:
+        raise ValueError("expected at least one frame to encode, got none")
+    _check_first(first)
     buffer = io.BytesIO()
     # Without copyts and a zero delay the muxer would shift every chunk by its buffer delay.
     options = {"mpegts_copyts": "1", "max_delay": "0"}
     with av.open(buffer, "w", format="mpegts", options=options) as file:
-        _encode(file, checked, fps=fps, crf=crf, start_frame=start_frame, chunk=True)
+        stream = _open_stream(file, first.shape, fps=fps, crf=crf, chunk=True)
+        for index, frame in enumerate(chain([first], iterator)):
+            _check_like(frame, first.shape)
+            _mux(file, stream, frame, fps=fps, number=start_frame + index)
+        file.mux(stream.encode(None))
     data = buffer.getvalue()
     n_missing = _TS_MIN_PACKETS - len(data) // len(_TS_NULL_PACKET)
     return data + _TS_NULL_PACKET * max(0, n_missing)
@@ -161,21 +230,19 @@ def ts_duration_s(chunk: bytes) -> float:
         raise ValueError(f"expected a chunk made by encode_ts: {error}") from error
 
 
-def _encode(
+def _open_stream(
     file: av.container.OutputContainer,
-    frames: Iterator[Frame],
+    shape: tuple[int, ...],
     *,
     fps: int | Fraction,
     crf: int,
-    start_frame: int,
     chunk: bool,
-) -> None:
+) -> av.VideoStream:
     rate = Fraction(fps)
-    first = next(frames)
-    # A chunk is one group of pictures; a whole file gets a keyframe a second, for seeking.
+    # A chunk is one group of pictures; a whole file gets a keyframe every second, for seeking.
     keyframe_interval = 2**20 if chunk else max(1, round(rate))
     stream = file.add_stream("libx264", rate=rate)
-    stream.height, stream.width = first.shape[:2]
+    stream.height, stream.width = shape[:2]
     stream.pix_fmt = "yuv420p"
     stream.time_base = 1 / rate
     stream.options = {
@@ -187,30 +254,29 @@ def _encode(
     context.thread_count = _THREADS
     context.color_range = _LIMITED_RANGE
     context.colorspace = context.color_primaries = context.color_trc = _SMPTE170M
-    for index, pixels in enumerate(chain([first], frames)):
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.SMPTE170M, threads=1)
-        frame.pts = start_frame + index
-        frame.time_base = 1 / rate
-        file.mux(stream.encode(frame))
-    file.mux(stream.encode(None))
+    return stream
 
 
-def _checked(frames: Iterable[Frame], fps: int | Fraction, crf: int) -> Iterator[Frame]:
-    """The frames, each checked before it reaches the encoder.
+def _mux(
+    file: av.container.OutputContainer,
+    stream: av.VideoStream,
+    pixels: Frame,
+    *,
+    fps: int | Fraction,
+    number: int,
+) -> None:
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.SMPTE170M, threads=1)
+    frame.pts = number
+    frame.time_base = 1 / Fraction(fps)
+    file.mux(stream.encode(frame))
 
-    The first is checked at once (this is no generator), before any file is opened.
-    """
+
+def _check_rates(fps: int | Fraction, crf: int) -> None:
     if not 0 < fps <= 240:
         raise ValueError(f"expected 0 < fps <= 240, got {fps}")
     if not 0 <= crf <= 51:
         raise ValueError(f"expected crf from 0 (lossless) to 51, got {crf}")
-    iterator = iter(frames)
-    first = next(iterator, None)
-    if first is None:
-        raise ValueError("expected at least one frame to encode, got none")
-    _check_first(first)
-    return chain([first], _same_shape(iterator, first.shape))
 
 
 def _check_first(frame: Frame) -> None:
@@ -227,11 +293,9 @@ def _check_first(frame: Frame) -> None:
         )
 
 
-def _same_shape(frames: Iterator[Frame], shape: tuple[int, ...]) -> Iterator[Frame]:
-    for frame in frames:
-        if frame.shape != shape or frame.dtype != np.uint8:
-            raise ValueError(
-                f"expected every frame like the first (uint8 {list(shape)}), "
-                f"got {frame.dtype} {list(frame.shape)}"
-            )
-        yield frame
+def _check_like(frame: Frame, shape: tuple[int, ...]) -> None:
+    if frame.shape != shape or frame.dtype != np.uint8:
+        raise ValueError(
+            f"expected every frame like the first (uint8 {list(shape)}), "
+            f"got {frame.dtype} {list(frame.shape)}"
+        )

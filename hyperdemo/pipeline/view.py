@@ -148,7 +148,9 @@ class ViewPipeline(ModelPair):
             shots = {name: self._integrator(field) for name, field in fields.items()}
         yield from self._orbit(shots, request, clock)
         if poses is not None:
-            yield from _views(shots, poses, request.pose_size or request.size, clock)
+            yield from _views(
+                shots, poses, request.pose_size or request.size, request.chunk_frames, clock
+            )
         for name, grid in baked.items():
             with clock.stage(f"{name}.pack"):
                 volume = self._kept.get(
@@ -250,12 +252,14 @@ class ViewPipeline(ModelPair):
 
 
 def _views(
-    shots: Mapping[str, Shot], poses: PosedViews, size: int, clock: Stages
+    shots: Mapping[str, Shot], poses: PosedViews, size: int, n_at_once: int, clock: Stages
 ) -> Iterator[Event]:
     """Pictures from cameras that the caller gave."""
     for name, shot in shots.items():
         yield Progress(0.9, f"{name}: rendering the poses asked for")
-        with clock.stage(f"{name}.views"):
-            taken = [shot(pose, poses.fov_deg, size)[0] for pose in poses.poses]
-            rgb = np.stack([to_bytes(picture) for picture in taken])
-        yield Views(name, rgb)
+        for start in range(0, len(poses.poses), n_at_once):
+            with clock.stage(f"{name}.views"):
+                some = poses.poses[start : start + n_at_once]
+                taken = [shot(pose, poses.fov_deg, size)[0] for pose in some]
+                rgb = np.stack([to_bytes(picture) for picture in taken])
+            yield Views(name, start, rgb)

@@ -14,7 +14,7 @@ from hyperdemo.config import ViewRequest
 from hyperdemo.events import Done, Encoded, Event, Frames, MeshReady, Views
 from hyperdemo.inr.export import export_inr
 from hyperdemo.media.image import decode_image, save_png
-from hyperdemo.media.video import encode_mp4
+from hyperdemo.media.video import Mp4Writer
 from hyperdemo.metrics import psnr, ssim
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.preprocess import composite_on_white
@@ -24,6 +24,9 @@ from hyperdemo.results.files import origin, write_network, write_result
 
 class ViewWriter:
     """Takes the events of one request and writes `DIR/<model>/…` and `DIR/result.json`.
+
+    Pictures are written as they come, so that memory does not grow with their number. As a context
+    manager it removes unfinished orbits when anything goes wrong.
 
     Args:
         out: the folder, made if it is not there.
@@ -41,7 +44,8 @@ class ViewWriter:
         poses: PosedViews | None = None,
     ):
         self.out, self.pipeline, self.request, self.poses = out, pipeline, request, poses
-        self.frames: dict[str, list[UInt8[np.ndarray, "f h w 3"]]] = {}
+        self._orbits: dict[str, Mp4Writer] = {}
+        self._scores: dict[str, list[dict[str, Any]]] = {}
         self.models: dict[str, dict[str, Any]] = {}
         self.seconds: dict[str, float] = {}
 
@@ -52,7 +56,10 @@ class ViewWriter:
                 self._write_network(event)
             case Frames():
                 for name, rgb in event.rgb.items():
-                    self.frames.setdefault(name, []).append(rgb)
+                    if name not in self._orbits:
+                        path = self.out / name / "orbit.mp4"
+                        self._orbits[name] = Mp4Writer(path, fps=self.request.fps)
+                    self._orbits[name].write(rgb)
             case Views():
                 self._write_views(event)
             case MeshReady(name, glb):
@@ -64,10 +71,15 @@ class ViewWriter:
                 self.seconds = dict(seconds)
 
     def finish(self, *, photo: Path, mask_source: str) -> Path:
-        """Write the orbits and `result.json`; returns its path."""
-        for name, chunks in self.frames.items():
-            frames = np.concatenate(chunks)
-            encode_mp4(frames, self.out / name / "orbit.mp4", fps=self.request.fps)
+        """End the orbits and write `result.json`; returns its path.
+
+        A view whose true picture is the photo itself was shown to the models: its scores are
+        listed, but not averaged.
+        """
+        while self._orbits:
+            self._orbits.popitem()[1].close()
+        for name, scores in self._scores.items():
+            self.models[name]["metrics"] = self._metrics(scores, photo)
         request = self.request
         facts = {
             "photo": photo.name,
@@ -93,20 +105,31 @@ class ViewWriter:
         assert self.poses is not None
         folder = self.out / event.name / "views"
         folder.mkdir(exist_ok=True)
-        for index, picture in enumerate(event.rgb):
+        for index, picture in enumerate(event.rgb, start=event.start):
             save_png(picture, folder / f"{index:03d}.png")
-        scores = [
-            {"view": index} | score_view(picture, decode_image(truth, max_side=None))
-            for index, (picture, truth) in enumerate(zip(event.rgb, self.poses.images, strict=True))
-            if truth is not None
-        ]
-        self.models[event.name]["views"] = len(event.rgb)
-        if scores:
-            self.models[event.name]["metrics"] = {
-                "psnr": _finite(float(np.mean([s["psnr"] for s in scores]))),
-                "ssim": float(np.mean([s["ssim"] for s in scores])),
-                "views": [s | {"psnr": _finite(s["psnr"])} for s in scores],
-            }
+            if (truth := self.poses.images[index]) is not None:
+                score = score_view(picture, decode_image(truth, max_side=None))
+                self._scores.setdefault(event.name, []).append({"view": index} | score)
+        self.models[event.name]["views"] = event.start + len(event.rgb)
+
+    def _metrics(self, scores: list[dict[str, Any]], photo: Path) -> dict[str, Any]:
+        assert self.poses is not None
+        shown = photo.read_bytes() if photo.is_file() else None
+        truths = {s["view"]: self.poses.images[s["view"]] for s in scores}
+        others = [s for s in scores if truths[s["view"]].read_bytes() != shown]
+        means = {
+            key: _finite(float(np.mean([s[key] for s in others]))) if others else None
+            for key in ("psnr", "ssim")
+        }
+        views = [s | {"psnr": _finite(s["psnr"]), "shown": s not in others} for s in scores]
+        return means | {"views": views}
+
+    def __enter__(self) -> ViewWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for orbit in self._orbits.values():
+            orbit.discard()
 
 
 def _finite(decibels: float) -> float | None:

@@ -1,6 +1,7 @@
 """What a request leaves in its folder; the events are made by hand."""
 
 import json
+import weakref
 from pathlib import Path
 
 import av
@@ -56,7 +57,8 @@ def written(tmp_path, pipeline):
         Encoded("foundation", tiny.params(), 0.5),
         Frames(0, {"foundation": ORBIT[:3]}, {"foundation": ORBIT[:3]}),
         Frames(3, {"foundation": ORBIT[3:]}, {"foundation": ORBIT[3:]}),
-        Views("foundation", SHOWN),
+        Views("foundation", 0, SHOWN[:2]),
+        Views("foundation", 2, SHOWN[2:]),
         MeshReady("foundation", b"glTF and so on"),
         Done({"foundation.encode": 0.512345, "orbit": 2.0}),
     ):
@@ -133,7 +135,7 @@ def test_without_ground_truth_there_are_no_metrics(tmp_path, pipeline):
     poses = PosedViews(np.eye(4, dtype=np.float32)[None], 40.0, (None,))
     writer = ViewWriter(tmp_path, pipeline, request=REQUEST, poses=poses)
     writer.take(Encoded("foundation", tiny.params(), 0.5))
-    writer.take(Views("foundation", SHOWN[:1]))
+    writer.take(Views("foundation", 0, SHOWN[:1]))
     writer.take(MeshReady("foundation", None))
     result = json.loads(writer.finish(photo=Path("x.png"), mask_source="edited").read_text())
     model = result["models"]["foundation"]
@@ -141,12 +143,49 @@ def test_without_ground_truth_there_are_no_metrics(tmp_path, pipeline):
     assert not (tmp_path / "foundation" / "mesh.glb").exists()
 
 
+def test_frames_are_encoded_as_they_come(tmp_path, pipeline):
+    """However many frames there are, none is kept once it is written."""
+    writer = ViewWriter(tmp_path, pipeline, request=REQUEST)
+    writer.take(Encoded("foundation", tiny.params(), 0.5))
+    for start in range(0, 64, 4):
+        rgb = RNG.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+        alive = weakref.ref(rgb)
+        writer.take(Frames(start, {"foundation": rgb}, {"foundation": rgb}))
+        del rgb
+        assert alive() is None
+    writer.finish(photo=Path("x.png"), mask_source="edited")
+    with av.open(str(tmp_path / "foundation" / "orbit.mp4")) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 64
+
+
+def test_what_goes_wrong_leaves_no_half_of_an_orbit(tmp_path, pipeline):
+    with pytest.raises(KeyError), ViewWriter(tmp_path, pipeline, request=REQUEST) as writer:
+        writer.take(Encoded("foundation", tiny.params(), 0.5))
+        writer.take(Frames(0, {"foundation": ORBIT}, {"foundation": ORBIT}))
+        raise KeyError
+    assert not (tmp_path / "foundation" / "orbit.mp4").exists()
+
+
+def test_the_view_that_was_shown_is_not_averaged(tmp_path, pipeline):
+    poses = truths(tmp_path)
+    writer = ViewWriter(tmp_path, pipeline, request=REQUEST, poses=poses)
+    writer.take(Encoded("foundation", tiny.params(), 0.5))
+    writer.take(Views("foundation", 0, SHOWN))
+    photo = tmp_path / "photo.png"
+    photo.write_bytes((tmp_path / "first.png").read_bytes())
+    result = json.loads(writer.finish(photo=photo, mask_source="alpha").read_text())
+    metrics = result["models"]["foundation"]["metrics"]
+    assert [(row["view"], row["shown"]) for row in metrics["views"]] == [(0, True), (2, False)]
+    assert metrics["psnr"] == metrics["views"][1]["psnr"]
+    assert metrics["ssim"] == metrics["views"][1]["ssim"]
+
+
 def test_a_view_that_equals_its_truth_leaves_valid_json(tmp_path, pipeline):
     Image.fromarray(SHOWN[0]).save(tmp_path / "same.png")
     poses = PosedViews(np.eye(4, dtype=np.float32)[None], 40.0, (tmp_path / "same.png",))
     writer = ViewWriter(tmp_path, pipeline, request=REQUEST, poses=poses)
     writer.take(Encoded("foundation", tiny.params(), 0.5))
-    writer.take(Views("foundation", SHOWN[:1]))
+    writer.take(Views("foundation", 0, SHOWN[:1]))
     text = writer.finish(photo=Path("x.png"), mask_source="edited").read_text()
     assert "Infinity" not in text
     metrics = json.loads(text)["models"]["foundation"]["metrics"]

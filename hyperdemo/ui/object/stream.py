@@ -111,8 +111,8 @@ def stream_views(
                 yield Chunk(show.add_frames(event))
             case Encoded(name, params, _):
                 show.add_network(name, params)
-            case Views(name, rgb):
-                show.views[name] = rgb
+            case Views(name, _, rgb):
+                show.views.setdefault(name, []).append(rgb)
             case VolumeReady(name, volume):
                 show.add_volume(name, volume)
             case MeshReady(name, glb):
@@ -145,7 +145,7 @@ class _Show:
         self.n_parameters: dict[str, int] = {}
         self.meshes: dict[str, Path | None] = {}
         self.volumes: dict[str, Path] = {}
-        self.views: dict[str, UInt8[np.ndarray, "n h h 3"]] = {}
+        self.views: dict[str, list[UInt8[np.ndarray, "n h h 3"]]] = {}
 
     def add_frames(self, event: Frames) -> Path:
         rgb, depth = list(event.rgb.values()), list(event.depth.values())
@@ -183,7 +183,9 @@ class _Show:
         sheet, scores = None, {}
         if self.held_out is not None:
             truth = self.held_out.truth
-            scores = {name: score_views(rgb, truth) for name, rgb in self.views.items()}
+            scores = {
+                name: score_views(np.concatenate(rgb), truth) for name, rgb in self.views.items()
+            }
             sheet = save_png(self._compare(truth), self.folder / "truth.png")
         return Result(
             orbit, self.meshes, self.networks, self.n_parameters, dict(seconds), sheet, scores,
@@ -192,7 +194,9 @@ class _Show:
 
     def _compare(self, truth: UInt8[np.ndarray, "n h h 3"]) -> np.ndarray:
         rows = [("Ground truth", list(truth))]
-        rows += [(LABELS.get(name, name), list(rgb)) for name, rgb in self.views.items()]
+        rows += [
+            (LABELS.get(name, name), list(np.concatenate(rgb))) for name, rgb in self.views.items()
+        ]
         return comparison_sheet(rows, size=truth.shape[1], first_is="the leftmost is the input")
 
 
