@@ -25,17 +25,17 @@ def test_each_group_has_its_own_rate_and_decay():
 
 
 def test_adamw_by_hand():
-    """Two steps of a matrix's entry from its gradients, with moments of 0.9 and 0.95."""
+    """A matrix's entries from their gradients, with moments of 0.9 and 0.95."""
     model = tiny.model(init="scratch")
-    optimizer = build_optimizer(model, scenes.train_config(lr=1e-2, weight_decay=0.1))
+    optimizer = build_optimizer(model, scenes.train_config(lr=1.0, weight_decay=0.1))
     tokens = model.heads.tokens
     expected, first, second = tokens.detach().clone(), 0.0, 0.0
-    for step, gradient in enumerate((0.3, -0.2), start=1):
+    for step, gradient in enumerate((3.0, 0.1, -0.2), start=1):
         tokens.grad = torch.full_like(tokens, gradient)
         optimizer.step()
         first, second = 0.9 * first + 0.1 * gradient, 0.95 * second + 0.05 * gradient**2
         mean, square = first / (1 - 0.9**step), second / (1 - 0.95**step)
-        expected = expected * (1 - 1e-2 * 0.1) - 1e-2 * mean / (square**0.5 + 1e-8)
+        expected = expected * (1 - 0.1) - mean / (square**0.5 + 1e-8)
         torch.testing.assert_close(tokens.detach(), expected)
 
 
