@@ -51,8 +51,7 @@ class Experiment:
         arms: in the order in which they are shown.
         x_label: of the axis of numbers; "" for bars.
         x_from: a number in the rows of the results that arms without an x of their own stand at.
-        reading: what the results mean, in two sentences that a student understands; written by
-            whoever has seen them, "" until then.
+        reading: what the results mean, in a few plain sentences; "" until they are known.
     """
 
     title: str
@@ -79,11 +78,9 @@ class Run:
 
     @property
     def command(self) -> str:
-        """What trains it by itself."""
-        base = self.name.split()[0]
-        return f"python -m train.run --config {base} " + " ".join(
-            f"--set {key}={value}" for key, value in self.changes.items()
-        )
+        """The arguments of `train.run` that train it by itself."""
+        changes = (f"--set {key}={value}" for key, value in self.changes.items())
+        return " ".join(["--config", self.name.split()[0], *changes])
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,10 @@
     python -m train.sweep sound --only data adaptation
     python -m train.sweep sound --steps 2000            # another budget, other rows
 
-What is done is skipped and what was killed goes on where it stood, so the command may be given
-again at any time. Given in several shells at once, each takes the next run that nobody works on:
-one with `taskset -c 0`, one with `taskset -c 1` use two cores.
+Finished runs are skipped and killed ones resumed, so the command may be given again at any time.
+Several processes share the work: one with `taskset -c 0`, one with `taskset -c 1` use two cores.
 
-Results go to `weights/results.json` under "sweeps": a row a run with its configuration, seed,
+Results go to `weights/results.json` under "sweeps": a row per run with its configuration, seed,
 budget, hardware, git hash and metrics on held-out data, and the experiments, by the names of
 their runs.
 """
@@ -42,17 +41,15 @@ from train.view.experiments import VIEW
 from train.view.scores import score_view_model, view_yardsticks
 
 SWEEPS: Mapping[str, Sweep] = {"sound": SOUND, "view": VIEW}
-Score = Callable[..., Mapping[str, Any]]
-SCORES: Mapping[str, Score] = {"sound": score_sound_model, "view": score_view_model}
+SCORES: Mapping[str, Callable[..., Mapping[str, Any]]] = {
+    "sound": score_sound_model, "view": score_view_model,
+}  # fmt: skip
 """By task: metrics of a model on held-out data, split by split."""
-Yardsticks = Callable[..., Mapping[str, Any]]
-YARDSTICKS: Mapping[str, Yardsticks] = {"view": view_yardsticks}
-"""By task: what answers without a hypernetwork score on the same, out of the results."""
 
 
 @contextmanager
 def claimed(path: Path) -> Iterator[bool]:
-    """Whether this process may work on a run; a lock that goes with its process."""
+    """Whether this process may work on a run; the lock ends with the process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         try:
@@ -86,8 +83,7 @@ def train_and_score(
     """The row of one run."""
     config = run.config
     data = TASKS[task].load(config, device=device)
-    arguments = run.command.removeprefix("python -m train.run ")
-    facts = run_facts(config, data, device=device, command=arguments)
+    facts = run_facts(config, data, device=device, command=run.command)
     state = train(config, data, out=folder, device=device, facts=facts)
     facts = json.loads((folder / "run.json").read_text())
     if state.step < config.steps:
@@ -100,7 +96,7 @@ def train_and_score(
 
 def _row(state: TrainState, facts: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     config = state.config
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     scores = [
         {k: round(v, 4) for k, v in line.items() if k == "step" or k.startswith("val_")}
         for line in lines
@@ -124,7 +120,8 @@ def describe(sweep: Sweep, names: Sequence[str]) -> dict[str, Any]:
     found = {}
     for name in names:
         experiment = sweep.experiments[name]
-        arms = [
+        words = dataclasses.asdict(experiment)
+        words["arms"] = [
             {
                 "label": arm.label,
                 "series": arm.series,
@@ -133,9 +130,7 @@ def describe(sweep: Sweep, names: Sequence[str]) -> dict[str, Any]:
             }
             for arm in experiment.arms
         ]
-        words = dataclasses.asdict(experiment)
-        words.pop("arms")
-        found[name] = words | {"arms": arms}
+        found[name] = words
     return found
 
 
@@ -150,16 +145,16 @@ def add_row(out: Path, task: str, run: Run, row: Mapping[str, Any]) -> None:
 def add_words(out: Path, task: str, sweep: Sweep, *, names: Sequence[str], limit: int) -> None:
     """Write what the experiments are; those that are not asked for stay as they were.
 
-    Beside them goes what answers without a hypernetwork score on what the runs are scored on,
-    where the results have it; what was there before stays otherwise.
+    Beside them go the scores of answers without a hypernetwork on what the runs are scored on,
+    where the results have them; what was there before stays otherwise.
     """
     splits_file = load_config(sweep.base).data.splits_file
 
     def change(results: dict[str, Any]) -> None:
         mine = results.setdefault("sweeps", {}).setdefault(task, {})
         mine.setdefault("experiments", {}).update(describe(sweep, names))
-        if task in YARDSTICKS:
-            found = YARDSTICKS[task](results, splits_file=splits_file, limit=limit)
+        if task == "view":
+            found = view_yardsticks(results, splits_file=splits_file, limit=limit)
             mine["yardsticks"] = found or mine.get("yardsticks", {})
 
     update(out, change)
@@ -189,7 +184,7 @@ def work(
 
 
 def listing(sweep: Sweep, results: Mapping[str, Any], *, task: str, names: Sequence[str]) -> str:
-    """A line a run: whether it is done, and its name."""
+    """A line per run: whether it is done, and its name."""
     marks = {True: "done", False: "    "}
     return "\n".join(
         f"{marks[done(results, task, run)]} {run.name}" for run in sweep.runs(tuple(names))
@@ -206,8 +201,10 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="EXPERIMENT", help="some of the experiments")
     parser.add_argument("--list", action="store_true", help="what there is to do, and what is done")
     parser.add_argument("--steps", type=int, help="of every run, instead of the sweep's budget")
-    parser.add_argument("--limit", type=int, default=40, help="held-out sounds or objects a split")
-    parser.add_argument("--keep", action="store_true", help="the state of a run that is scored")
+    parser.add_argument(
+        "--limit", type=int, default=40, help="held-out sounds or objects per split"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep the state of finished runs")
     parser.add_argument("--runs", type=Path, default=Path("runs/sweep"))
     parser.add_argument("--out", type=Path, default=Path("weights/results.json"))
     parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")

@@ -18,7 +18,7 @@ def test_an_arm_differs_from_the_configuration_in_what_it_names_and_in_nothing_e
     assert run.config == dataclasses.replace(base, steps=7, train_share=0.1, seed=3)
     assert run.name == "sound-cpu model.init=foundation seed=3 steps=7 train_share=0.1"
     assert run.command == (
-        "python -m train.run --config sound-cpu --set model.init=foundation --set seed=3 "
+        "--config sound-cpu --set model.init=foundation --set seed=3 "
         "--set steps=7 --set train_share=0.1"
     )
 

@@ -16,6 +16,7 @@ from hyperdemo.preprocess import frame_alpha, frame_input
 from hyperdemo.refine import find_camera, refine
 from hyperdemo.render.bake import bake
 from hyperdemo.render.march import march
+from hyperdemo.render.rays import RayLoss
 from train.view.baselines import NearestObject, fit_inr, over_white
 from train.view.data import ViewSet
 
@@ -94,7 +95,10 @@ def refined_answer(loaded: LoadedModel, *, steps: int) -> Answer:
             bake(as_field(config, params), resolution=GRID, device=device), rgb, alpha
         )
         shown, opacity = (torch.from_numpy(part).to(device) for part in (rgb, alpha))
-        *_, state = refine(config, params, shown, alpha=opacity, camera=camera, steps=steps)
+        *_, state = refine(
+            config, params, shown, alpha=opacity, camera=camera, steps=steps,
+            objective=RayLoss.recorded(loaded.facts),
+        )  # fmt: skip
         return render_inr(config, state.params, views, case)
 
     return answer
@@ -102,8 +106,8 @@ def refined_answer(loaded: LoadedModel, *, steps: int) -> Answer:
 
 def nearest_answer(nearest: NearestObject) -> Answer:
     def answer(views: ViewSet, case: Case) -> np.ndarray:
-        shown = nearest.render(views.framed[case.obj, case.source], _poses(views, case))
-        return over_white(shown)
+        shown = views.framed[case.obj, case.source]
+        return over_white(nearest.render(shown, _poses(views, case)))
 
     return answer
 

@@ -194,21 +194,18 @@ class RayBatch:
 
 
 def draw_batch(
-    views: ViewSet,
-    *,
-    objects: int,
-    target_views: int,
-    rays: int,
-    near_share: float,
-    generator: torch.Generator,
-    mirror: float = 0.0,
-    recolour: float = 0.0,
+    views: ViewSet, data: ViewData, *, objects: int, generator: torch.Generator
 ) -> RayBatch:
     """Random objects, a random input view of each, and random rays of random views.
 
-    A share of the rays falls on or within four pixels of the object, where the gradient is. A
-    share of the objects is mirrored: the world of the input view at its plane x = 0. A share has
-    its colour channels in a random order, which leaves greys and the white ground as they are.
+    Args:
+        views: objects to draw from.
+        data: numbers of target views and rays, and the shares of rays and objects: of rays that
+            fall on or within four pixels of the object, where the gradient is; of objects that are
+            mirrored, the world of the input view at its plane x = 0; of objects whose colour
+            channels are in a random order, which leaves greys and the white ground as they are.
+        objects: how many.
+        generator: on the views' device; all that is random comes from it.
     """
     device = views.rgba.device
 
@@ -218,25 +215,23 @@ def draw_batch(
     n_views = views.rgba.shape[1]
     obj = draw(len(views), objects)
     inputs = draw(n_views, objects)
-    targets = draw(n_views, objects, target_views)
-    pixels = _draw_pixels(
-        views.rgba[obj[:, None], targets].flatten(0, 1), rays, near_share, generator
-    )
+    targets = draw(n_views, objects, data.target_views)
     size = views.size
-    rgba = views.rgba[obj[:, None], targets].flatten(0, 1).flatten(1, 2)
-    rgba = rgba.gather(1, pixels[..., None].expand(-1, -1, 4))
+    seen = views.rgba[obj[:, None], targets].flatten(0, 1)
+    pixels = _draw_pixels(seen, data.rays, data.near_share, generator)
+    rgba = seen.flatten(1, 2).gather(1, pixels[..., None].expand(-1, -1, 4))
     where = torch.stack([pixels % size, pixels // size], dim=-1).float() + 0.5
     poses = views.turns[obj, inputs][:, None] @ views.poses[obj[:, None], targets]
     origins, directions = camera_rays(poses.flatten(0, 1), where, fov_deg=views.fov_deg, size=size)
     framed = views.framed[obj, inputs]
-    flips = torch.rand(objects, device=device, generator=generator) < mirror
+    flips = torch.rand(objects, device=device, generator=generator) < data.mirror
     sign = torch.ones(objects, 1, 3, device=device)
     sign[..., 0] -= 2.0 * flips[:, None]
     framed = torch.where(flips[:, None, None, None], framed.flip(2), framed)
     rgba = rgba.reshape(objects, -1, 4)
-    if recolour:
+    if data.recolour:
         order = torch.rand(objects, 3, device=device, generator=generator).argsort(1)
-        kept = torch.rand(objects, 1, device=device, generator=generator) >= recolour
+        kept = torch.rand(objects, 1, device=device, generator=generator) >= data.recolour
         order = torch.where(kept, torch.arange(3, device=device), order)
         framed = framed.gather(3, order[:, None, None].expand_as(framed))
         rgb = rgba[..., :3].gather(2, order[:, None].expand(-1, rgba.shape[1], -1))

@@ -4,7 +4,7 @@ For every object of a split one random view is the input and four others are the
 same for every answer. Data set and splits are those that the models trained on, in whichever
 format: of LearnIt's, the test split is scored, without the answers that need our meshes or our
 camera. Results go to the key "view" of `weights/results.json` and leave the rest of it alone.
-Pictures are the fast renderer's; a test holds them to 33 dB PSNR or more against the exact one.
+Pictures are the fast renderer's; a test holds them to 40 dB PSNR or more against the exact one.
 """
 
 from __future__ import annotations

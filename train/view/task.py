@@ -66,16 +66,7 @@ class ViewTask:
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Objective of a random batch, and what else is worth a look, as scalars."""
         data = self.data
-        batch = draw_batch(
-            self.train_views,
-            objects=self.config.batch,
-            target_views=data.target_views,
-            rays=data.rays,
-            near_share=data.near_share,
-            mirror=data.mirror,
-            recolour=data.recolour,
-            generator=generator,
-        )
+        batch = draw_batch(self.train_views, data, objects=self.config.batch, generator=generator)
         half = self.config.precision == "bf16"
         # Autocast touches matrix products alone: angles of up to 2⁵π and sums along rays, which
         # bfloat16 has no digits for, stay in float32.

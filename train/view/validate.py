@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from hyperdemo.inr import InrParams
 from hyperdemo.model import HyperModel, to_pixels
 from hyperdemo.render.cameras import camera_rays, pixel_grid
 from hyperdemo.render.rays import render_rays
@@ -32,43 +29,20 @@ def quick_psnr(
     targets = torch.linspace(1, views.rgba.shape[1] - 1, target_views).round().long()
     grid = pixel_grid(views.size).reshape(views.size, views.size, 2)
     pixels = grid[stride // 2 :: stride, stride // 2 :: stride].reshape(-1, 2)
+    column, row = pixels.long().unbind(-1)
     scores = []
     for obj in range(len(views)):
         # One object at a time: all at once would take gigabytes for the field's activations.
         params = model.encode(to_pixels(views.framed[obj, :1], device=device))
         poses = views.poses_from(obj, 0)[targets]
-        mse = _squared_error(
-            model, params, views.rgba[obj, targets], poses=poses, pixels=pixels,
-            fov_deg=views.fov_deg, samples=samples, device=device,
+        where = pixels.expand(target_views, -1, -1)
+        rays = camera_rays(poses, where, fov_deg=views.fov_deg, size=views.size)
+        origins, directions = (part.reshape(1, -1, 3).to(device) for part in rays)
+        seen = render_rays(
+            model.config.field, params, origins, directions=directions, samples=samples,
+            generator=None,
         )  # fmt: skip
-        scores.append(-10 * torch.log10(mse))
+        rgba = views.rgba[obj, targets][:, row, column].reshape(-1, 4).to(device).float() / 255
+        truth = rgba[:, :3] * rgba[:, 3:] + 1 - rgba[:, 3:]
+        scores.append(-10 * torch.log10((seen.rgb[0] - truth).square().mean()))
     return torch.stack(scores).mean().item()
-
-
-def _squared_error(
-    model: HyperModel,
-    params: InrParams,
-    rgba: Tensor,
-    *,
-    poses: Float[Tensor, "t 4 4"],
-    pixels: Float[Tensor, "n 2"],
-    fov_deg: float,
-    samples: int,
-    device: torch.device,
-) -> Float[Tensor, ""]:
-    size = rgba.shape[1]
-    origins, directions = camera_rays(
-        poses, pixels.expand(len(poses), -1, -1), fov_deg=fov_deg, size=size
-    )
-    rendering = render_rays(
-        model.config.field,
-        params,
-        origins.reshape(1, -1, 3).to(device),
-        directions=directions.reshape(1, -1, 3).to(device),
-        samples=samples,
-        generator=None,
-    )
-    column, row = pixels[:, 0].long(), pixels[:, 1].long()
-    seen = rgba[:, row, column].reshape(-1, 4).to(device).float() / 255
-    truth = seen[:, :3] * seen[:, 3:] + 1 - seen[:, 3:]
-    return (rendering.rgb[0] - truth).square().mean()

@@ -32,9 +32,9 @@ def views():
     return dataclasses.replace(made, framed=framed)
 
 
-def batch_of(views, generator, **changes):
-    wanted = dict(objects=40, target_views=3, rays=30, near_share=0.7, mirror=0.0)
-    return draw_batch(views, **wanted | changes, generator=generator)
+def batch_of(views, generator, *, objects=40, **changes):
+    wanted = {"target_views": 3, "rays": 30, "near_share": 0.7, "mirror": 0.0} | changes
+    return draw_batch(views, ViewData(**wanted), objects=objects, generator=generator)
 
 
 def input_of(framed):

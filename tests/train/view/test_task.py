@@ -27,10 +27,7 @@ def test_the_loss_is_that_of_a_batch_drawn_by_hand():
         model, generator=torch.Generator().manual_seed(4)
     )
     generator = torch.Generator().manual_seed(4)
-    batch = draw_batch(
-        views, objects=3, target_views=2, rays=16, near_share=0.7, mirror=1.0, recolour=1.0,
-        generator=generator,
-    )  # fmt: skip
+    batch = draw_batch(views, data, objects=3, generator=generator)
     seen = render_rays(
         tiny.FIELD, model.encode(to_pixels(batch.framed)), batch.origins,
         directions=batch.directions, samples=8, generator=generator,
