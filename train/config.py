@@ -43,13 +43,13 @@ class ViewData:
         radius: of the sphere that holds every object, in the units of "learnit" files; those that
             are rendered here have 1.
         target_views: views of each object that rays are drawn from.
-        rays: rays a target view.
-        samples: stratified samples a ray.
+        rays: rays per target view.
+        samples: stratified samples per ray.
         near_share: share of the rays drawn on or close to the object; the rest fall anywhere.
         mirror: share of the objects of a step that are mirrored left to right, input and truth.
         recolour: share of the objects of a step whose colour channels change places.
-        variants: of each training object in other proportions and colours, which count as objects
-            of their own; see `train.objects.variants`.
+        variants: of each training object in other proportions and colours, which are drawn as
+            objects of their own; see `train.objects.variants`.
         alpha_weight: weight of the error of the opacity beside that of the colour.
         absolute_weight: weight of absolute errors beside the squared ones. A squared error is
             least at the mean of what may be there, which is fog, an absolute one at the median.
@@ -126,10 +126,10 @@ class TrainConfig:
         backbone_file: pretrained weights of the backbone.
         train_share: share of the training objects that is used, in (0, 1].
         steps: optimiser steps.
-        batch: INRs written a step: objects, each encoded from one random view, or windows.
+        batch: objects per step, each encoded from one random view, or windows of sound.
         lr: peak learning rate of AdamW for all but the encoder: tokens, heads, base weights.
         lr_heads: peak learning rate of Muon, which then takes the matrices of heads and base
-            weights from AdamW; 0 leaves them there.
+            weights from AdamW; 0 leaves them to AdamW.
         lr_backbone: peak learning rate of the encoder.
         warmup: steps of linear warm-up.
         decay: share of the steps, at the end, in which the rates fall along a cosine to a hundredth
@@ -191,7 +191,11 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TrainConfig:
-        """Rebuild from `to_dict` or a TOML file; an unknown key is a ValueError that names it."""
+        """Rebuild from `to_dict` or a TOML file.
+
+        Raises:
+            ValueError: an unknown key, or a value out of range.
+        """
         parts = dict(data)
         parts["model"] = ModelConfig.from_dict(parts.get("model", {}))
         kind = ViewData if parts["model"].task == "view" else SoundData

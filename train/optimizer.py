@@ -1,4 +1,4 @@
-"""The optimiser of a hypernetwork: AdamW, and Muon for the matrices that write the weights."""
+"""The optimiser of a hypernetwork: AdamW, and Muon for the matrices of heads and base weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig
@@ -16,8 +16,8 @@ from train.config import TrainConfig
 class Muon(torch.optim.Muon):
     """Torch's Muon with its Newton-Schulz iteration in single precision.
 
-    Torch iterates in bfloat16, which a CPU without instructions for it emulates: on such a one
-    the heads of a small encoder took a third of the training step, and twentieth of that so.
+    Torch iterates in bfloat16, which a CPU without instructions for it emulates: there the heads
+    took a third of the training step, and in single precision a twentieth of that.
     """
 
     @torch.no_grad()
@@ -88,31 +88,24 @@ class Optimizers:
 def build_optimizer(model: HyperModel, config: TrainConfig) -> Optimizers:
     """AdamW, the encoder at its own rate and decay on matrices only; Muon for the heads.
 
-    All encoded tokens share a large mean, and what tells one picture from another is the small
-    rest. AdamW first spends hundreds of steps on the mean; Muon (Jordan et al., 2024) makes the
-    update of a matrix orthogonal, so that every direction of its input learns at once.
+    All encoded tokens share a large mean and differ by little. AdamW first spends hundreds of steps
+    on the mean; Muon (Jordan et al., 2024) makes the update of a matrix orthogonal, so that every
+    direction of its input learns at once.
     """
     encoder, own = model.parameter_groups()
-    heads: list[nn.Parameter] = []
-    if config.lr_heads:
-        heads = model.heads.matrices()
-        own = [p for p in own if not any(p is head for head in heads)]
-    groups: list[dict[str, Any]] = []
-    for params, lr in ((encoder, config.lr_backbone), (own, config.lr)):
-        matrices = [p for p in params if p.ndim >= 2]
-        vectors = [p for p in params if p.ndim < 2]
-        for members, decay in ((matrices, config.weight_decay), (vectors, 0.0)):
-            if members:
-                groups.append({"params": members, "peak_lr": lr, "weight_decay": decay})
-    built: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)
-    ]
-    if heads:
-        built.append(
-            Muon(
-                [{"params": heads, "peak_lr": config.lr_heads, "weight_decay": 0.0}],
-                lr=config.lr_heads,
-                adjust_lr_fn="match_rms_adamw",
-            )
+    heads = model.heads.matrices() if config.lr_heads else []
+    own = [p for p in own if not any(p is head for head in heads)]
+    groups = [
+        {"params": members, "peak_lr": lr, "weight_decay": decay}
+        for params, lr in ((encoder, config.lr_backbone), (own, config.lr))
+        for members, decay in (
+            ([p for p in params if p.ndim >= 2], config.weight_decay),
+            ([p for p in params if p.ndim < 2], 0.0),
         )
+        if members
+    ]
+    built = [torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)]
+    if heads:
+        group = {"params": heads, "peak_lr": config.lr_heads, "weight_decay": 0.0}
+        built.append(Muon([group], lr=config.lr_heads, adjust_lr_fn="match_rms_adamw"))
     return Optimizers(*built)

@@ -1,4 +1,4 @@
-"""From finished runs to what is shipped: `python -m train.package runs/A runs/B`.
+"""From finished runs to shipped checkpoints: `python -m train.package runs/A runs/B`.
 
 Writes `weights/<task>-<init>.safetensors` and `.json` from each run's averaged weights.
 """
@@ -23,8 +23,8 @@ SCORES = {"view": ("val_psnr",), "sound": ("val_snr", "val_stoi")}
 def package(run: Path, out: Path) -> Path:
     """Write the checkpoint of one run; returns the path of its weights.
 
-    Its facts hold the last value of each validation score, and `val_curve`: a step and the scores
-    at it, row by row.
+    Its facts hold the last value of each validation score, and `val_curve`: rows of a step and its
+    scores.
 
     Raises:
         ValueError: the run has no saved state.
@@ -45,6 +45,7 @@ def package(run: Path, out: Path) -> Path:
     ]
     training = config.to_dict()
     training.pop("model")
+    last = curve[-1][1:] if curve else [None] * len(names)
     facts |= {
         "training": training,
         "steps_taken": state["step"],
@@ -52,9 +53,9 @@ def package(run: Path, out: Path) -> Path:
         "trainable_parameters": model.n_trainable,
         "parameters": sum(p.numel() for p in model.parameters()),
         "inr_parameters": config.model.field.n_parameters,
+        **dict(zip(names, last, strict=True)),
+        "val_curve": curve,
     }
-    last = curve[-1][1:] if curve else [None] * len(names)
-    facts |= dict(zip(names, last, strict=True)) | {"val_curve": curve}
     return save_checkpoint(model, out, name=f"{config.model.task}-{config.model.init}", facts=facts)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
@@ -34,21 +33,10 @@ def git_hash(root: Path = ROOT) -> str:
     return done.stdout.strip()
 
 
-def resumed(facts: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Facts of a run that may have begun before: those that it began with, and where it went on.
-
-    Args:
-        facts: of what runs now, as `provenance` and the run give them.
-        path: where the facts of the run are, if it has begun.
-
-    Returns:
-        `facts` as they are for a new run; else those at `path`, the configuration renewed, with
-        the code that went on with it in "resumed_at" where that is another.
-    """
-    if not path.is_file():
-        return dict(facts)
-    known = json.loads(path.read_text())
-    places = known.get("resumed_at", [])
-    if facts["git"] not in (known["git"], *places):
-        known["resumed_at"] = [*places, facts["git"]]
-    return known | {"config": facts["config"]} if "config" in facts else known
+def resumed(begun: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts of a run that goes on: those that it began with, its configuration as it is now, and
+    the commits that went on with it in "resumed_at", if others than the first."""
+    places = begun.get("resumed_at", [])
+    if now["git"] not in (begun["git"], *places):
+        places = [*places, now["git"]]
+    return {**begun, "config": now["config"]} | ({"resumed_at": places} if places else {})

@@ -30,7 +30,7 @@ from train.view.task import ViewTask
 
 
 class Task(Protocol):
-    """Data and objective of a modality."""
+    """Data and objective of a task."""
 
     @property
     def facts(self) -> dict[str, int]:
@@ -40,7 +40,7 @@ class Task(Protocol):
     def loss(
         self, model: HyperModel, *, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-        """Objective of a random batch, and what else is worth a look."""
+        """Objective of a random batch, and other scalars to log."""
         ...
 
     def score(self, model: HyperModel) -> dict[str, float]:
@@ -65,7 +65,7 @@ def train(
     Args:
         task: gives the loss of each step and the scores on the way.
         out: folder of the run.
-        facts: what a result must carry to be repeated, for `run.json`.
+        facts: what `run_facts` gives, for `run.json`.
         stop_at: end early after this step, as a kill would; the schedule is not shortened.
 
     Raises:
@@ -82,8 +82,10 @@ def train(
         state.load(out / "state.pt")
     if facts is not None:
         # Not before the state is loaded: a refused run leaves the facts of the one that is there.
-        kept = resumed(facts, out / "run.json")
-        (out / "run.json").write_text(json.dumps(kept, indent=1) + "\n")
+        path = out / "run.json"
+        if state.step and path.is_file():
+            facts = resumed(json.loads(path.read_text()), facts)
+        path.write_text(json.dumps(facts, indent=1) + "\n")
     if config.precision == "bf16":
         torch.set_float32_matmul_precision("high")
     if config.compile:
@@ -144,7 +146,7 @@ def _one_step(state: TrainState, task: Task) -> dict[str, float]:
 
 
 class MetricsLog:
-    """JSON lines; lines of steps that a resumed run takes again are dropped first."""
+    """JSON lines, without those of steps that a resumed run repeats."""
 
     def __init__(self, path: Path, *, since: int):
         self.path = path
@@ -196,11 +198,8 @@ def _assignment(text: str) -> tuple[str, object]:
 def run_facts(
     config: TrainConfig, task: Task, *, device: torch.device, command: str
 ) -> dict[str, Any]:
-    """What a result must carry to be repeated: configuration, command, code, hardware, data.
-
-    Args:
-        command: the arguments of this module.
-    """
+    """What is needed to repeat a result: configuration, command (this module's arguments), code,
+    hardware and data."""
     own = {"config": config.to_dict(), "command": f"python -m train.run {command}"}
     return own | provenance(device) | task.facts
 

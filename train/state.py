@@ -1,4 +1,4 @@
-"""All that a run is between two steps, so that a killed run continues as if it never stopped."""
+"""The whole state of a run between two steps, so that a killed run continues exactly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig
@@ -42,11 +41,9 @@ class TrainState:
 
     def set_learning_rate(self) -> float:
         """Apply the schedule to every group; returns its scale."""
+        config = self.config
         scale = learning_rate_scale(
-            self.step,
-            warmup=self.config.warmup,
-            steps=self.config.steps,
-            decay=self.config.decay,
+            self.step, warmup=config.warmup, steps=config.steps, decay=config.decay
         )
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * scale
@@ -54,14 +51,11 @@ class TrainState:
 
     @torch.no_grad()
     def update_average(self) -> None:
-        """Move the average towards the weights; early on faster, so it forgets the start."""
+        """Move the average towards the weights, faster early on, so that it forgets the start."""
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        averaged = [a for a, p in self._pairs() if p.requires_grad]
-        current = [p for _, p in self._pairs() if p.requires_grad]
+        pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
+        averaged, current = zip(*((a, p) for a, p in pairs if p.requires_grad), strict=True)
         torch._foreach_lerp_(averaged, current, 1 - decay)
-
-    def _pairs(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
-        return list(zip(self.average.parameters(), self.model.parameters(), strict=True))
 
     def save(self, path: Path) -> None:
         """Write atomically: a kill while saving leaves the previous state."""

@@ -14,7 +14,7 @@ from train.experiments import Run
 from train.run import train
 from train.view import answers, scores
 from train.view.answers import ceiling_answer, choose_cases, model_answer, refined_answer
-from train.view.baselines import NearestObject, fit_inr
+from train.view.baselines import NearestObject
 from train.view.evaluate import Scorer
 from train.view.task import ViewTask
 
@@ -31,16 +31,6 @@ def on_both(compute):
 @pytest.fixture(scope="module")
 def views():
     return scenes.views_of(n_views=12)
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """A tiny encoder behind the perceptual distance, and small grids."""
-    torch.manual_seed(0)
-    encoder = build_vit(tiny.BACKBONE).eval()
-    monkeypatch.setattr(scores, "build_vit", lambda *_, **__: encoder)
-    monkeypatch.setattr(answers, "GRID", 32)
-    return encoder
 
 
 def test_the_stand_in_refuses_what_a_gpu_would():
@@ -71,49 +61,48 @@ def test_training(views, tmp_path, monkeypatch, changes):
     assert again == pytest.approx(psnr, abs=0.05)
 
 
-@pytest.mark.parametrize("kind", ["model", "refined", "ceiling"])
-def test_answers(views, small, kind):
-    case = choose_cases(views)[0]
-
-    def answered(device):
-        loaded = LoadedModel("view-x", tiny.model().to(device), {})
-        answer = {
-            "model": model_answer(loaded),
-            "refined": refined_answer(loaded, steps=3),
-            "ceiling": ceiling_answer(tiny.FIELD, steps=3, device=device),
-        }[kind]
-        return answer(views, case)
-
-    np.testing.assert_allclose(*on_both(answered), atol=1e-3)
+ASKED = {
+    "model": lambda device: model_answer(loaded(device)),
+    "refined": lambda device: refined_answer(loaded(device), steps=3),
+    "ceiling": lambda device: ceiling_answer(tiny.FIELD, steps=3, device=device),
+}
 
 
-def test_baselines(views, small):
-    def found(device):
-        torch.manual_seed(0)
-        nearest = NearestObject(build_vit(tiny.BACKBONE).eval().to(device), views, ())
-        fitted = fit_inr(
-            tiny.FIELD, views.rgba[0], views.poses[0], fov_deg=40.0, steps=2, device=device
-        )
-        return nearest.find(views.framed[1, 3]), fitted.weights[0].cpu()
-
-    (match, weights), (other, again) = on_both(found)
-    assert other == match
-    torch.testing.assert_close(again, weights)
+def loaded(device):
+    return LoadedModel("view-x", tiny.model().to(device), {})
 
 
-def test_scores(views):
+def encoder(device):
+    torch.manual_seed(0)
+    return build_vit(tiny.BACKBONE).eval().to(device)
+
+
+def match(device):
+    return lambda views, case: NearestObject(encoder(device), views, ()).find(views.framed[1, 3])
+
+
+def score(device):
+    def scored(views, case):
+        grey = np.full((4, 32, 32, 3), 0.5)
+        return list(Scorer(encoder(device)).score(grey, views, case).values())
+
+    return scored
+
+
+ASKED |= {"nearest": match, "score": score}
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_answers_and_scores(views, monkeypatch, kind):
+    monkeypatch.setattr(answers, "GRID", 32)
     case = choose_cases(views)[1]
-
-    def scored(device):
-        torch.manual_seed(0)
-        scorer = Scorer(build_vit(tiny.BACKBONE).eval().to(device))
-        return scorer.score(np.full((4, 32, 32, 3), 0.5), views, case)
-
-    expected, found = on_both(scored)
-    assert found == pytest.approx(expected, rel=1e-4)
+    expected, found = on_both(lambda device: ASKED[kind](device)(views, case))
+    np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-def test_a_sweep_trains_and_scores(tmp_path, small):
+def test_a_sweep_trains_and_scores(tmp_path, monkeypatch):
+    made = encoder(CPU)
+    monkeypatch.setattr(scores, "build_vit", lambda *_, **__: made)
     folder, splits = scenes.write_dataset(tmp_path)
     data = ViewData(
         views_dir=str(folder), splits_file=str(splits), target_views=2, rays=8, samples=8
@@ -126,6 +115,5 @@ def test_a_sweep_trains_and_scores(tmp_path, small):
 
     expected, found = on_both(row)
     for split in ("test", "unseen"):
-        assert found["metrics"][split]["psnr"] == pytest.approx(
-            expected["metrics"][split]["psnr"], abs=0.05
-        )
+        psnr = expected["metrics"][split]["psnr"]
+        assert found["metrics"][split]["psnr"] == pytest.approx(psnr, abs=0.05)

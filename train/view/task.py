@@ -1,4 +1,4 @@
-"""The view task: pictures of objects in, their radiance fields out."""
+"""The view task: from pictures of objects to their radiance fields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from train.view.validate import quick_psnr
 
 
 class ViewTask:
-    """What a training asks of its data: a loss to step on and a score to watch.
+    """A training loss and a validation score on rendered views.
 
     Args:
         config: of the run; its `data` is a `ViewData`.
@@ -64,12 +64,12 @@ class ViewTask:
     def loss(
         self, model: HyperModel, *, generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-        """Objective of a random batch, and what else is worth a look, as scalars."""
+        """Objective of a random batch, and its PSNR in dB."""
         data = self.data
         batch = draw_batch(self.train_views, data, objects=self.config.batch, generator=generator)
         half = self.config.precision == "bf16"
-        # Autocast touches matrix products alone: angles of up to 2⁵π and sums along rays, which
-        # bfloat16 has no digits for, stay in float32.
+        # Autocast affects matrix products only: angles of up to 2⁵π and sums along rays need the
+        # digits of float32.
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             params = model.encode(to_pixels(batch.framed, device=self.device))
             rendering = render_rays(
