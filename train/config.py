@@ -46,8 +46,8 @@ class ViewData:
         rays: rays per target view.
         samples: stratified samples per ray.
         near_share: share of the rays drawn on or close to the object; the rest fall anywhere.
-        mirror: share of the objects of a step that are mirrored left to right, input and truth.
-        recolour: share of the objects of a step whose colour channels change places.
+        mirror: share of the objects per step that are mirrored left to right, input and target.
+        recolour: share of the objects per step whose colour channels are permuted.
         variants: of each training object in other proportions and colours, which are drawn as
             objects of their own; see `train.objects.variants`.
         alpha_weight: weight of the error of the opacity beside that of the colour.
@@ -95,9 +95,9 @@ class SoundData:
             tree.
         speech_dir: folder of the speech.
         splits_file: which prompt belongs to which split.
-        stretches: consecutive stretches of a window that the error is taken over in a step.
+        stretches: consecutive stretches of each window that a step's error is taken over.
         spectral_weight: weight of the multi-resolution STFT error beside that of the waveform.
-        flip: share of the windows of a step with their polarity reversed.
+        flip: share of the windows per step with their polarity reversed.
     """
 
     format: str = "prompts"

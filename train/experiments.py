@@ -16,9 +16,9 @@ Changes = Mapping[str, Any]
 
 _SCRATCH: Changes = {"model.init": "scratch"}
 SCRATCH: Mapping[str, Changes] = {"view": _SCRATCH | {"lr_backbone": 3e-5}, "sound": _SCRATCH}
-"""What the arm from scratch differs in, by task: it has its own learning rate for pictures."""
+"""How the arm from scratch differs, by task: for pictures its encoder has its own learning rate."""
 BUDGET: Changes = {"steps": 300, "eval_every": 100, "ema": 0.98}
-"""Of the runs of a sweep, which are many and so are short."""
+"""Of every run of a sweep: short, since they are many."""
 PRETRAINED, FROM_SCRATCH = "pretrained", "from scratch"
 
 
@@ -50,7 +50,7 @@ class Experiment:
         question: in a sentence.
         arms: in the order in which they are shown.
         x_label: of the axis of numbers; "" for bars.
-        x_from: a number in the rows of the results that arms without an x of their own stand at.
+        x_from: key of the results' rows that gives the x of arms without one of their own.
         reading: what the results mean, in a few plain sentences; "" until they are known.
     """
 
@@ -146,7 +146,7 @@ class Pairs:
         )
 
     def shares(self, seeds: Mapping[int, tuple[int, ...]]) -> tuple[Arm, ...]:
-        """Both arms with so many per cent of the training data, by the seeds of each share."""
+        """Both arms on shares of the training data in per cent, with the seeds of each."""
         arms = []
         for percent, of in seeds.items():
             changes = {} if percent == 100 else {"train_share": percent / 100}

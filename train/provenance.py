@@ -1,4 +1,4 @@
-"""What a number needs beside it to be understood, and repeated, later."""
+"""Code and hardware behind a number, so that it can be understood and repeated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def provenance(device: torch.device) -> dict[str, str]:
 
 
 def git_hash(root: Path = ROOT) -> str:
-    """The commit of a checkout, "-dirty" behind it if files differ; "unknown" outside of git."""
+    """The commit of a checkout, with "-dirty" if files differ; "unknown" outside of git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""`weights/results.json` as several commands write it: whole, one after the other."""
+"""The one writer of `weights/results.json`, safe for several commands at once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hyperdemo.results.recorded import read_recorded
 
 
 def update(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change a results file as it now is.
+    """Change a results file in place.
 
-    Two processes that do so at once wait for each other, and a kill while writing leaves the
-    previous file.
+    Processes that do so at once wait for each other, and a kill while writing leaves the previous
+    file.
 
     Args:
         path: of the file; where there is none, `change` is given an empty one.

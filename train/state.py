@@ -23,7 +23,7 @@ def learning_rate_scale(step: int, *, warmup: int, steps: int, decay: float = 1.
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-# What may differ when a run is continued: how long it lasts, and what does not touch its numbers.
+# What may differ when a run is resumed: its length, and what does not change its numbers.
 CHANGEABLE = frozenset({"steps", "threads", "eval_every", "save_minutes"})
 
 

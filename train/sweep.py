@@ -121,6 +121,7 @@ def describe(sweep: Sweep, names: Sequence[str]) -> dict[str, Any]:
     for name in names:
         experiment = sweep.experiments[name]
         words = dataclasses.asdict(experiment)
+        del words["arms"]  # as they are; by the names of their runs they come last
         words["arms"] = [
             {
                 "label": arm.label,
@@ -143,7 +144,7 @@ def add_row(out: Path, task: str, run: Run, row: Mapping[str, Any]) -> None:
 
 
 def add_words(out: Path, task: str, sweep: Sweep, *, names: Sequence[str], limit: int) -> None:
-    """Write what the experiments are; those that are not asked for stay as they were.
+    """Write the experiments' descriptions; those of other experiments stay.
 
     Beside them go the scores of answers without a hypernetwork on what the runs are scored on,
     where the results have them; what was there before stays otherwise.

@@ -1,4 +1,4 @@
-"""What answers the question of the view task: given one view of an object, what do others show?"""
+"""Answers to the question of the view task: given one view of an object, predict others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GRID = 96
 
 @dataclass(frozen=True)
 class Case:
-    """One question: an object, the view that is shown, and the views that are asked for."""
+    """One question: an object, its input view, and its target views."""
 
     obj: int
     source: int
@@ -65,7 +65,7 @@ def render_inr(config: FieldConfig, params: InrParams, views: ViewSet, case: Cas
 
 @torch.inference_mode()
 def _write(loaded: LoadedModel, views: ViewSet, case: Case) -> InrParams:
-    """The INR that a model generates for the view that is shown, on the model's device."""
+    """The INR that a model generates for the input view, on the model's device."""
     device = next(loaded.model.parameters()).device
     shown = views.framed[case.obj, case.source][None]
     return loaded.model.encode(to_pixels(shown, device=device))
@@ -79,9 +79,9 @@ def model_answer(loaded: LoadedModel) -> Answer:
 
 
 def refined_answer(loaded: LoadedModel, *, steps: int) -> Answer:
-    """A model's INR after test-time optimisation on the picture that it was shown.
+    """A model's INR after test-time optimisation on the input view.
 
-    As for an upload, the camera of that picture is not known but found from the INR.
+    As for an upload, the camera of that view is estimated from the INR.
     """
     config = loaded.model.config.field
 
@@ -115,7 +115,7 @@ def nearest_answer(nearest: NearestObject) -> Answer:
 def ceiling_answer(
     config: FieldConfig, *, steps: int, device: torch.device | str = "cpu"
 ) -> Answer:
-    """The same INR fitted to the object's views, the targets left out."""
+    """The same INR architecture fitted to all views of the object but the targets."""
 
     def answer(views: ViewSet, case: Case) -> np.ndarray:
         kept = [v for v in range(views.rgba.shape[1]) if v not in case.targets]

@@ -1,9 +1,9 @@
-"""What every table must beat, and what it cannot: trivial answers and the fitted INR.
+"""The lower and upper bounds of the tables: trivial answers, and an INR fitted to the object.
 
-- white, mean: the same picture whatever is asked.
+- white, mean: the same picture for every question.
 - nearest: the training object whose view looks most like the input to the untrained backbone,
-  shown from the asked pose. It is real geometry, only of another object.
-- ceiling: an INR of the same shape fitted to the views of the object itself that are not asked for.
+  rendered from the target poses: real geometry, of another object.
+- ceiling: an INR of the same architecture fitted to all views of the object but the targets.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class NearestObject:
         encoder: the pretrained backbone, untouched by any training here.
         views: the training objects.
         pieces: the catalogue's entries, to render an object from any pose.
-        stride: every how manyth view of a training object is compared.
+        stride: of the views of a training object that are compared.
     """
 
     def __init__(
@@ -113,9 +113,8 @@ def fit_inr(
 ) -> InrParams:
     """Fit the INR itself to views of one object by gradient descent: the ceiling.
 
-    The weights are free, without the unit norm that generated ones have. Half of the rays fall on
-    or near the object, as in training: of rays that fall anywhere few meet a thin one, and the
-    fit ends in empty space.
+    The weights are free, without the unit norm of generated ones. Half of the rays fall on or near
+    the object: of uniform rays few would meet a thin one, and the fit would end in empty space.
     """
     rgba, poses = rgba.to(device), poses.to(device)
     generator = torch.Generator(device).manual_seed(seed)

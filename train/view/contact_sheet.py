@@ -1,9 +1,9 @@
 """Held-out objects side by side: `python -m train.view.contact_sheet`.
 
-A row an object: the picture that is given, then, from the side and from behind, the truth and each
-answer. Of every class it is the object whose pretrained answer scores in the middle of its class,
-so that nobody chose the good ones; `--every vehicle` shows all of a class instead. Writes
-`weights/evidence/<name>.webp`, which the app and the README show, and beside it the words under it.
+A row per object: the input view, then, from the side and from behind, the truth and each answer. Of
+every class it is the object with the median score of the pretrained model, so that nobody chose
+the good ones; `--every vehicle` shows all of a class instead. Writes
+`weights/evidence/<name>.webp`, which the app and the README show, and its caption beside it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from train.view.data import ViewSet, load_split
 
 CLASSES = ("chair", "lamp", "table", "sofa", "vehicle")
 ASKED = {"from the side": 100.0, "from behind": 180.0}
-"""Degrees of azimuth between the given view and the asked one."""
+"""Degrees of azimuth between the input view and the target."""
 
 CAPTION = (
     "From the one picture on the left, the other sides of objects that no training saw: the truth, "
@@ -58,9 +58,9 @@ class Row:
     """One object of the sheet.
 
     Attributes:
-        name: under the given picture.
-        given: the picture that the models see.
-        asked: for each asked direction, a picture for each column.
+        name: under the input view.
+        given: the input view.
+        asked: for each direction of `ASKED`, a picture per column.
     """
 
     name: str
@@ -82,7 +82,7 @@ def middle_object(rows: Sequence[Mapping[str, Any]], kind: str) -> str:
 
 
 def split_of(kind: str, scored: Mapping[str, Mapping[str, Any]]) -> str:
-    """Where the held-out objects of a class are: of a class that trained, or of an unseen one.
+    """The split that holds the objects of a class.
 
     Raises:
         ValueError: none of this class was scored.
@@ -94,7 +94,7 @@ def split_of(kind: str, scored: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def asked_views(views: ViewSet, obj: int, *, source: int) -> tuple[int, ...]:
-    """The rendered views whose azimuths are nearest to the asked ones, all different."""
+    """The rendered views whose azimuths are nearest to those of `ASKED`, all different."""
     apart = torch.rad2deg(views.azimuths[obj] - views.azimuths[obj, source])
     found: list[int] = []
     for angle in ASKED.values():

@@ -94,7 +94,7 @@ def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float | None]:
 def evaluate_split(
     views: ViewSet, answers: dict[str, Answer], scorer: Scorer, *, few: dict[str, int]
 ) -> Iterator[tuple[str, dict]]:
-    """Score every answer on a split; `few` limits an answer to so many objects, evenly spread."""
+    """Score every answer on a split; `few` limits the objects of some, evenly spread."""
     cases = choose_cases(views)
     for name, answer in answers.items():
         chosen = cases
@@ -194,7 +194,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def build_answers(args: argparse.Namespace, encoder: VitEncoder) -> dict[str, Answer]:
-    """The answers that are asked for, by name, in the order of the table."""
+    """The answers of `--answers` by name, in the order of the table."""
     config = next(iter(args.models.values())).model.config
     train_views = None
     if {"mean", "nearest"} & set(args.answers):
@@ -259,7 +259,7 @@ def add_result(
     splits_file: str,
     facts: Mapping[str, Any],
 ) -> None:
-    """Write how an answer did on a split, and compare the two models anew.
+    """Write an answer's scores on a split, and compare the two models anew.
 
     Args:
         facts: of the model that answered, by its name, if one did.

@@ -1,4 +1,4 @@
-"""What the sweep of the view task asks."""
+"""The experiments of the view task's sweep."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ VIEW = Sweep(
             reading=(
                 "After a tenth of the shipped budget the pretrained encoder is a decibel ahead of "
                 "the random one from every seed, and seeds differ by less than a tenth of that. "
-                "Most of it is shape: the one from scratch has hardly left the mean picture of "
-                "its training set."
+                "Most of the gap is shape: the model from scratch still draws little more than the"
+                " mean picture of its training set."
             ),
         ),
         "adaptation": _PAIRS.adaptation(
-            "An encoder that is left as DINOv2 made it already beats one that learns all of "
-            "its 22 million weights from nothing, and with sixteen learned prompts a block it "
+            "An encoder that stays as DINOv2 was trained already beats one that learns all of "
+            "its 22 million weights from nothing, and with sixteen learned prompts per block it "
             "comes level with fine-tuning in full. These prompts, the weight tokens and the "
             "heads are a sixtieth of the parameters."
         ),
@@ -49,7 +49,7 @@ VIEW = Sweep(
         ),
         "blocks": Experiment(
             "How deep an encoder?",
-            "The first 4, 8 or all 12 blocks of DINOv2-S, and random ones of the same shape.",
+            "The first 4, 8 or all 12 blocks of DINOv2-S, against as many random ones.",
             (
                 *_pair("4 blocks", {"model.backbone.depth": 4}, x=4),
                 *_pair("8 blocks", {"model.backbone.depth": 8}, x=8),
@@ -57,28 +57,28 @@ VIEW = Sweep(
             ),
             x_label="Transformer blocks",
             reading=(
-                "Eight pretrained blocks are as good as twelve, and four no better than random "
-                "ones, of which no number helps. What helps to write a shape seems to be what "
-                "DINOv2 computes in its middle, not its early edges and colours."
+                "Eight pretrained blocks are as good as twelve, and four are no better than random"
+                " ones, of which more do not help either. What matters for shape seems to be "
+                "computed in DINOv2's middle blocks, not in its first ones."
             ),
         ),
         "algorithm": Experiment(
-            "Write every layer, or one?",
-            "Trans-INR writes masks over all layers; instance pattern composers write the second "
-            "layer alone, as a product of low rank, and share the rest.",
+            "Generate every layer, or only one?",
+            "Trans-INR generates masks for all layers; instance pattern composers generate the "
+            "second layer alone, as a low-rank product, and share the rest.",
             (
                 *_pair("Trans-INR, 36 tokens", {}, seeds=(0, 1, 2)),
                 *_pair("instance patterns, rank 32", _patterns(32)),
             ),
             reading=(
-                "Writing one layer does nearly as well as writing all five, and pretraining is "
-                "worth nearly as much either way. As long as the shapes are this rough, what must "
-                "be said of an object fits in a single layer."
+                "Generating one layer does nearly as well as generating all five, and pretraining "
+                "is worth nearly as much either way. As long as the shapes are this rough, a "
+                "single layer holds all that the model says of an object."
             ),
         ),
         "inr": Experiment(
             "How large an INR?",
-            "Its width, its depth, the weight tokens a layer, and biases written or shared.",
+            "Its width, its depth, the weight tokens per layer, and biases generated or shared.",
             (
                 Arm("64 wide", {"model.field.width": 64}, "width"),
                 Arm("128 wide", series="width"),
@@ -86,18 +86,18 @@ VIEW = Sweep(
                 Arm("4 layers", {"model.field.depth": 4}, "depth"),
                 Arm("5 layers", series="depth"),
                 Arm("6 layers", {"model.field.depth": 6}, "depth"),
-                Arm("4 tokens a layer", {"model.n_groups": 4}, "tokens"),
-                Arm("8 tokens a layer", series="tokens"),
-                Arm("16 tokens a layer", {"model.n_groups": 16}, "tokens"),
-                Arm("biases written", {"model.biases": "generated"}, "biases"),
+                Arm("4 tokens per layer", {"model.n_groups": 4}, "tokens"),
+                Arm("8 tokens per layer", series="tokens"),
+                Arm("16 tokens per layer", {"model.n_groups": 16}, "tokens"),
+                Arm("biases generated", {"model.biases": "generated"}, "biases"),
                 Arm("biases shared", series="biases"),
             ),
             x_label="parameters of the INR",
             x_from="inr_parameters",
             reading=(
-                "From 17 thousand numbers to 215 thousand, with biases written or shared, the "
-                "answers are equally good, within what seeds differ by. At this budget the "
-                "hypernetwork is the limit, and not the network that it writes."
+                "From 17 thousand parameters to 215 thousand, with biases generated or shared, the"
+                " results are equal within the spread of the seeds. At this budget the "
+                "hypernetwork is the limit, and not the network that it generates."
             ),
         ),
         "recipe": Experiment(
@@ -116,12 +116,12 @@ VIEW = Sweep(
                 Arm("absolute errors too", {"data.absolute_weight": 0.3}),
             ),
             reading=(
-                "Muon and rays from several views are worth somewhat more than seeds differ by; "
-                "four times the rays, mirroring, exchanged colours and the error of the opacity "
-                "show nothing in so few steps, and neither do products in bfloat16, which take a "
-                "third of the time. Rays near the object cost more than they bring: drawn "
-                "anywhere, they score higher by every measure. So do absolute errors beside the "
-                "squared ones, which ask for a shape instead of a mean of shapes."
+                "Muon and rays from several views are worth somewhat more than the spread of the "
+                "seeds; four times the rays, mirroring, exchanged colours and the error of the "
+                "opacity make no difference in so few steps, and neither do products in bfloat16, "
+                "which take a third of the time. Rays near the object cost more than they bring: "
+                "drawn anywhere, they score higher by every measure. So do absolute errors beside "
+                "the squared ones, which ask for a shape instead of a mean of shapes."
             ),
         ),
     },

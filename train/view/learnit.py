@@ -25,7 +25,7 @@ from hyperdemo.media.image import decode_image
 from hyperdemo.render.cameras import read_transforms
 
 N_VIEWS = 25  # of each object, the first ones, as Trans-INR takes them
-VAL_EVERY = 40  # every so manyth training object is for validation, where the file has no split
+VAL_EVERY = 40  # every 40th training object is for validation where the file has no such split
 
 # Turns z up into y up: (x, y, z) → (x, z, −y).
 _Y_UP = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.float32)

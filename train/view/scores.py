@@ -1,4 +1,4 @@
-"""How well a model that was just trained draws objects that it never saw."""
+"""Scores of a sweep's models on held-out objects."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def score_view_model(
 def view_yardsticks(
     results: Mapping[str, Any], *, splits_file: str, limit: int
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """What answers without a hypernetwork score on the objects that a sweep's runs are scored on.
+    """Scores of answers without a hypernetwork on the objects that a sweep's runs are scored on.
 
     Args:
-        results: content of `weights/results.json`, of which the scores one by one are read.
+        results: content of `weights/results.json`.
         splits_file: of the sweep's runs.
         limit: as of `score_view_model`.
 
     Returns:
-        By answer and split, what `train.view.evaluate.summarise` gives. Of an answer that was not
-        scored on all of these objects, as of the ceiling, all that it was scored on. Nothing where
-        the results are those of other splits.
+        By answer and split, what `train.view.evaluate.summarise` gives. An answer that was not
+        scored on all of these objects, as the ceiling, is averaged over all that it was scored on.
+        Nothing if the results are those of other splits.
     """
     recorded = results.get("view", {})
     if recorded.get("splits_file") != splits_file:
