@@ -5,17 +5,19 @@ import pytest
 import torch
 
 from hyperdemo.backbones import build_vit
-from hyperdemo.checkpoints import LoadedModel
+from hyperdemo.checkpoints import LoadedModel, load_checkpoint
 from tests import gpu, tiny
 from tests.train import scenes
 from train import sweep
 from train.config import ViewData
 from train.experiments import Run
+from train.package import package
 from train.run import train
 from train.view import answers, scores
 from train.view.answers import ceiling_answer, choose_cases, model_answer, refined_answer
 from train.view.baselines import NearestObject
-from train.view.evaluate import Scorer
+from train.view.data import load_split
+from train.view.evaluate import Scorer, evaluate_split
 from train.view.task import ViewTask
 
 CPU = torch.device("cpu")
@@ -101,8 +103,7 @@ def test_answers_and_scores(views, monkeypatch, kind):
 
 
 def test_a_sweep_trains_and_scores(tmp_path, monkeypatch):
-    made = encoder(CPU)
-    monkeypatch.setattr(scores, "build_vit", lambda *_, **__: made)
+    monkeypatch.setattr(scores, "build_vit", lambda *_, **__: encoder(CPU))
     folder, splits = scenes.write_dataset(tmp_path)
     data = ViewData(
         views_dir=str(folder), splits_file=str(splits), target_views=2, rays=8, samples=8
@@ -114,6 +115,13 @@ def test_a_sweep_trains_and_scores(tmp_path, monkeypatch):
         return sweep.train_and_score(run, out, task="view", device=device, limit=1)
 
     expected, found = on_both(row)
+    assert set(found["metrics"]) == {"test", "unseen"}
+    views = load_split(data, "test", input_size=28)
+    average = load_checkpoint(package(tmp_path / "cpu", tmp_path).parent, "view-scratch")
+    asked = {"it": model_answer(average)}
+    [(_, alone)] = evaluate_split(views, asked, Scorer(encoder(CPU)), few={})
+    for metric in ("psnr", "ssim", "perceptual"):
+        assert expected["metrics"]["test"][metric] == pytest.approx(alone[metric], rel=0.01)
     for split in ("test", "unseen"):
         psnr = expected["metrics"][split]["psnr"]
         assert found["metrics"][split]["psnr"] == pytest.approx(psnr, abs=0.05)

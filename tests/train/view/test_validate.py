@@ -37,12 +37,3 @@ def test_agrees_with_whole_pictures():
     found = quick_psnr(model, views, device=CPU)
     assert found == pytest.approx(psnr_by_hand(model, views), abs=1e-3)
     assert quick_psnr(model, views, device=CPU) == found
-
-
-def test_the_input_is_an_object_s_first_view():
-    model, views = tiny.model(), scenes.views_of()
-    before = quick_psnr(model, views, device=CPU)
-    views.framed[:, 1:] = 0
-    assert quick_psnr(model, views, device=CPU) == before
-    views.framed[:, 0] = 0
-    assert quick_psnr(model, views, device=CPU) != before
