@@ -8,6 +8,10 @@ _SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "
 _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
+PENDING = ["pending"]
+"""Classes of what is on the page and not shown yet; without them it is shown."""
+
+
 def theme() -> gr.themes.Base:
     """Soft, in indigo, with the fonts that the visitor's system has."""
     return gr.themes.Soft(
@@ -56,8 +60,7 @@ CSS = """
 .orbit { aspect-ratio: 5 / 4; max-height: 540px; background: #f1f3f6; }
 .orbit .empty { min-height: 100%; }
 .orbit video { max-height: 540px; background: #f1f3f6; }
-#results:not(:has(#timings table)),
-#sound-results:not(:has(#sound-timings table)) { display: none; }
+.pending { display: none !important; }
 :is(#results, #sound-results, #evidence-page) h2 { margin: .5rem 0 0; font-size: 1.1rem; }
 :is(#results, #sound-results) :is(td, th) { padding: .2rem .6rem; font-size: .85rem; }
 #sound-results td + td { white-space: nowrap; }

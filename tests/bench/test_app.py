@@ -132,7 +132,7 @@ def test_an_app_that_ends_is_an_error(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_app_itself(tmp_path, ffmpeg):
     for seed, init in enumerate(("foundation", "scratch")):
-        model = tiny.model(seed)
+        model = tiny.model(seed, init=init)
         with torch.no_grad():
             model.heads.biases[-1][0] = -4.0  # thin air is quick to march through
         save_checkpoint(model, tmp_path, name=f"view-{init}", facts={})

@@ -115,7 +115,7 @@ def test_threads_are_cores_too(monkeypatch):
 
 def test_every_part_but_the_app_on_tiny_models(tmp_path, capsys):
     for seed, init in enumerate(("foundation", "scratch")):
-        save_checkpoint(tiny.model(seed), tmp_path, name=f"view-{init}", facts={})
+        save_checkpoint(tiny.model(seed, init=init), tmp_path, name=f"view-{init}", facts={})
         sound = tiny.sound_model(seed, init=init)
         save_checkpoint(sound, tmp_path, name=f"sound-{init}", facts={})
     picture = np.zeros((60, 80, 4), np.uint8)

@@ -31,7 +31,7 @@ def tiny_weights(folder: Path) -> Path:
     from hyperdemo.checkpoints import save_checkpoint
 
     for seed, name in enumerate(("view-foundation", "view-scratch")):
-        model = tiny.model(seed)
+        model = tiny.model(seed, init=name.removeprefix("view-"))
         with torch.no_grad():
             model.heads.biases[-1][0] = -4.0  # thin air is quick to march through
         save_checkpoint(model, folder, name=name, facts={})

@@ -17,10 +17,11 @@ from tests.browser.test_object import PATIENCE_S, ROOT, tiny_weights, wait_until
 from tests.media.sounds import through_ffmpeg
 
 RATE_HZ = 22_050
-SAMPLES = """() => Object.fromEntries(Object.entries(hyperdemoSound.samples).map(
+PLAYER = "document.querySelector('#sound-player [data-part=player]')?.player"
+SAMPLES = f"""() => Object.fromEntries(Object.entries({PLAYER}.samples).map(
     ([name, samples]) => [name, Array.from(samples)]))"""
-STATE, GAINS = "hyperdemoSound.state", "hyperdemoSound.gains"
-ONLY = """(name) => Object.entries(hyperdemoSound.gains).every(
+STATE, GAINS = f"{PLAYER}?.state", f"{PLAYER}.gains"
+ONLY = f"""(name) => Object.entries({PLAYER}.gains).every(
     ([key, gain]) => gain === (key === name ? 1 : 0))"""
 PART = "#sound-player [data-part={}]"
 
@@ -32,7 +33,8 @@ def weights(tmp_path_factory) -> Path:
 
     folder = tiny_weights(tmp_path_factory.mktemp("weights"))
     for seed, name in enumerate(("sound-foundation", "sound-scratch")):
-        save_checkpoint(tiny.sound_model(seed), folder, name=name, facts={})
+        init = name.removeprefix("sound-")
+        save_checkpoint(tiny.sound_model(seed, init=init), folder, name=name, facts={})
     return folder
 
 

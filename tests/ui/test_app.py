@@ -18,6 +18,7 @@ from PIL import Image
 import app as start
 from hyperdemo.ui import build_app, launch_options
 from hyperdemo.ui.object.callbacks import SHARPEN_STEPS
+from hyperdemo.ui.object.cuts import MAX_WAIT_S
 from hyperdemo.ui.object.examples import find_held_out
 from hyperdemo.ui.object.outline import CUT_COLOUR
 from tests.ui.conftest import write_examples
@@ -145,7 +146,8 @@ def test_nothing_uploaded(callbacks):
 def test_transparency_survives_and_is_named(callbacks, picture):
     shown = callbacks.find_object(picture)
     assert "own transparency" in shown[callbacks.page.words]
-    assert shown[callbacks.page.cut].found.mask_source == "alpha"
+    ticket = shown[callbacks.page.cut]
+    assert callbacks.cuts.find(ticket).found.mask_source == "alpha"
 
 
 def test_a_held_out_object_is_recognised(callbacks, examples):
@@ -176,6 +178,34 @@ def test_an_outline_of_another_picture_is_not_used(callbacks, picture, tmp_path)
     cut = callbacks.find_object(picture)[callbacks.page.cut]
     with pytest.raises(gr.Error, match="one colour"):
         callbacks.correct_object(str(other), None, cut)
+
+
+def test_a_picture_whose_file_is_gone_is_taken_from_what_is_held(callbacks, picture):
+    ticket = callbacks.find_object(picture)[callbacks.page.cut]
+    Path(picture).unlink()
+    run = callbacks.generate(picture, None, 32, 2, 20, ticket)
+    assert callbacks.page.stream in next(run)
+    run.close()
+    framed, _ = callbacks.correct_object(picture, stroke(slice(0, 60), slice(40, 80)), ticket)
+    assert framed is not None
+    callbacks.cuts.drop(ticket)
+    for answer in (
+        lambda: next(callbacks.generate(picture, None, 32, 2, 20, ticket)),
+        lambda: callbacks.correct_object(picture, None, ticket),
+    ):
+        with pytest.raises(gr.Error, match="waited so long .* choose it once more"):
+            answer()
+
+
+def test_a_visitor_holds_one_picture_and_none_after_leaving(callbacks, demo, picture, examples):
+    page, before = callbacks.page, callbacks.cuts.n_bytes
+    first = callbacks.find_object(picture)[page.cut]
+    held = callbacks.cuts.n_bytes
+    second = callbacks.find_object(str(examples / "photo.jpg"), first)[page.cut]
+    assert callbacks.cuts.find(first) is None and callbacks.cuts.n_bytes <= held
+    assert page.cut.time_to_live == MAX_WAIT_S
+    page.cut.delete_callback(second)  # what Gradio calls an hour after a tab was closed
+    assert callbacks.cuts.n_bytes == before
 
 
 def test_an_empty_outline_gets_a_clear_message(callbacks, picture):

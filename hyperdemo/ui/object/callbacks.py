@@ -14,8 +14,9 @@ from hyperdemo.media import decode_image
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.ui.errors import in_plain_words, streamed_in_plain_words
 from hyperdemo.ui.object import texts
-from hyperdemo.ui.object.examples import HeldOut, recognise
-from hyperdemo.ui.object.outline import Cut, corrected_mask, editor_value
+from hyperdemo.ui.object.cuts import Cut, HeldCuts
+from hyperdemo.ui.object.examples import HeldOut, digest_of, recognise
+from hyperdemo.ui.object.outline import corrected_mask, editor_value
 from hyperdemo.ui.object.page import Page
 from hyperdemo.ui.object.stream import Chunk, Result, Status, stream_views
 
@@ -24,24 +25,34 @@ SHARPEN_STEPS = 40
 
 
 class Callbacks:
-    """Holds the loaded models and the page's components, and nothing of any visitor."""
+    """Holds the loaded models and the page's components, and of visitors what `HeldCuts` bounds."""
 
-    def __init__(self, pipeline: ViewPipeline, page: Page, *, held_out: Sequence[HeldOut]):
+    def __init__(
+        self,
+        pipeline: ViewPipeline,
+        page: Page,
+        *,
+        held_out: Sequence[HeldOut],
+        cuts: HeldCuts | None = None,
+    ):
         self.pipeline, self.page, self.held_out = pipeline, page, tuple(held_out)
+        self.cuts = cuts or HeldCuts()
 
     @in_plain_words
-    def find_object(self, picture: str | None) -> dict:
+    def find_object(self, picture: str | None, ticket: str | None = None) -> dict:
         """Find the object in a picture; returns the outline, what the models see, and words.
 
         Args:
             picture: the picture's file.
         """
         page = self.page
+        self.cuts.drop(ticket)  # of the picture before
         if picture is None:
             return {page.cut: None, page.editor: None, page.framed: None, page.words: ""}
-        cut, known = self._cut(picture), recognise(picture, self.held_out)
+        cut = self._cut(picture, None)
+        known = recognise(cut.digest, self.held_out)
         return {
-            page.cut: cut,
+            page.cut: self.cuts.hold(cut),
             page.editor: editor_value(cut),
             page.framed: cut.found.framed,
             page.words: texts.mask_words(cut.found.mask_source, known and known.name),
@@ -49,7 +60,7 @@ class Callbacks:
 
     @in_plain_words
     def correct_object(
-        self, picture: str | None, editor: Mapping[str, Any] | None, cut: Cut | None
+        self, picture: str | None, editor: Mapping[str, Any] | None, ticket: str | None
     ) -> tuple[np.ndarray | None, str]:
         """Take a visitor's brush strokes; returns what the models see now, and words.
 
@@ -59,7 +70,7 @@ class Callbacks:
         """
         if picture is None:
             return None, ""
-        prepared = self._prepared(self._cut(picture, cut), editor)
+        prepared = self._prepared(self._cut(picture, ticket), editor)
         return prepared.framed, texts.mask_words(prepared.mask_source)
 
     @streamed_in_plain_words
@@ -70,7 +81,7 @@ class Callbacks:
         size: int,
         seconds: int | float,
         elevation_deg: int | float,
-        cut: Cut | None,
+        ticket: str | None,
         sharpen: bool = False,
     ) -> Iterator[dict]:
         """Write both networks for a picture and stream their orbits, then meshes and downloads.
@@ -83,7 +94,8 @@ class Callbacks:
             elevation_deg: height of the camera above the horizon in degrees.
             sharpen: fit both networks on to the picture first, which takes some seconds.
         """
-        held_out = None if picture is None else recognise(picture, self.held_out)
+        cut = self._cut(picture, ticket)
+        held_out = recognise(cut.digest, self.held_out)
         request = ViewRequest(
             size=int(size),
             n_frames=round(seconds * FPS),
@@ -93,7 +105,7 @@ class Callbacks:
             pose_size=None if held_out is None else held_out.truth.shape[1],
             refine_steps=SHARPEN_STEPS if sharpen else 0,
         )
-        prepared = self._prepared(self._cut(picture, cut), editor)
+        prepared = self._prepared(cut, editor)
         yield self.page.started()
         with tempfile.TemporaryDirectory(prefix="hyperdemo-") as folder:
             for update in stream_views(
@@ -118,12 +130,19 @@ class Callbacks:
                 cached = page.viewer.move_resource_to_block_cache
                 return page.finished(update, name, device=self.pipeline.device_name, cached=cached)
 
-    def _cut(self, picture: str | None, known: Cut | None = None) -> Cut:
-        """The picture and its outline; the known one if it is of this picture."""
-        if known is not None and known.path == picture:
-            return known
+    def _cut(self, picture: str | None, ticket: str | None) -> Cut:
+        """The picture and its outline; the one that is held if it is of this picture.
+
+        Raises:
+            ValueError: no picture, one that cannot be used, or one whose file is gone by now.
+        """
+        held = self.cuts.find(ticket)
+        if held is not None and held.path == picture:
+            return held
+        if picture is not None and not Path(picture).is_file():
+            raise ValueError(texts.GONE)
         rgba = decode_image(picture)
-        return Cut(str(picture), rgba, self.pipeline.prepare(rgba))
+        return Cut(str(picture), digest_of(picture), rgba, self.pipeline.prepare(rgba))
 
     def _prepared(self, cut: Cut, editor: Mapping[str, Any] | None):
         mask = corrected_mask(cut, editor)

@@ -85,9 +85,6 @@ def digest_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def recognise(path: str | Path, known: Sequence[HeldOut]) -> HeldOut | None:
-    """The object that a picture file shows, known by its bytes; None for any other picture."""
-    if not known:
-        return None
-    digest = digest_of(path)
+def recognise(digest: str, known: Sequence[HeldOut]) -> HeldOut | None:
+    """The object that a picture file of this digest shows; None for any other picture."""
     return next((one for one in known if one.digest == digest), None)

@@ -8,14 +8,14 @@ so a visitor who paints nothing changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from hyperdemo.preprocess import Prepared, paint
+from hyperdemo.preprocess import paint
 from hyperdemo.preprocess.frame import composite_on_white
+from hyperdemo.ui.object.cuts import Cut
 
 KEEP_COLOUR = "#16a34a"
 CUT_COLOUR = "#dc2626"
@@ -23,21 +23,6 @@ CUT_COLOUR = "#dc2626"
 _VEIL = 0.82
 _PAPER = np.array([226.0, 229.0, 235.0], np.float32)
 _MIN_OPACITY = 96  # of 255: a stroke's antialiased rim does not count
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A picture with the outline that was found by itself: what strokes are laid upon.
-
-    Attributes:
-        path: the picture's file, by which a cut of another picture is told apart.
-        rgba: the decoded picture.
-        found: the outline before any stroke.
-    """
-
-    path: str
-    rgba: UInt8[np.ndarray, "h w 4"]
-    found: Prepared
 
 
 def veiled(

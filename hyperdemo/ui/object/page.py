@@ -11,6 +11,7 @@ import gradio as gr
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.stream import Result
 from hyperdemo.ui.object.viewer import viewer_value
+from hyperdemo.ui.style import PENDING
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Page:
     models: dict[str, gr.Model3D]
     meshes: dict[str, gr.DownloadButton]
     networks: dict[str, gr.DownloadButton]
+    results: gr.Column
     timings: gr.Markdown
     truth: gr.Column
     sheet: gr.Image
@@ -54,7 +56,7 @@ class Page:
         named = [*self.models.values(), *self.meshes.values(), *self.networks.values()]
         return [
             *(self.run, self.stop, self.hint, self.stream, self.loop, self.status),
-            *(self.timings, self.truth, self.sheet, self.scores, self.viewer),
+            *(self.results, self.timings, self.truth, self.sheet, self.scores, self.viewer),
             *named,
         ]
 
@@ -67,7 +69,7 @@ class Page:
             self.stream: gr.Video(value=None, visible=True),
             self.loop: gr.Video(value=None, visible=False),
             self.status: texts.status_bar(0.0, "reading the picture"),
-            self.timings: "",  # hides the results, see `style`
+            self.results: gr.Column(elem_classes=PENDING),
             self.viewer: viewer_value({}, self.labels, cached=str),
             **{model: None for model in self.models.values()},
         }
@@ -94,6 +96,7 @@ class Page:
             self.stream: gr.Video(visible=False),
             self.loop: gr.Video(value=str(result.orbit), visible=True),
             self.status: texts.status_bar(1.0, f"done in {total:.1f} s on {device}"),
+            self.results: gr.Column(elem_classes=[]),
             self.timings: texts.timings_table(result.seconds, result.n_parameters),
             self.viewer: viewer_value(result.volumes, self.labels, cached=cached),
             self.truth: gr.Column(visible=result.sheet is not None),

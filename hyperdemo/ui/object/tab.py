@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import ImageData
 
 from hyperdemo.pipeline import ViewPipeline
+from hyperdemo.ui.adapted import chunked_video, picture_file
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.callbacks import Callbacks
+from hyperdemo.ui.object.cuts import MAX_WAIT_S, HeldCuts
 from hyperdemo.ui.object.examples import find_held_out, find_photographs
-from hyperdemo.ui.object.orbit_stream import orbit_stream
 from hyperdemo.ui.object.outline import CUT_COLOUR, KEEP_COLOUR
 from hyperdemo.ui.object.page import Page
 from hyperdemo.ui.object.viewer import object_viewer
+from hyperdemo.ui.style import PENDING
 
 SCROLL_TO_WATCH = """() => {
     document.getElementById("watch").scrollIntoView({block: "nearest"});
@@ -25,30 +26,30 @@ SCROLL_TO_WATCH = """() => {
 def object_tab(
     pipeline: ViewPipeline, examples: Path, *, measured: str, compute: dict[str, Any]
 ) -> None:
-    held_out = find_held_out(examples / "objects")
+    held_out, cuts = find_held_out(examples / "objects"), HeldCuts()
     with gr.Row(elem_id="stage", elem_classes="stage"):
         with gr.Column(scale=4, min_width=300):
             objects = [one.picture for one in held_out]
-            given = _input_side(find_photographs(examples), objects)
+            given = _input_side(find_photographs(examples), objects, cuts)
         with gr.Column(scale=7, min_width=320):
             shown = _output_side(measured)
     page = Page(**given, **shown, **_results(list(pipeline.models)))
-    _wire(page, Callbacks(pipeline, page, held_out=held_out), compute)
+    _wire(page, Callbacks(pipeline, page, held_out=held_out, cuts=cuts), compute)
 
 
-def _input_side(photographs: list[Path], objects: list[Path]) -> dict[str, Any]:
+def _input_side(photographs: list[Path], objects: list[Path], cuts: HeldCuts) -> dict[str, Any]:
     with gr.Tabs():
         with gr.Tab("Picture"):
-            picture = gr.Image(
-                type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"],
+            picture = picture_file(
+                sources=["upload", "clipboard", "webcam"],
                 label="Picture", show_label=False, height=204, elem_id="picture", buttons=[],
                 placeholder="Drop a picture of one object here\n- or -\nClick to choose one",
             )  # fmt: skip
-            _leave_the_file_alone(picture)
         with gr.Tab("Outline"):
             editor = _outline_editor()
             gr.Markdown(texts.OUTLINE_HELP, elem_classes="note")
-    cut = gr.State(None)
+    # A ticket; what it stands for is dropped an hour after its visitor has left.
+    cut = gr.State(None, time_to_live=MAX_WAIT_S, delete_callback=cuts.drop)
     with gr.Row(elem_id="seen", equal_height=True):
         framed = gr.Image(
             label="What the models see", show_label=False, interactive=False, buttons=[],
@@ -92,7 +93,10 @@ def _outline_editor() -> gr.ImageEditor:
 def _output_side(measured: str) -> dict[str, Any]:
     with gr.Column(elem_id="watch"):
         hint = gr.HTML(texts.HINT, elem_id="hint")
-        stream = orbit_stream()
+        stream = chunked_video(
+            autoplay=True, visible=False, show_label=False, buttons=[],
+            elem_id="stream", elem_classes="orbit",
+        )  # fmt: skip
         loop = gr.Video(
             loop=True, autoplay=True, visible=False, show_label=False, buttons=["download"],
             elem_id="loop", elem_classes="orbit",
@@ -104,9 +108,8 @@ def _output_side(measured: str) -> dict[str, Any]:
 
 def _results(names: list[str]) -> dict[str, Any]:
     models, meshes, networks = {}, {}, {}
-    # The style sheet hides it until there are timings: a column that is invisible to Gradio is not
-    # on the page yet, and late for its values, see `_wire`.
-    with gr.Column(elem_id="results"):
+    # Not `visible=False`: what Gradio holds back is not on the page yet, and late for its values.
+    with gr.Column(elem_id="results", elem_classes=PENDING) as results:
         with gr.Column(visible=False) as truth:
             gr.Markdown("## Against the truth")
             with gr.Row():
@@ -139,8 +142,8 @@ def _results(names: list[str]) -> dict[str, Any]:
                     )  # fmt: skip
                     meshes[name] = gr.DownloadButton("GLB", interactive=False, size="sm")
     return dict(
-        viewer=viewer, models=models, meshes=meshes, networks=networks, timings=timings,
-        truth=truth, sheet=sheet, scores=scores,
+        results=results, viewer=viewer, models=models, meshes=meshes, networks=networks,
+        timings=timings, truth=truth, sheet=sheet, scores=scores,
     )  # fmt: skip
 
 
@@ -152,7 +155,7 @@ def _wire(page: Page, callbacks: Callbacks, compute: dict[str, Any]) -> None:
     )
     page.picture.change(
         callbacks.find_object,
-        [page.picture],
+        [page.picture, page.cut],
         outline,
         api_name="find_object",
         show_progress="minimal",
@@ -161,7 +164,9 @@ def _wire(page: Page, callbacks: Callbacks, compute: dict[str, Any]) -> None:
         concurrency_limit=2,
     )
     # The editor's own bin takes the picture away too.
-    page.editor.clear(callbacks.find_object, [page.picture], outline, api_visibility="private")
+    page.editor.clear(
+        callbacks.find_object, [page.picture, page.cut], outline, api_visibility="private"
+    )
     page.editor.input(
         callbacks.correct_object,
         [page.picture, page.editor, page.cut],
@@ -205,19 +210,3 @@ def _wire(page: Page, callbacks: Callbacks, compute: dict[str, Any]) -> None:
     page.stop.click(
         page.stopped, None, idle, cancels=[running], api_visibility="private", queue=False
     )
-
-
-def _leave_the_file_alone(image: gr.Image) -> gr.Image:
-    """Make an image input hand on the path of the file as it came.
-
-    Gradio would open it first, fail on what is no picture, and word that in its own way.
-    """
-    decode_inline = image.preprocess
-
-    def path_of(payload: ImageData | None) -> str | None:
-        if payload is None or payload.path is None:
-            return decode_inline(payload)  # nothing, or a picture inside a data: URL
-        return payload.path
-
-    image.preprocess = path_of
-    return image

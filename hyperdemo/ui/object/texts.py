@@ -55,6 +55,11 @@ HINT = (
     "<p>Then press <b>Generate</b>: two networks appear here, turning side by side.</p></div>"
 )
 
+GONE = (
+    "This picture waited so long that the server has deleted it. Nothing is wrong with it: choose "
+    "it once more."
+)
+
 TURN_TITLE = "Turn it yourself"
 
 TURN_HELP = (

@@ -14,6 +14,7 @@ from hyperdemo.ui.sound import texts
 from hyperdemo.ui.sound.figures import difference_figure, spectrogram_figure
 from hyperdemo.ui.sound.player import empty_value, player_value
 from hyperdemo.ui.sound.stream import Playlist, SoundResult
+from hyperdemo.ui.style import PENDING
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class SoundPage:
     player: gr.HTML
     status: gr.HTML
     scores: gr.Markdown
+    results: gr.Column
     timings: gr.Markdown
     spectrograms: gr.Plot
     differences: gr.Plot
@@ -44,7 +46,15 @@ class SoundPage:
         """All that a run may change."""
         return [
             *(self.run, self.stop, self.words, self.player, self.status),
-            *(self.scores, self.timings, self.spectrograms, self.differences, self.rate, self.kept),
+            *(
+                self.results,
+                self.scores,
+                self.timings,
+                self.spectrograms,
+                self.differences,
+                self.rate,
+                self.kept,
+            ),
             *self.waves.values(),
             *self.networks.values(),
         ]
@@ -63,7 +73,7 @@ class SoundPage:
             self.stop: gr.Button(visible=True),
             self.player: empty_value(self.labels),
             self.status: status_bar(0.0, "reading the sound"),
-            self.timings: "",  # hides the results, see `style`
+            self.results: gr.Column(elem_classes=PENDING),
             self.rate: 0,
             self.kept: None,
         }
@@ -89,6 +99,7 @@ class SoundPage:
         shown = {
             self.status: status_bar(1.0, f"done in {total_s:.1f} s on {device}"),
             self.scores: texts.scores_table(result.scores),
+            self.results: gr.Column(elem_classes=[]),
             self.timings: texts.timings_table(
                 result.seconds,
                 duration_s=result.duration_s,

@@ -13,13 +13,18 @@ from hyperdemo.ui.sound import texts
 from hyperdemo.ui.sound.callbacks import SoundCallbacks
 from hyperdemo.ui.sound.page import SoundPage
 from hyperdemo.ui.sound.player import sound_player
+from hyperdemo.ui.style import PENDING
 
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
 SCROLL_TO_LISTEN = """() => {
     document.getElementById("sound-player").scrollIntoView({block: "nearest"});
 }"""
-NO_MORE = "() => { window.hyperdemoSound?.noMore(); return []; }"
+NO_MORE = """() => {
+    const player = document.querySelector("#sound-player [data-part=player]");
+    player?.dispatchEvent(new Event("no-more"));
+    return [];
+}"""
 
 # Gradio's audio input refuses what a browser calls a video, and browsers call every WebM and MP4
 # file one, also where it holds sound alone. Such files are handed to it under another name.
@@ -113,9 +118,8 @@ def _output_side(names: list[str], words: str) -> dict[str, Any]:
 
 
 def _results(names: list[str]) -> dict[str, Any]:
-    # The style sheet hides it until there are timings: a column that is invisible to Gradio is not
-    # on the page yet, and late for its values.
-    with gr.Column(elem_id="sound-results"):
+    # Not `visible=False`: what Gradio holds back is not on the page yet, and late for its values.
+    with gr.Column(elem_id="sound-results", elem_classes=PENDING) as results:
         with gr.Row():
             with gr.Column(scale=4, min_width=300):
                 gr.Markdown("## Against the original")
@@ -135,7 +139,7 @@ def _results(names: list[str]) -> dict[str, Any]:
                     show_label=False, elem_id="sound-differences", container=False
                 )
     return dict(
-        scores=scores, timings=timings, spectrograms=spectrograms,
+        results=results, scores=scores, timings=timings, spectrograms=spectrograms,
         differences=differences, kept=kept, **downloads,
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from hyperdemo.ui.object.examples import (
+    digest_of,
     find_held_out,
     find_photographs,
     read_held_out,
@@ -41,8 +42,8 @@ def test_no_examples_are_no_fault(tmp_path):
 def test_an_upload_is_recognised_by_its_bytes(examples, tmp_path):
     known = find_held_out(examples / "objects")
     again = shutil.copy(known[0].picture, tmp_path / "renamed.webp")
-    assert recognise(again, known) is known[0]
-    assert recognise(examples / "photo.jpg", known) is None
+    assert recognise(digest_of(again), known) is known[0]
+    assert recognise(digest_of(examples / "photo.jpg"), known) is None
 
 
 def test_a_strip_that_does_not_fit_the_poses_is_refused(examples):

@@ -26,7 +26,7 @@ def painted(shape, *marks):
 
 @pytest.fixture
 def cut(pipeline, rgba):
-    return Cut("box.png", rgba, pipeline.prepare(rgba))
+    return Cut("box.png", "digest", rgba, pipeline.prepare(rgba))
 
 
 def test_the_veil_leaves_the_object_alone(rgba):

@@ -25,7 +25,7 @@ let camera = { ...FRONT };
 let spinning = false, onScreen = false;
 let pending = 0, lastFrame = 0, flowing = false, lastMove = -Infinity, nFrames = 0;
 
-window.hyperdemoViewer?.dispose(); // of a viewer that stood here before
+document.dispatchEvent(new Event("hyperdemo-viewer")); // ends one that stood here before
 
 // ---- volumes that arrive ----
 
@@ -255,6 +255,7 @@ const api = {
     scene?.gl.getExtension("WEBGL_lose_context")?.loseContext();
   },
 };
-part.viewer.viewer = window.hyperdemoViewer = api;
+document.addEventListener("hyperdemo-viewer", api.dispose, { once: true });
+part.viewer.viewer = api;
 watch("value", update);
 update();

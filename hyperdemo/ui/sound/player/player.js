@@ -24,7 +24,7 @@ let playing = false;
 let from = 0, zero = 0; // while playing, sample `from` sounds at the context's time `zero`
 let still = 0; // position while not playing
 
-window.hyperdemoSound?.dispose(); // of a player that stood here before
+document.dispatchEvent(new Event("hyperdemo-player")); // ends one that stood here before
 
 // ---- sound that arrives ----
 
@@ -309,7 +309,9 @@ const api = {
   noMore() { ended = true; show(); }, // the run was stopped, or has failed
   dispose() { clearInterval(clock); resized.disconnect(); pause(); context?.close(); },
 };
-window.hyperdemoSound = api;
+document.addEventListener("hyperdemo-player", api.dispose, { once: true });
+part.player.addEventListener("no-more", api.noMore);
+part.player.player = api;
 watch("value", update);
 update();
 show();
