@@ -63,17 +63,12 @@ def test_every_experiment_is_a_fair_comparison(task):
     assert len({samples(config) for config in equal}) == 1
     assert all(run.config.model.task == task for run in runs)
     for experiment in sweep.experiments.values():
-        by_label = {}
+        twins = {}
         for arm in experiment.arms:
-            by_label.setdefault(arm.label, []).append(sweep.run(arm, 0).config)
-        for configs in by_label.values():
-            alike = [
-                dataclasses.replace(
-                    c, model=dataclasses.replace(c.model, init="foundation"), lr_backbone=1.0
-                )
-                for c in configs
-            ]
-            assert all(c == alike[0] for c in alike)
+            config = sweep.run(arm, 0).config
+            model = dataclasses.replace(config.model, init="foundation")
+            alike = dataclasses.replace(config, model=model, lr_backbone=1.0)
+            assert twins.setdefault(arm.label, alike) == alike
         assert experiment.title and experiment.question.endswith(".")
         axis = [arm.x for arm in experiment.arms]
         assert all(x is None for x in axis) or (experiment.x_label and None not in axis)

@@ -59,6 +59,8 @@ def test_a_resumed_run_is_the_run_that_never_stopped(views, tmp_path):
     assert [row["step"] for row in rows(tmp_path / "straight")] == [1, 2, 3, 4, 5, 6]
     assert rows(tmp_path / "killed") == rows(tmp_path / "straight")
     assert_equal_states(resumed, straight)
+    other = run(tmp_path / "other", views, seed=1)
+    assert not torch.equal(other.model.heads.tokens, straight.model.heads.tokens)
 
 
 def test_steps_that_were_taken_but_not_saved_are_taken_again(views, tmp_path):
@@ -114,9 +116,6 @@ def test_a_kill_while_saving_leaves_the_state_before(tmp_path, monkeypatch):
     assert (tmp_path / "state.pt").read_bytes() == before
     state.save(tmp_path / "state.pt")
     assert [p.name for p in tmp_path.iterdir()] == ["state.pt"]
-    again = state_of()
-    again.load(tmp_path / "state.pt")
-    assert again.step == 5
 
 
 def scale(step, **changes):

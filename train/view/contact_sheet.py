@@ -42,9 +42,10 @@ ASKED = {"from the side": 100.0, "from behind": 180.0}
 
 CAPTION = (
     "From the one picture on the left, the other sides of objects that no training saw: the truth, "
-    "both models, and the pretrained one's answer after 40 steps of descent on the given picture."
+    "both models, and the pretrained one's answer after {steps} steps of descent on the given "
+    "picture."
 )
-CEILING = "As a ceiling, the same small network fitted to 30 views of the object."
+CEILING = "As a ceiling, the same small network fitted to {views} views of the object."
 IN_THE_MIDDLE = (
     "In each class it is the object that scores in the middle, so nobody chose the good ones."
 )
@@ -203,7 +204,9 @@ def main() -> None:
     path.parent.mkdir(exist_ok=True)
     draw_sheet(rows, ["truth", *answers]).save(path, quality=90, method=6)
     which = f"These are all {args.every}s that were held out." if args.every else IN_THE_MIDDLE
-    words = [CAPTION, CEILING, which] if args.ceiling_steps else [CAPTION, which]
+    caption = CAPTION.format(steps=args.refine_steps)
+    ceiling = CEILING.format(views=views.rgba.shape[1] - len(ASKED))
+    words = [caption, ceiling, which] if args.ceiling_steps else [caption, which]
     path.with_suffix(".txt").write_text(" ".join(words) + "\n")
     print(path)
 

@@ -25,10 +25,6 @@ from train.objects.sheets import load_sheet, load_transforms
 from train.objects.variants import original_id
 from train.view import learnit
 
-TEST, UNSEEN = "test", "unseen"
-HELD_OUT = (TEST, UNSEEN)
-"""Splits that are scored: held-out objects, and the objects of held-out classes."""
-
 
 @dataclass(frozen=True)
 class ViewSet:
@@ -111,8 +107,8 @@ def split_objects(data: ViewData, split: str) -> tuple[list[str], dict[str, str]
 
 
 def held_out(data: ViewData) -> tuple[str, ...]:
-    """The splits of a data set that are scored; LearnIt's has no held-out classes."""
-    return (TEST,) if data.format == "learnit" else HELD_OUT
+    """The splits that are scored: held-out objects and, but for LearnIt's, held-out classes."""
+    return ("test",) if data.format == "learnit" else ("test", "unseen")
 
 
 def load_split(data: ViewData, split: str, *, input_size: int) -> ViewSet:

@@ -42,7 +42,7 @@ from train.view.answers import (
     refined_answer,
 )
 from train.view.baselines import NearestObject, mean_image, over_white, patch_features
-from train.view.data import ViewSet, held_out, load_split
+from train.view.data import ViewSet, held_out, load_split, load_views, split_objects
 
 METRICS = ("psnr", "ssim", "perceptual")
 LOWER_IS_BETTER = ("perceptual",)
@@ -198,7 +198,11 @@ def build_answers(args: argparse.Namespace, encoder: VitEncoder) -> dict[str, An
     config = next(iter(args.models.values())).model.config
     train_views = None
     if {"mean", "nearest"} & set(args.answers):
-        train_views = load_split(args.data, "train", input_size=config.backbone.image_size)
+        ids, classes = split_objects(args.data, "train")
+        if "nearest" not in names_of_answers([], args.data):
+            ids = spread(ids, 200)  # enough for a mean, of thousands
+        size = config.backbone.image_size
+        train_views = load_views(args.data, ids, classes=classes, input_size=size)
 
     def build(name: str) -> Answer:
         if name == "white":
