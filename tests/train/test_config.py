@@ -28,23 +28,16 @@ def test_old_names_of_the_sound_task_are_understood():
     assert old.to_dict()["model"]["task"] == "sound"
 
 
-def test_a_file_names_only_what_differs(tmp_path):
+def test_a_file_names_only_what_differs_and_overrides_win(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("lr = 1e-3\n[model]\nn_groups = 4\n[model.backbone]\nimage_size = 56\n")
-    config = load_config(str(path))
-    assert config.lr == 1e-3 and config.model.n_groups == 4
-    assert config.model.backbone.image_size == 56
-    assert config.steps == TrainConfig().steps
-    assert config.model.backbone.name == TrainConfig().model.backbone.name
-
-
-def test_overrides_win_and_reach_into_the_model(tmp_path):
-    path = tmp_path / "mine.toml"
-    path.write_text("lr = 1e-3\n[model]\nn_groups = 4\n")
     overrides = {"lr": 2.0, "model.init": "scratch", "model.field.width": 32}
     config = load_config(str(path), overrides=overrides)
-    assert config.lr == 2.0 and config.model.init == "scratch"
-    assert config.model.n_groups == 4 and config.model.field.width == 32
+    assert load_config(str(path)).lr == 1e-3 and config.lr == 2.0
+    assert config.model.init == "scratch" and config.model.field.width == 32
+    assert config.model.n_groups == 4 and config.model.backbone.image_size == 56
+    assert config.steps == TrainConfig().steps
+    assert config.model.backbone.name == TrainConfig().model.backbone.name
 
 
 def test_unknown_names_and_broken_files_are_refused(tmp_path):

@@ -23,6 +23,12 @@ def finished(tmp_path):
     return out, train(config, task, out=out, device=CPU, facts=facts)
 
 
+def curve_of(out, *names):
+    """Steps and rounded scores of a run's log."""
+    rows = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
+    return [[row["step"], *(round(row[name], 3) for name in names)] for row in rows]
+
+
 def test_what_is_shipped_is_the_average_and_its_facts(finished, tmp_path, capsys):
     out, state = finished
     main([str(out), "--out", str(tmp_path / "weights")])
@@ -36,8 +42,7 @@ def test_what_is_shipped_is_the_average_and_its_facts(finished, tmp_path, capsys
     facts = loaded.facts
     assert facts["steps_taken"] == 4 and facts["train_objects"] == 3
     assert facts["training"]["lr"] == 1e-3 and "model" not in facts["training"]
-    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    curve = [[row["step"], round(row["val_psnr"], 3)] for row in rows]
+    curve = curve_of(out, "val_psnr")
     assert facts["val_curve"] == curve and [step for step, _ in curve] == [2, 4]
     assert facts["val_psnr"] == curve[-1][1]
     n_weights = sum(p.numel() for p in state.model.parameters())
@@ -63,11 +68,7 @@ def test_a_sound_run_is_packaged_with_scores_of_its_own(tmp_path):
     package(tmp_path / "run", tmp_path / "weights")
     loaded = load_checkpoint(tmp_path / "weights", "sound-scratch")
     assert loaded.model.config == state.config.model and loaded.facts["train_prompts"] == 2
-    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-    curve = [
-        [row["step"], round(row["val_snr"], 3), round(row["val_stoi"], 3)]
-        for row in map(json.loads, lines)
-    ]
+    curve = curve_of(tmp_path / "run", "val_snr", "val_stoi")
     assert loaded.facts["val_curve"] == curve and [row[0] for row in curve] == [2, 4]
     assert [loaded.facts["val_snr"], loaded.facts["val_stoi"]] == curve[-1][1:]
     assert "val_psnr" not in loaded.facts

@@ -10,7 +10,7 @@ from tests import tiny
 from tests.train import scenes
 from train import run as run_module
 from train.config import ViewData
-from train.run import MetricsLog, _assignment, main, parse_arguments, train
+from train.run import MetricsLog, _assignment, parse_arguments, train
 from train.view.validate import quick_psnr
 
 CPU = torch.device("cpu")
@@ -145,27 +145,6 @@ def test_an_assignment_without_a_value_is_refused(capsys):
     with pytest.raises(SystemExit):
         parse_arguments(["--config", "view-cpu", "--set", "lr"])
     assert "--set expects KEY=VALUE, got lr" in capsys.readouterr().err
-
-
-def test_the_command_from_files_to_a_finished_run(tmp_path, capsys):
-    folder, splits = scenes.write_dataset(tmp_path)
-    path = tmp_path / "mine.toml"
-    path.write_text(
-        "steps = 2\nbatch = 2\ntrain_share = 0.5\nthreads = 1\n"
-        f'[data]\nviews_dir = "{folder}"\nsplits_file = "{splits}"\nrays = 8\nsamples = 8\n'
-        '[model]\ninit = "scratch"\nn_groups = 4\n'
-        "[model.field]\nwidth = 16\ndepth = 3\nn_freqs = 4\n"
-        "[model.backbone]\nimage_size = 28\n"
-        "overrides = {depth = 1, embed_dim = 48, num_heads = 3}\n"
-    )
-    argv = ["--config", str(path), "--out", str(tmp_path / "run"), "--device", "cpu"]
-    main(argv)
-    assert "2 steps" in capsys.readouterr().out
-    facts = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert facts["command"] == f"python -m train.run {' '.join(argv)}"
-    assert {"git", "hardware", "torch"} <= set(facts)
-    assert facts["train_objects"] == 1 and facts["config"]["model"]["field"]["width"] == 16
-    assert rows_of(tmp_path / "run")[-1]["step"] == 2
 
 
 def test_attention_that_is_multiplied_out_is_the_same():

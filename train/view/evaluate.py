@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from hyperdemo.backbones import VitEncoder, build_vit
@@ -66,13 +67,11 @@ class Scorer:
         }
 
     def _perceptual(self, answer: np.ndarray, truth: np.ndarray) -> float:
-        size = self.encoder.vit.patch_embed.img_size
+        size = tuple(self.encoder.vit.patch_embed.img_size)
 
         def pixels(pictures: np.ndarray) -> torch.Tensor:
             tensor = torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2)
-            return torch.nn.functional.interpolate(
-                tensor, size=tuple(size), mode="bilinear", antialias=True
-            )
+            return interpolate(tensor, size=size, mode="bilinear", antialias=True)
 
         def features(batch: torch.Tensor) -> torch.Tensor:
             return patch_features(self.encoder, batch)[:, 1:]

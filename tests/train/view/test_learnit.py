@@ -94,7 +94,7 @@ def test_what_is_missing_is_named(data, tmp_path):
         load_split(data, "test", input_size=28)
 
 
-def test_one_command_from_the_folder_to_the_table(data, tmp_path, monkeypatch, recwarn):
+def test_one_command_from_the_folder_to_the_table(data, tmp_path, monkeypatch, capsys, recwarn):
     encoder = build_vit(tiny.BACKBONE).eval()
     save_file(encoder.vit.state_dict(), tmp_path / "vit.safetensors")
     monkeypatch.setattr(evaluate, "build_vit", lambda *_, **__: encoder)
@@ -111,6 +111,10 @@ def test_one_command_from_the_folder_to_the_table(data, tmp_path, monkeypatch, r
     argv = [str(config), "--weights", str(weights), "--runs", str(tmp_path / "runs")]
     argv += ["--set", f"data.views_dir={data.views_dir}", "--device", "cpu", "--ceiling-steps", "1"]
     pair.main(argv)
+    assert "runs/scratch: 2 steps" in capsys.readouterr().out
+    facts = json.loads((tmp_path / "runs" / "scratch" / "run.json").read_text())
+    assert facts["command"].startswith(f"python -m train.run --config {config} --out")
+    assert {"git", "hardware", "torch"} <= set(facts) and facts["train_objects"] == 1
     found = json.loads((weights / "results.json").read_text())["view"]
     assert list(found["splits"]) == ["test"]
     table = found["splits"]["test"]
