@@ -14,7 +14,7 @@ help:
 	@echo "make setup        install the app into .venv (kept in a cache, shared by checkouts)"
 	@echo "make demo         start the app on http://$(HOST):$(PORT)"
 	@echo "make test         run the tests; ARGS=\"...\" goes to pytest"
-	@echo "make check        ruff, and the README's tables against the recorded results"
+	@echo "make check        ruff, and all tables and model cards against the recorded results"
 	@echo "make bench        how fast it is, into artefacts/bench.json; ARGS=\"...\" goes to it"
 	@echo "make clean        remove what runs and tests made, and .venv"
 	@echo "make clean-cache  also remove the cached environments of every checkout"
@@ -33,7 +33,7 @@ test:
 check:
 	@tools/setup.sh --dev --no-system
 	@$(IN_VENV) ruff check .
-	@if [ -f train/report/tables.py ]; then $(IN_VENV) $(OFFLINE) .venv/bin/python -m train.report.tables --check; fi
+	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m train.report --check
 
 bench: setup
 	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m bench $(ARGS)

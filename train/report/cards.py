@@ -1,15 +1,13 @@
-"""Model cards beside the checkpoints, from their own facts: `python -m train.report.cards`."""
+"""Model cards beside the checkpoints, from their own facts."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hyperdemo.config import INITS
-from hyperdemo.results.recorded import FILE_NAME, read_recorded
 from train.report.sound_cards import sound_card
 from train.report.tables import held_out_classes
 
@@ -32,7 +30,7 @@ def view_card(init: str, facts: Mapping[str, Any], results: Mapping[str, Any]) -
         f"- {words}: PSNR {row['psnr']:.2f} ± {row['psnr_stderr']:.2f} dB, SSIM {row['ssim']:.3f}, "
         f"perceptual distance {row['perceptual']:.3f} ({row['objects']} objects)"
         for split, words in SPLITS.items()
-        if (row := results["view"]["splits"][split].get(init))
+        if (row := results["view"]["splits"].get(split, {}).get(init))
     ]
     return f"""# view-{init}
 
@@ -49,8 +47,8 @@ a small radiance field. {ORIGIN[init]}
 {facts["trainable_parameters"] / 1e6:.1f} million trainable parameters. Command:
 `{facts["command"]}`, code at `{facts["git"]}`.
 
-**Results** (one input view, four asked views an object; the error is that of the mean over
-objects, one training seed):
+**Results** (one input view and four target views per object; ± is the standard error over objects,
+one training seed):
 
 {chr(10).join(scores)}
 
@@ -65,7 +63,7 @@ models are CC BY 3.0 and CC0.
 def _varied(facts: Mapping[str, Any]) -> str:
     """What was made of the objects before they were learned from, if anything."""
     count = facts["training"].get("data", {}).get("variants", 0)
-    return f",\neach also in {count} other proportions and colours" if count else ""
+    return f",\neach also in {count} variants of other proportions and colours" if count else ""
 
 
 def _held_out(results: Mapping[str, Any]) -> str:
@@ -76,32 +74,18 @@ def _held_out(results: Mapping[str, Any]) -> str:
 CARDS = {"view": view_card, "sound": sound_card}
 
 
-def write_cards(weights: Path) -> list[Path]:
-    """A card beside every checkpoint of the pairs that is there; returns their paths.
+def cards(weights: Path, results: Mapping[str, Any]) -> dict[Path, str]:
+    """A card beside every checkpoint of the pairs that is there: its path and its text.
 
     Raises:
         ValueError: no checkpoint is there.
     """
-    results = read_recorded(weights / FILE_NAME)
-    written = []
+    found = {}
     for task, card in CARDS.items():
         for init in INITS:
             facts = weights / f"{task}-{init}.json"
             if facts.is_file():
-                path = facts.with_suffix(".md")
-                path.write_text(card(init, json.loads(facts.read_text()), results))
-                written.append(path)
-    if not written:
+                found[facts.with_suffix(".md")] = card(init, json.loads(facts.read_text()), results)
+    if not found:
         raise ValueError(f"{weights} holds no checkpoint; make one with python -m train.package")
-    return written
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.report.cards", description=__doc__)
-    parser.add_argument("--weights", type=Path, default=Path("weights"))
-    for path in write_cards(parser.parse_args().weights):
-        print(path)
-
-
-if __name__ == "__main__":
-    main()
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hyperdemo.config import SAMPLE_RATE_HZ
-from train.report.sound_tables import value
+from train.report.tables import value
 from train.sound.splits import UNSEEN_LANGUAGE
 from train.sources.speech import VERSION, VOICES, Voice
 
@@ -33,9 +33,9 @@ def sound_card(init: str, facts: Mapping[str, Any], results: Mapping[str, Any]) 
     milliseconds = 1000 * field["stretch"] / SAMPLE_RATE_HZ
     return f"""# sound-{init}
 
-From speech, this hypernetwork writes a small network for each {milliseconds:g} ms of it:
+From speech, this hypernetwork writes a small network for every {milliseconds:g} ms of it:
 {facts["inr_parameters"]:,} weights that answer to a time with an amplitude. Base weights and biases
-are shared; what is written are masks on them. {ORIGIN[init]}
+are shared; what is generated are masks on them. {ORIGIN[init]}
 
 **Data.** {_data(facts)}
 
@@ -46,16 +46,15 @@ are shared; what is written are masks on them. {ORIGIN[init]}
 {facts["trainable_parameters"] / 1e6:.1f} million trainable parameters. Command:
 `{facts["command"]}`, code at `{facts["git"]}`.
 
-**Results** (whole prompts said again at 16 kHz; the error is that of the mean over prompts, one
+**Results** (whole prompts resynthesised at 16 kHz; ± is the standard error over prompts, one
 training seed):
 
 {_scores(init, results)}
 
-**Use.** For demonstration and study of what a hypernetwork hears and keeps. It learned from
-{_count(_speakers(seen=True))} studio voices: other speakers, rooms, noise and music are outside of
-what the numbers above speak of. It is no codec ({facts["inr_parameters"]:,} weights stand for
-{field["stretch"]} samples), and it says nothing but what it is given: it does not read text aloud,
-and turns no voice into another.
+**Use.** For demonstration and study. It was trained on {_count(_speakers(seen=True))} studio
+voices: other speakers, rooms, noise and music are not measured above. It is no codec
+({facts["inr_parameters"]:,} weights stand for {field["stretch"]} samples), and it
+only reproduces what it is given: it does not read text aloud, and does not convert voices.
 
 **Licence.** MIT for these weights as far as they are ours; Whisper is MIT. {_licences()} Whether
 weights learned from recordings are an adaptation of them, to which CC BY-SA would then extend, is

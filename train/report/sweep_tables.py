@@ -1,10 +1,12 @@
-"""The README's tables of the sweeps: a row an arm, and what each experiment says."""
+"""Tables of the sweeps: a row an arm, and what each experiment says."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from hyperdemo.results.markdown import markdown_table
 
 # Name in the results, heading, decimals.
 METRICS: Mapping[str, Sequence[tuple[str, str, int]]] = {
@@ -16,7 +18,7 @@ METRICS: Mapping[str, Sequence[tuple[str, str, int]]] = {
 }  # fmt: skip
 SPLITS = {"test": "held-out", "unseen": "unseen"}
 NUMBERS = {
-    "trainable_parameters": "trainable parameters", "written": "numbers written for each INR",
+    "trainable_parameters": "trainable parameters", "written": "generated weights per INR",
     "inr_parameters": "parameters of the INR",
 }  # fmt: skip
 """Columns of an experiment whose arms stand at such a number of their runs."""
@@ -82,9 +84,7 @@ def _experiment(
     for name, words in YARDSTICKS.items():
         if name in yardsticks:
             lines.append(_yardstick(task, words, yardsticks[name], columns=4 if number else 3))
-    table = "\n".join(
-        [f"| {' | '.join(row)} |" for row in (lines[0], ["---"] * len(lines[0]), *lines[1:])]
-    )
+    table = markdown_table(lines[0], lines[1:])
     words = [f"**{experiment['title']}** {experiment['question']}", table, experiment["reading"]]
     return "\n\n".join(part for part in words if part)
 

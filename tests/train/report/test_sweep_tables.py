@@ -1,9 +1,6 @@
 import pytest
 
 from train.report.sweep_tables import sweep_tables
-from train.report.tables import BEGIN, END, NOT_YET, with_tables
-
-RESULTS = {"view": {"splits": {}, "models": {}}}
 
 
 def run(stoi, *, init="foundation", pesq=1.5, **more):
@@ -75,14 +72,3 @@ def test_answers_without_a_hypernetwork_stand_in_every_table():
 @pytest.mark.parametrize("empty", [{}, sweep(arm("one", "a"), runs={})])
 def test_what_was_not_run_has_no_table(empty):
     assert sweep_tables("sound", empty) == ""
-
-
-def test_the_readme_must_hold_a_section_once_there_are_runs():
-    text = f"{BEGIN}{END}"
-    assert "sweep" not in with_tables(text, RESULTS)
-    found = {"sweeps": {"sound": sweep(arm("one", "a"), runs={"a": run(0.8)})}}
-    with pytest.raises(ValueError, match="<!-- sound sweep: begin -->"):
-        with_tables(text, RESULTS | found)
-    text += "<!-- sound sweep: begin --><!-- sound sweep: end -->"
-    assert NOT_YET in with_tables(text, RESULTS)
-    assert "| one | pretrained |" in with_tables(text, RESULTS | found)

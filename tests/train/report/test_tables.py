@@ -1,19 +1,4 @@
-import json
-
-import pytest
-
-from train.report import tables as module
-from train.report.sound_tables import sound_table
-from train.report.tables import (
-    BEGIN,
-    END,
-    NOT_YET,
-    SOUND_BEGIN,
-    SOUND_END,
-    replace_section,
-    table,
-    with_tables,
-)
+from train.report.tables import summary_table, task_tables
 
 FACTS = {
     "parameters": 21_800_000, "trainable_parameters": 21_700_000, "steps_taken": 12,
@@ -48,14 +33,14 @@ SOUND = {
 
 
 def test_a_table_says_what_was_measured():
-    lines = table(VIEW).splitlines()
+    lines = task_tables("view", VIEW).splitlines()
     assert "| **hypernetwork, pretrained (DINOv2)** | 14.82 ± 0.32 | 0.623 | 0.500 | 79 |" in lines
-    assert "| foundation | 21.8 M | 12 | 3 | 34 | an abacus | 15.68 dB |" in lines
+    assert "| foundation | 21.8 M | 12 | 3 | 34 | an abacus | PSNR 15.68 dB |" in lines
     assert sum("14.82" in line for line in lines) == 3
 
 
 def test_the_tables_of_sound_say_what_was_measured():
-    text = sound_table(SOUND)
+    text = task_tables("sound", SOUND)
     test, unseen, paired, budget = (part.splitlines() for part in text.split("\n\n**"))
     assert test[0] == "**Held-out prompts (voices heard in training)**"
     assert test[2] == (
@@ -83,10 +68,10 @@ def test_studies_are_shown_where_there_are_any():
                        "minutes": 2.04}}  # fmt: skip
     fields = {"small": {"snr_db": 30.04, "worst_db": 20.0, "parameters": 1234,
                         "parameters_a_second": 2_500_000}}  # fmt: skip
-    shown = sound_table(SOUND | {"studies": {"inputs": inputs, "fields": fields}})
+    shown = task_tables("sound", SOUND | {"studies": {"inputs": inputs, "fields": fields}})
     assert "| ears | 9.50 | 0.700 | 1.20 | 9 | 2.0 |" in shown
     assert "| small | 30.0 | 20.0 | 1,234 | 2.50 M |" in shown
-    assert "Study" not in sound_table(SOUND)
+    assert "Study" not in task_tables("sound", SOUND)
 
 
 def test_rates_are_shown_where_there_are_any():
@@ -95,8 +80,8 @@ def test_rates_are_shown_where_there_are_any():
     copy = SILENCE | {"label": "PCM, 16 bits a sample", "kbit_s": 256.0, "stoi": 1.0}
     rates = {"prompts": 40, "seconds": 93.7, "reading": "Read this.",
              "curves": {"INR": [written], "Opus": [coded], "PCM": [copy]}}  # fmt: skip
-    shown = sound_table(SOUND | {"rates": rates}).split("\n\n**")[-1].splitlines()
-    assert shown[0] == "Quality against bytes a second** (40 held-out prompts, 94 s)"
+    shown = task_tables("sound", SOUND | {"rates": rates}).split("\n\n**")[-1].splitlines()
+    assert shown[0] == "Quality against bitrate** (40 held-out prompts, 94 s)"
     assert shown[2:] == [
         "| codec | setting | kbit/s | STOI ↑ | PESQ ↑ | SI-SNR (dB) ↑ | LSD (dB) ↓ |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -106,52 +91,30 @@ def test_rates_are_shown_where_there_are_any():
         "",
         "Read this.",
     ]
-    assert "Quality" not in sound_table(SOUND)
-    unread = sound_table(SOUND | {"rates": rates | {"reading": ""}})
+    assert "Quality" not in task_tables("sound", SOUND)
+    unread = task_tables("sound", SOUND | {"rates": rates | {"reading": ""}})
     assert unread.endswith("– | – | 9.10 |")
 
 
 def test_one_model_alone_has_no_difference():
-    assert "prompt by prompt" not in sound_table(SOUND | {"paired": {}})
+    assert "one by one" not in task_tables("sound", SOUND | {"paired": {}})
 
 
-def test_the_section_is_replaced_and_nothing_else():
-    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    assert replace_section(text, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
-    with pytest.raises(ValueError, match="once each"):
-        replace_section("nothing", "new")
+def test_differences_come_from_the_single_scores_where_none_are_recorded():
+    def scored(*psnr):
+        rows = [{"object": f"o{k}", "class": "a", "psnr": value, "ssim": 0.5, "perceptual": 0.1}
+                for k, value in enumerate(psnr)]  # fmt: skip
+        return SCORES | {"rows": rows}
 
-
-def test_the_section_of_sound_comes_with_its_results():
-    views = f"{BEGIN}\n{END}\n"
-    both = f"{views}{SOUND_BEGIN}\nold\n{SOUND_END}\n"
-    results = RESULTS | {"sound": SOUND}
-    assert with_tables(views, RESULTS) == f"{BEGIN}\n{table(VIEW)}\n{END}\n"
-    assert f"{SOUND_BEGIN}\n{sound_table(SOUND)}\n{SOUND_END}" in with_tables(both, results)
-    assert with_tables(both, RESULTS).endswith(f"{SOUND_BEGIN}\n{NOT_YET}\n{SOUND_END}\n")
-    with pytest.raises(ValueError, match="sound results: begin.*once each"):
-        with_tables(views, results)
-    with pytest.raises(ValueError, match="sound results: begin.*once each"):
-        with_tables(views + SOUND_BEGIN, RESULTS)
-
-
-def test_the_command_writes_and_checks(tmp_path, monkeypatch, capsys):
-    results, readme = tmp_path / "results.json", tmp_path / "README.md"
-
-    def run(what):
-        argv = ["t", what, "--results", str(results), "--readme", str(readme)]
-        monkeypatch.setattr("sys.argv", argv)
-        return module.main()
-
-    results.write_text(json.dumps(RESULTS))
-    readme.write_text(f"{BEGIN}\n{END}\n")
-    assert (
-        run("--check") == 1
-        and "run python -m train.report.tables --write" in capsys.readouterr().out
+    splits = {"test": {"foundation": scored(3.0, 5.0, 7.0, 9.0), "scratch": scored(2.0, 3.0, 8.0)}}
+    view = VIEW | {"splits": splits}
+    # 1, 2 and -1: their mean, and their deviation over √3.
+    assert "| Held-out objects | +0.67 ± 0.88 (2 of 3) |" in task_tables("view", view)
+    told = {"mean": 0.5, "stderr": 0.25, "better": 2, "objects": 3}
+    recorded = view | {"paired": {"test": {"psnr": told}}}
+    assert "| Held-out objects | +0.50 ± 0.25 (2 of 3) | – | – |" in task_tables("view", recorded)
+    summary = summary_table({"view": recorded, "sound": SOUND}).splitlines()
+    assert summary[2] == (
+        "| Held-out objects | PSNR (dB) ↑ | 14.82 ± 0.32 | 14.82 ± 0.32 | +0.50 ± 0.25 (2 of 3) |"
     )
-    assert run("--write") == 0 and run("--check") == 0
-    results.write_text(json.dumps(RESULTS | {"sound": SOUND}))
-    assert run("--check") == 1 and "must hold <!-- sound" in capsys.readouterr().out
-    readme.write_text(readme.read_text() + f"{SOUND_BEGIN}\n{SOUND_END}\n")
-    assert run("--check") == 1 and run("--write") == 0 and run("--check") == 0
-    assert "**hypernetwork, pretrained (Whisper)**" in readme.read_text()
+    assert len(summary) == 4  # nothing to compare on the other splits

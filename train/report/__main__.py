@@ -1,0 +1,87 @@
+"""Everything that is generated from recorded results: `python -m train.report --write`.
+
+Tables in README.md and docs/, and the model cards beside the checkpoints. `--check` fails where a
+file says anything else than the results, and names it; prose around the tables is not checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hyperdemo.results.recorded import FILE_NAME, read_recorded
+from train.report.cards import cards
+from train.report.sweep_tables import sweep_tables
+from train.report.tables import summary_table, task_tables
+
+COMMAND = "python -m train.report"
+
+
+def sections(results: Mapping[str, Any]) -> dict[Path, dict[str, str]]:
+    """What stands between which markers of which file."""
+    found: dict[Path, dict[str, str]] = {Path("README.md"): {"results": summary_table(results)}}
+    for task in ("view", "sound"):
+        own = {"results": task_tables(task, results[task])} if task in results else {}
+        if sweep := sweep_tables(task, results.get("sweeps", {}).get(task, {})):
+            own["sweep"] = sweep
+        found[Path(f"docs/results-{task}.md")] = own
+    return found
+
+
+def generated(root: Path, weights: Path) -> dict[Path, str]:
+    """Files and the text that they should have.
+
+    Raises:
+        ValueError: a file lacks a marker, or there are no results.
+    """
+    results = read_recorded(weights / FILE_NAME)
+    texts = dict(cards(weights, results))
+    for path, parts in sections(results).items():
+        text = (root / path).read_text()
+        for name, section in parts.items():
+            text = replace_section(text, section, name=name, path=path)
+        texts[root / path] = text
+    return texts
+
+
+def replace_section(text: str, section: str, *, name: str, path: Path) -> str:
+    """A text with a new section between the markers of this name.
+
+    Raises:
+        ValueError: the markers are not there, once each.
+    """
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"{path} must hold {begin} and {end} once each")
+    head, rest = text.split(begin)
+    return f"{head}{begin}\n{section}\n{end}{rest.split(end)[1]}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument("--root", type=Path, default=Path("."), help="of README.md and docs/")
+    parser.add_argument("--weights", type=Path, default=Path("weights"))
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--write", action="store_true")
+    what.add_argument("--check", action="store_true")
+    args = parser.parse_args(argv)
+    try:
+        texts = generated(args.root, args.weights)
+    except (OSError, ValueError) as error:
+        print(f"train.report: {error}")
+        return 1
+    stale = {p: t for p, t in texts.items() if not p.is_file() or p.read_text() != t}
+    for path, text in stale.items():
+        if args.write:
+            path.write_text(text)
+            print(f"wrote {path}")
+        else:
+            print(f"{path} differs from the results: run {COMMAND} --write")
+    return 1 if stale and args.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
