@@ -3,8 +3,6 @@
 import re
 import shutil
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -15,7 +13,6 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-import app as start
 from hyperdemo.ui import build_app, launch_options
 from hyperdemo.ui.object.callbacks import SHARPEN_STEPS
 from hyperdemo.ui.object.cuts import MAX_WAIT_S
@@ -284,33 +281,6 @@ def test_the_api_answers_and_survives_bad_input(client, picture, tmp_path, examp
     assert ".mp4" in text and text.count(".glb") == 2 and text.count(".zip") == 2
     assert len(set(re.findall(r"field-\w+\.volume", text))) == 2
     assert re.search(r"done in [\d.]+ s on CPU", text) and "A brown box" in text
-
-
-def test_importing_app_is_light():
-    probe = (
-        "import sys, app; heavy = {'torch', 'gradio', 'hyperdemo'} & set(sys.modules); "
-        "print(heavy or 'light')"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
-    assert done.stdout.strip() == "light", done.stdout + done.stderr
-
-
-def test_the_command_line_and_the_environment(monkeypatch, tmp_path):
-    monkeypatch.delenv("HYPERDEMO_WEIGHTS", raising=False)
-    options = start.parse_arguments([])
-    assert options.host is None and options.port is None and options.device is None
-    assert Path(options.weights) == ROOT / "weights"
-    monkeypatch.setenv("HYPERDEMO_WEIGHTS", str(tmp_path))
-    assert start.parse_arguments(["--port", "7000"]).weights == str(tmp_path)
-    assert start.parse_arguments(["--port", "7000", "--host", "::"]).port == 7000
-
-
-def test_missing_weights_are_said_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["app.py", "--weights", str(tmp_path), "--device", "cpu"])
-    with pytest.raises(SystemExit, match="cannot start: there is no checkpoint"):
-        start.main()
 
 
 def test_sharpening_is_asked_of_the_pipeline(callbacks, tmp_path, monkeypatch):
