@@ -21,7 +21,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A hypernetwork has written its INR; once more where it was then fitted on to the picture.
+    """A hypernetwork has written its INR; once more where it was then fine-tuned on the picture.
 
     Attributes:
         name: "foundation" or "scratch".

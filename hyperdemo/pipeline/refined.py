@@ -1,4 +1,4 @@
-"""Written networks, fitted on to the picture before they are shown."""
+"""Generated networks, fine-tuned on the picture before they are shown."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ class Refiner:
                 known = state.params
                 if state.step % _TOLD_EVERY == 1:
                     done = share[0] + share[1] * state.step / self._steps
-                    words = f"{name}: fitted on to the picture, step {state.step} of {self._steps}"
+                    words = (
+                        f"{name}: fine-tuning on the picture, step {state.step} of {self._steps}"
+                    )
                     yield Progress(done, words)
             assert known is not None, "at least one step is asked for"
             # On a GPU two fits of one picture differ; the first is shown, packed and downloaded.

@@ -1,4 +1,4 @@
-"""Refinement at test time: a generated INR is fitted on to the picture that it was written for."""
+"""Test-time optimisation: a generated INR is fine-tuned on the picture it was written for."""
 
 from hyperdemo.refine.camera import InputCamera, find_camera
 from hyperdemo.refine.fit import Refined, refine

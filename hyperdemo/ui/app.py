@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ import gradio as gr
 
 from hyperdemo.media.image import MAX_FILE_BYTES
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
-from hyperdemo.ui.evidence.reader import read_evidence
+from hyperdemo.results.measured import TaskEvidence, read_measured
 from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.tab import object_tab
-from hyperdemo.ui.sound import texts as sound_texts
 from hyperdemo.ui.sound.tab import find_sounds, sound_tab
 from hyperdemo.ui.style import CSS, theme
+from hyperdemo.ui.texts import headline
+
+_log = logging.getLogger(__name__)
 
 CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
 MAX_WAITING = 24
@@ -36,14 +39,13 @@ def build_app(
         sound: those for sound; without them there is no tab for it.
         examples: folder of example photographs, of objects with a truth in `objects/`, and of
             sounds in `sounds/`.
-        weights: folder that may hold `results.json`, from which the page quotes and whose numbers
-            it draws; without any there is no tab for them.
+        weights: folder that may hold `evidence/measured.json`, which the page quotes and draws;
+            without it there is no tab for it.
     """
     # Events that run models share one queue: two at once would halve each other's speed.
     limit = 1 if pipeline.device.type == "cpu" else 2
     compute = {"concurrency_id": "compute", "concurrency_limit": limit}
-    results = texts.read_results(weights)
-    evidence = read_evidence(results)
+    evidence = _measured(weights)
     with gr.Blocks(
         title="hyperdemo", analytics_enabled=False, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S)
     ) as demo:
@@ -52,18 +54,26 @@ def build_app(
         with nullcontext() if alone else gr.Tabs(elem_id="tasks"):
             with nullcontext() if alone else gr.Tab("Object", id="object"):
                 gr.Markdown(texts.INTRODUCTION, elem_classes="introduction")
-                measured = texts.results_sentence(results)
+                measured = headline(evidence.get("view"))
                 object_tab(pipeline, Path(examples), measured=measured, compute=compute)
             if sound is not None:
                 with gr.Tab("Sound", id="sound"):
                     sound_tab(
                         demo, sound, sounds=find_sounds(Path(examples) / "sounds"),
-                        measured=sound_texts.results_sentence(results), compute=compute,
+                        measured=headline(evidence.get("sound")), compute=compute,
                     )  # fmt: skip
             if evidence:
                 with gr.Tab("Evidence", id="evidence"):
                     evidence_tab(evidence, sheets=find_contact_sheets(weights))
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=limit)
+
+
+def _measured(weights: str | Path) -> dict[str, TaskEvidence]:
+    try:
+        return read_measured(weights)
+    except ValueError:
+        _log.exception("the page is shown without what was measured")
+        return {}
 
 
 def launch_options() -> dict[str, Any]:

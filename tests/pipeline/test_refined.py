@@ -47,7 +47,7 @@ def test_networks_are_told_of_as_written_and_as_refined(pipeline, prepared):
         )
         assert not torch.equal(written, refined)
     told = [e.message for e in events if isinstance(e, Progress) and "step" in e.message]
-    assert told[0] == "foundation: fitted on to the picture, step 1 of 12"
+    assert told[0] == "foundation: fine-tuning on the picture, step 1 of 12"
     assert len(told) == 6  # steps 1, 6 and 11 of two models
     shares = [e.fraction for e in events if isinstance(e, Progress)]
     assert shares == sorted(shares)  # the bar never goes back

@@ -142,7 +142,7 @@ def test_nothing_uploaded(callbacks):
 
 def test_transparency_survives_and_is_named(callbacks, picture):
     shown = callbacks.find_object(picture)
-    assert "own transparency" in shown[callbacks.page.words]
+    assert "its transparency" in shown[callbacks.page.words]
     ticket = shown[callbacks.page.cut]
     assert callbacks.cuts.find(ticket).found.mask_source == "alpha"
 
@@ -267,7 +267,7 @@ def client(demo, ffmpeg, monkeypatch):
 
 def test_the_api_answers_and_survives_bad_input(client, picture, tmp_path, examples):
     outline, framed, words = client.predict(handle_file(picture), api_name="/find_object")
-    assert Path(framed).is_file() and "own transparency" in words
+    assert Path(framed).is_file() and "its transparency" in words
     assert outline["layers"] == []
     bad = save_bad("one colour", tmp_path)
     with pytest.raises(AppError, match="one colour"):

@@ -1,7 +1,8 @@
 """Everything that is generated from recorded results: `python -m train.report --write`.
 
-Tables in README.md and docs/, and the model cards beside the checkpoints. `--check` fails where a
-file says anything else than the results, and names it; prose around the tables is not checked.
+Tables in README.md and docs/, the model cards beside the checkpoints, and what the page draws.
+`--check` fails where a file says anything else than the results, and names it; prose around the
+tables is not checked.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hyperdemo.results.measured import FILE_NAME as FILE
+from hyperdemo.results.measured import to_json
 from hyperdemo.results.recorded import FILE_NAME, read_recorded
 from train.report.cards import cards
+from train.report.measured import measured
 from train.report.sweep_tables import sweep_tables
 from train.report.tables import summary_table, task_tables
 
@@ -39,6 +43,7 @@ def generated(root: Path, weights: Path) -> dict[Path, str]:
     """
     results = read_recorded(weights / FILE_NAME)
     texts = dict(cards(weights, results))
+    texts[weights / FILE] = to_json(measured(results))
     for path, parts in sections(results).items():
         text = (root / path).read_text()
         for name, section in parts.items():
@@ -76,6 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     stale = {p: t for p, t in texts.items() if not p.is_file() or p.read_text() != t}
     for path, text in stale.items():
         if args.write:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text)
             print(f"wrote {path}")
         else:

@@ -150,24 +150,22 @@ def paired_of(task: str, found: Mapping[str, Any]) -> dict[str, dict[str, Paired
             for key, row in told.items()
         }
         scored = found.get("splits", {}).get(split, {})
-        if own := own or _paired_of_rows(words, scored):
+        if own := _paired_of_rows(words, scored) | own:
             differences[split] = own
     return differences
 
 
 def _paired_of_rows(words: TaskWords, scored: Mapping[str, Any]) -> dict[str, Paired]:
     first, second = (
-        {row["object"]: row for row in scored.get(name, {}).get("rows", [])}
+        {row[words.things[:-1]]: row for row in scored.get(name, {}).get("rows", [])}
         for name in ("foundation", "scratch")
     )
-    both = [name for name in first if name in second]
-    return {
-        key: paired_difference(
-            [first[name][key] for name in both], [second[name][key] for name in both],
-            higher=key not in words.lower,
-        )
-        for key, _, _ in (words.metrics if both else ())
-    }  # fmt: skip
+    found = {}
+    for key, _, _ in words.metrics:
+        pairs = [(first[n].get(key), second[n].get(key)) for n in first if n in second]
+        if known := [pair for pair in pairs if None not in pair]:
+            found[key] = paired_difference(*zip(*known, strict=True), higher=key not in words.lower)
+    return found
 
 
 def value(row: Mapping[str, Any], key: str, digits: int) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from hyperdemo.results.measured import Metric
 from hyperdemo.ui.evidence.canvas import nothing, seeds, sheet, whiskers
-from hyperdemo.ui.evidence.measured import Metric
 
 PALE = 0.5
 BAR_PX, GAP_BARS = 21, 0.7

@@ -7,6 +7,15 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from hyperdemo.results.measured import (
+    Arm,
+    Experiment,
+    Metric,
+    Rates,
+    Spread,
+    TaskEvidence,
+    Training,
+)
 from hyperdemo.ui.evidence.bars import Bar, bars_begin_at, bars_figure
 from hyperdemo.ui.evidence.canvas import (
     FIXED,
@@ -16,15 +25,6 @@ from hyperdemo.ui.evidence.canvas import (
     seeds,
     sheet,
     whiskers,
-)
-from hyperdemo.ui.evidence.measured import (
-    Arm,
-    Experiment,
-    Metric,
-    Rates,
-    Spread,
-    TaskEvidence,
-    Training,
 )
 
 LOG_FROM = 20.0

@@ -9,6 +9,7 @@ from pathlib import Path
 import gradio as gr
 import plotly.graph_objects as go
 
+from hyperdemo.results.measured import Experiment, Metric, TaskEvidence
 from hyperdemo.ui.evidence import texts
 from hyperdemo.ui.evidence.figures import (
     answers_figure,
@@ -16,7 +17,6 @@ from hyperdemo.ui.evidence.figures import (
     rates_figure,
     training_figure,
 )
-from hyperdemo.ui.evidence.measured import Experiment, Metric, TaskEvidence
 from hyperdemo.ui.sound.texts import name_of
 
 _SUFFIXES = (".webp", ".png", ".jpg")

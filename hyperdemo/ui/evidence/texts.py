@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hyperdemo.ui.evidence.measured import (
+from hyperdemo.results.measured import (
     CHECKS,
     Arm,
     Experiment,
@@ -74,7 +74,7 @@ def answers_words(evidence: TaskEvidence, metric: Metric, split: str) -> str:
     return (
         f"On {n}{where}, the pretrained model reaches {_amount(metric, first)} and the one from "
         f"scratch {_amount(metric, second)} ({metric.name}): "
-        f"{_verdict(evidence, metric, split, first, second)}. {YARDSTICKS}"
+        f"{_verdict(evidence, metric, split)}. {YARDSTICKS}"
     )
 
 
@@ -82,26 +82,16 @@ def _amount(metric: Metric, measured: Measured) -> str:
     return f"{metric.text(measured.values[metric.key])}{f' {metric.unit}' if metric.unit else ''}"
 
 
-def _verdict(
-    evidence: TaskEvidence, metric: Metric, split: str, first: Measured, second: Measured
-) -> str:
-    """Who is ahead by more than two standard errors, told one by one where that is known."""
-    gain = first.values[metric.key] - second.values[metric.key]
-    paired = evidence.paired.get((split, metric.key))
-    errors = [one.stderr(metric.key) for one in (first, second)]
-    beside = ""
-    if paired:
-        gain, noise = paired.mean, paired.stderr
-        beside = f", it is the better one on {paired.better} of {paired.n}"
-    elif None in errors:
-        return "how much of that is luck was not measured"
-    else:
-        noise = max(errors)
-    if abs(gain) <= 2 * noise:
-        return "**no clear difference**"
-    if (gain > 0) == metric.higher:
-        return f"**pretraining is ahead**{beside}"
-    return "**starting from scratch is ahead**"
+def _verdict(evidence: TaskEvidence, metric: Metric, split: str) -> str:
+    paired = evidence.paired.get(split, {}).get(metric.key)
+    if paired is None or paired.stderr is None:
+        return "the difference was not tested"
+    match paired.ahead(higher=metric.higher):
+        case 1:
+            return f"**pretraining is ahead**, on {paired.better} of {paired.n} it is better"
+        case -1:
+            return "**training from scratch is ahead**"
+    return "**no clear difference**"
 
 
 def answers_caption(evidence: TaskEvidence, split: str) -> str:

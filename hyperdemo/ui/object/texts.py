@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from hyperdemo.results.recorded import FILE_NAME, read_recorded
+from hyperdemo.results.markdown import markdown_table
 
 LABELS = {"foundation": "Pretrained (DINOv2)", "scratch": "From scratch"}
 
@@ -18,19 +17,19 @@ TITLE_OF_BOTH = "A photograph or a sound in, a network out"
 INTRODUCTION = (
     "A **hypernetwork** is a network that writes the weights of another network. Here a vision "
     "Transformer looks at one picture and writes, in one pass, a small network that *is* the "
-    "object in 3D. Two of them compete: same shape, same practice, but one began with what "
-    "DINOv2 had learnt from millions of photographs, the other with random numbers."
+    "object in 3D. Two of them compete: same architecture, same training data, but the encoder of "
+    "one was pretrained (DINOv2, on millions of photographs), that of the other was not."
 )
 
 GUESS = (
-    "One picture does not show the back: what you see there is a guess, made from the furniture, "
-    "household things and vehicles that both practised on. Expect a soft sketch, not a scan."
+    "One picture does not show the back: what you see there is a guess, learned from furniture, "
+    "household objects and vehicles. Expect a blurry sketch, not a scan."
 )
 
 FOUND_BY = {
-    "alpha": "its own transparency",
+    "alpha": "its transparency",
     "background": "its plain background",
-    "segmentation": "its colours, middle against border",
+    "segmentation": "colour segmentation",
     "edited": "you, with the brush",
 }
 
@@ -42,13 +41,13 @@ OUTLINE_HELP = (
 SHARPEN = "Sharpen on the picture"
 
 SHARPEN_HELP = (
-    "Some seconds of gradient descent on your picture before the turn, for both networks alike: no "
-    "longer written in one pass, but clearer, and at times wrong with more conviction."
+    "Fine-tunes both networks on your picture for some seconds: no longer written in one pass, but "
+    "sharper, and sometimes more wrong where the picture shows nothing."
 )
 
 PHOTOGRAPHS = "Photographs to try"
 
-OBJECTS = "Objects kept out of training, all sides known"
+OBJECTS = "Held-out objects, all sides known"
 
 HINT = (
     '<div class="hint"><p>Choose a picture of one object, or an example.</p>'
@@ -63,21 +62,20 @@ GONE = (
 TURN_TITLE = "Turn it yourself"
 
 TURN_HELP = (
-    "Both fields as they were written, not surfaces drawn round them: your own graphics card adds "
-    "up their haze along every line of sight. Nothing of it goes back to the server."
+    "Both radiance fields, volume-rendered in your browser. Nothing of it goes back to the server."
 )
 
 NETWORKS_HELP = (
     "Each file holds the whole object as the weights of one small network, with a description of "
-    "how to evaluate it: safetensors and JSON, readable without this program."
+    "how to evaluate it (safetensors and JSON)."
 )
 
 STAGE_WORDS = {
     "encode": "write the weights",
-    "refine": "fit them on to the picture",
-    "bake": "evaluate the network in space",
+    "refine": "fine-tune them on the picture",
+    "bake": "bake the field into a grid",
     "views": "render the known views",
-    "pack": "pack the field to be turned",
+    "pack": "pack the grid for the browser",
     "mesh": "extract the surface",
 }
 
@@ -106,65 +104,25 @@ def mask_words(source: str, object_name: str | None = None) -> str:
     return f"{words} Not right? Correct it under *Outline*."
 
 
-def results_sentence(results: Mapping[str, Any] | None) -> str:
-    """What pretraining buys on objects that no training saw, as measured; "" if unknown.
-
-    Args:
-        results: content of `weights/results.json`.
-    """
-    try:
-        test = results["view"]["splits"]["test"]
-        scores = {name: float(test[name]["psnr"]) for name in LABELS}
-        n_objects = int(test["foundation"]["objects"])
-        spread = max(float(test[name].get("psnr_stderr", 0.0)) for name in LABELS)
-        plain = float(test["mean"]["psnr"]) if "mean" in test else None
-    except (KeyError, TypeError, ValueError):
-        return ""
-    gain = scores["foundation"] - scores["scratch"]
-    beside = f", and one mean picture for everything {plain:.1f} dB" if plain is not None else ""
-    if abs(gain) <= 2 * spread:
-        verdict = "no clear difference"
-    elif gain > 0:
-        verdict = f"pretraining is worth {gain:.1f} dB"
-    else:
-        verdict = f"starting from scratch is {-gain:.1f} dB better"
-    return (
-        f"Measured on {n_objects} objects that no training saw, from sides not shown: pretrained "
-        f"{scores['foundation']:.1f} dB PSNR, from scratch {scores['scratch']:.1f} dB{beside} "
-        f"(higher is better): **{verdict}**."
-    )
-
-
-def read_results(weights: str | Path) -> Mapping[str, Any] | None:
-    """`results.json` beside the weights, or None where it is missing or unreadable."""
-    try:
-        return read_recorded(Path(weights) / FILE_NAME)
-    except (OSError, ValueError):
-        return None
-
-
 def timings_table(seconds: Mapping[str, float], n_parameters: Mapping[str, int]) -> str:
     """Seconds a stage took for each model, as a Markdown table.
 
     Args:
         seconds: "foundation.encode", …, and "orbit" for all models together.
-        n_parameters: numbers in each model's generated network; its keys are the columns.
+        n_parameters: weights of each model's generated network; its keys are the columns.
     """
     names = list(n_parameters)
-    lines = [
-        "| | " + " | ".join(LABELS.get(name, name) for name in names) + " |",
-        "|---" + "|--:" * len(names) + "|",
-        "| numbers written | " + " | ".join(f"{n_parameters[n]:,}" for n in names) + " |",
-    ]
+    rows = [["generated weights", *(f"{n_parameters[n]:,}" for n in names)]]
     for stage, words in STAGE_WORDS.items():
         taken = [seconds.get(f"{name}.{stage}") for name in names]
         if any(value is not None for value in taken):
             cells = ["–" if value is None else f"{value:.2f} s" for value in taken]
-            lines.append(f"| {words} | " + " | ".join(cells) + " |")
+            rows.append([words, *cells])
     if "orbit" in seconds:
         cells = [f"{seconds['orbit']:.2f} s together"] + [""] * (len(names) - 1)
-        lines.append("| render the turn | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append(["render the orbit", *cells])
+    header = ["", *(LABELS.get(name, name) for name in names)]
+    return markdown_table(header, rows, align="l" + "r" * len(names))
 
 
 def scores_table(name: str, scores: Mapping[str, Any]) -> str:
@@ -175,13 +133,9 @@ def scores_table(name: str, scores: Mapping[str, Any]) -> str:
         scores: `psnr_db`, `ssim` and `n_views` of each model.
     """
     n_views = next(iter(scores.values())).n_views
-    lines = [
-        f"**{name}**: mean over the {n_views} views that the models were not shown.",
-        "",
-        "| | PSNR (dB) ↑ | SSIM ↑ |",
-        "|---|--:|--:|",
+    rows = [
+        [LABELS.get(model, model), f"{score.psnr_db:.2f}", f"{score.ssim:.3f}"]
+        for model, score in scores.items()
     ]
-    for model, score in scores.items():
-        label = LABELS.get(model, model)
-        lines.append(f"| {label} | {score.psnr_db:.2f} | {score.ssim:.3f} |")
-    return "\n".join(lines)
+    table = markdown_table(["", "PSNR (dB) ↑", "SSIM ↑"], rows, align="lrr")
+    return f"**{name}**: mean over the {n_views} views that the models were not shown.\n\n{table}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import time
 import uuid
@@ -38,20 +39,22 @@ class SoundCallbacks:
         told = self.page.told(prepared)
         yield self.page.started() | told
         run = uuid.uuid4().hex
+        # A playlist names all pieces so far, and to find a file in the cache means to hash it.
+        cached = functools.cache(self._cached)
         with tempfile.TemporaryDirectory(prefix="hyperdemo-") as folder:
             for update in stream_sound(self.pipeline, prepared, folder=Path(folder)):
                 match update:
                     case Status(fraction, message):
                         yield {self.page.status: status_bar(fraction, message)}
                     case Playlist():
-                        yield self.page.playing(update, run=run, cached=self._cached)
+                        yield self.page.playing(update, run=run, cached=cached)
                     case SoundResult():
                         # Told again, for a caller of the API gets the last update alone.
                         yield told | self.page.finished(
                             update,
                             device=self.pipeline.device_name,
                             total_s=time.perf_counter() - began,
-                            cached=self._cached,
+                            cached=cached,
                         )
 
     @streamed_in_plain_words
@@ -69,5 +72,5 @@ class SoundCallbacks:
             yield self.page.offered({name: self._cached(path) for name, path in waves.items()})
 
     def _cached(self, path: Path) -> str:
-        """Copy a file to Gradio's cache, once and not again with every playlist that names it."""
+        """Copy a file to Gradio's cache; returns its path there."""
         return str(self.page.player.move_resource_to_block_cache(path))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hyperdemo.config import SoundFieldConfig
 from hyperdemo.metrics import SoundScores
+from hyperdemo.results.markdown import markdown_table
 
 LABELS = {"foundation": "Pretrained (Whisper)", "scratch": "From scratch"}
 
 INTRODUCTION = (
     "Here a Whisper encoder listens to a clip and writes a small network for every {stretch} of "
     "it: time in, amplitude out. What you hear is these networks at work. Two models compete: "
-    "same architecture, same recordings, same number of steps. They differ in one thing: where "
-    "the encoder began, with what Whisper had learnt from speech or with random numbers."
+    "same architecture, same recordings, same number of steps. The encoder of one was pretrained "
+    "(Whisper, on speech), that of the other started from random weights."
 )
 
 LISTENING = (
@@ -23,23 +23,21 @@ LISTENING = (
 )
 
 PHASE = {
-    "mel": "The log-mel spectrogram, all that these models hear, says nothing of phase: they must "
-    "make it up.",
+    "mel": "The log-mel spectrogram, all that these models hear, has no phase: they must guess it.",
     "raw": "These models hear the waveform itself.",
-    "both": "A log-mel spectrogram alone says nothing of phase, so the models hear the waveform "
-    "as well.",
+    "both": "A log-mel spectrogram has no phase, so the models hear the waveform as well.",
 }
 
 EXAMPLES = "Sounds to try"
 
 RATE_NOTE = (
-    "A network can be asked at any time, so at any rate. The models heard 16 kHz: nothing above "
-    "8 kHz is new information."
+    "A network can be evaluated at any time, so at any sampling rate. The models hear 16 kHz: "
+    "nothing above 8 kHz is new information."
 )
 
 NETWORKS_NOTE = (
     "Each ZIP holds the whole clip as the weights of its networks, with a description of how to "
-    "evaluate them: safetensors and JSON, readable without this program."
+    "evaluate them (safetensors and JSON)."
 )
 
 SCORES_NOTE = (
@@ -51,14 +49,6 @@ DIFFERENCE_NOTE = "Red is too much, blue too little; white is as it was."
 
 OWN_RATE = "the clip's own rate"
 RATES_HZ = (8_000, 16_000, 48_000)
-
-_METRICS = (
-    ("STOI", "stoi", "{:.3f}", 1),
-    ("SI-SNR (dB)", "si_snr", "{:.2f}", 1),
-    ("PSNR (dB)", "psnr", "{:.2f}", 1),
-    ("LSD (dB)", "lsd", "{:.2f}", -1),
-    ("PESQ", "pesq", "{:.2f}", 1),
-)
 
 
 def tracks(names: Sequence[str]) -> dict[str, str]:
@@ -124,7 +114,7 @@ def timings_table(
     Args:
         seconds: "foundation.encode", "foundation.decode", …
         duration_s: of the clip.
-        n_written: numbers written for the clip; its keys are the columns.
+        n_written: numbers generated for the clip; its keys are the columns.
         n_shared: numbers that are the same for every clip.
         n_bytes: size of the file of networks.
     """
@@ -137,7 +127,7 @@ def timings_table(
     return _table(
         names,
         {
-            "numbers written": [f"{n_written[n]:,}" for n in names],
+            "generated numbers": [f"{n_written[n]:,}" for n in names],
             "shared by all clips": [f"{n_shared[n]:,}" for n in names],
             "file": [_size(n_bytes[n]) for n in names],
             "write the networks": [_cell(seconds.get(f"{n}.encode"), "{:.2f} s") for n in names],
@@ -147,60 +137,11 @@ def timings_table(
     )
 
 
-def results_sentence(results: Mapping[str, Any] | None) -> str:
-    """What pretraining buys on speech that no training heard, as measured; "" if unknown.
-
-    Args:
-        results: content of `weights/results.json`.
-    """
-    try:
-        test = results["sound"]["splits"]["test"]
-        arms = [test["foundation"], test["scratch"]]
-        measured = [row for row in _METRICS if all(arm.get(row[1]) is not None for arm in arms)]
-        numbers = [
-            f"{words} {form.format(arms[0][key])} against {form.format(arms[1][key])}"
-            for words, key, form, _ in measured
-        ]
-        ahead = {_ahead(arms, *row[1:]) for row in measured}
-        n_prompts = arms[0].get("prompts")
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return ""
-    if not numbers:
-        return ""
-    where = f"{n_prompts} prompts of speech" if n_prompts else "speech"
-    return (
-        f"Measured on {where} that no training heard, pretrained against from scratch: "
-        f"{', '.join(numbers)}. **{_verdict(ahead)}** LSD is better where it is lower, the others "
-        "higher."
-    )
-
-
-def _ahead(arms: Sequence[Mapping[str, float]], key: str, form: str, better: int) -> int:
-    """1 where the first is better, -1 the second; 0 within two standard errors, or as shown."""
-    first, second = (float(form.format(arm[key])) for arm in arms)
-    spread = max(float(arm.get(f"{key}_stderr") or 0.0) for arm in arms)
-    if abs(first - second) <= 2 * spread:
-        return 0
-    return better if first > second else -better
-
-
-def _verdict(ahead: set[int]) -> str:
-    """In words, who is ahead on the metrics that tell the two apart."""
-    match sorted(ahead - {0}):
-        case [1]:
-            return "Pretraining is ahead."
-        case [-1]:
-            return "Starting from scratch is ahead."
-        case []:
-            return "No clear difference."
-    return "Neither is ahead on all counts."
-
-
 def _table(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
-    """Markdown with a column a model."""
-    heading = " | ".join(LABELS.get(name, name) for name in names)
-    lines = [f"| | {heading} |", "|---" + "|--:" * len(names) + "|"]
-    return "\n".join(lines + [f"| {words} | {' | '.join(row)} |" for words, row in rows.items()])
+    """Markdown with a column per model."""
+    header = ["", *(LABELS.get(name, name) for name in names)]
+    cells = [[words, *row] for words, row in rows.items()]
+    return markdown_table(header, cells, align="l" + "r" * len(names))
 
 
 def _cell(value: float | None, form: str) -> str:

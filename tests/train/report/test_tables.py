@@ -112,7 +112,7 @@ def test_differences_come_from_the_single_scores_where_none_are_recorded():
     assert "| Held-out objects | +0.67 ± 0.88 (2 of 3) |" in task_tables("view", view)
     told = {"mean": 0.5, "stderr": 0.25, "better": 2, "objects": 3}
     recorded = view | {"paired": {"test": {"psnr": told}}}
-    assert "| Held-out objects | +0.50 ± 0.25 (2 of 3) | – | – |" in task_tables("view", recorded)
+    assert "| Held-out objects | +0.50 ± 0.25 (2 of 3) | " in task_tables("view", recorded)
     summary = summary_table({"view": recorded, "sound": SOUND}).splitlines()
     assert summary[2] == (
         "| Held-out objects | PSNR (dB) ↑ | 14.82 ± 0.32 | 14.82 ± 0.32 | +0.50 ± 0.25 (2 of 3) |"

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from hyperdemo.results.measured import CHECKS, METRICS, Measured
 from hyperdemo.ui.evidence.bars import GAP_BARS, PALE, Bar, bars_begin_at, positions
 from hyperdemo.ui.evidence.canvas import PRETRAINED, SCRATCH, YARDSTICK, colours
 from hyperdemo.ui.evidence.figures import (
@@ -12,10 +13,9 @@ from hyperdemo.ui.evidence.figures import (
     rates_figure,
     training_figure,
 )
-from hyperdemo.ui.evidence.measured import CHECKS, METRICS, Measured
-from hyperdemo.ui.evidence.reader import read_evidence
 from hyperdemo.ui.evidence.texts import ANSWER_LABELS, SPLIT_LABELS, experiment_caption
-from tests.ui.evidence import measured
+from tests.results import measured as small
+from train.report.measured import measured
 
 STOI, SI_SNR, PESQ, LSD, PSNR = METRICS["sound"]
 CHECK_SNR, CHECK_STOI = CHECKS["sound"]
@@ -24,7 +24,7 @@ drawn = functools.partial(experiment_figure, labels=ANSWER_LABELS["sound"])
 
 @pytest.fixture(scope="module")
 def audio():
-    return read_evidence(measured.results())["sound"]
+    return measured(small.results())["sound"]
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,21 @@
 """The evidence tab's layout and its one callback, on tiny models."""
 
-import json
-
 import gradio as gr
 import pytest
 from PIL import Image
 
+from hyperdemo.results.measured import FILE_NAME, to_json
 from hyperdemo.ui import build_app
-from hyperdemo.ui.evidence.reader import read_evidence
 from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets, panels
-from tests.ui.evidence import measured
+from tests.results import measured as small
+from train.report.measured import measured
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
-    (folder / "results.json").write_text(json.dumps(measured.results()))
     (folder / "evidence").mkdir()
+    (folder / FILE_NAME).write_text(to_json(measured(small.results())))
     Image.new("RGB", (8, 8)).save(folder / "evidence" / "held-out_chairs.png")
     (folder / "evidence" / "notes.txt").write_text("Mine.")
     return folder
@@ -53,22 +52,24 @@ def test_without_sound_it_is_the_second(pipeline, weights):
     assert own[:2] == ["Object", "Evidence"]
 
 
-@pytest.mark.parametrize("content", [None, "{}", "{", '{"splits": {}}'])
+@pytest.mark.parametrize("content", [None, "{}", "{"])
 def test_without_anything_to_show_there_is_none(pipeline, tmp_path, content):
     if content is not None:
-        (tmp_path / "results.json").write_text(content)
+        (tmp_path / "evidence").mkdir()
+        (tmp_path / FILE_NAME).write_text(content)
     demo = build_app(pipeline, examples=tmp_path, weights=tmp_path)
     assert "Evidence" not in tabs(demo) and "Object" not in tabs(demo)
 
 
 def test_a_task_alone_needs_no_tab_of_its_own(pipeline, tmp_path):
-    (tmp_path / "results.json").write_text(json.dumps(measured.view()))
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / FILE_NAME).write_text(to_json(measured({"view": small.view()})))
     demo = build_app(pipeline, examples=tmp_path, weights=tmp_path)
     assert "Evidence" in tabs(demo) and "Objects" not in tabs(demo)
 
 
 def test_panels_are_what_there_is():
-    found = read_evidence(measured.results())
+    found = measured(small.results())
     assert [panel.heading for panel in panels(found["sound"])] == [
         "The two models among other answers", "How they learned",
         "Does it help?", "How much?", "How many?", "What a bit buys",
@@ -111,11 +112,10 @@ def test_contact_sheets_are_shown_under_their_names(demo, weights, tmp_path):
 
 
 def test_words_beside_a_contact_sheet_are_shown_under_it(tmp_path):
-    (tmp_path / "results.json").write_text(json.dumps(measured.results()))
     (tmp_path / "evidence").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "evidence" / "chairs.webp")
     (tmp_path / "evidence" / "chairs.txt").write_text("Seen from behind.\n")
-    tasks = read_evidence(measured.results())
+    tasks = measured(small.results())
     with gr.Blocks() as page:
         evidence_tab(tasks, sheets=find_contact_sheets(tmp_path))
     words = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]

@@ -11,6 +11,7 @@ from hyperdemo.config import ViewRequest
 from hyperdemo.events import Frames
 from hyperdemo.inr.export import load_inr
 from hyperdemo.pipeline import view as pipeline_module
+from hyperdemo.render.mesh import NoSurface
 from hyperdemo.render.volume import unpack_volume
 from hyperdemo.ui.object.examples import read_held_out
 from hyperdemo.ui.object.panels import OrbitSheet
@@ -106,7 +107,7 @@ def test_without_a_truth_there_are_no_scores(pipeline, prepared, tmp_path):
 
 def test_a_field_without_a_surface_gives_no_mesh(pipeline, prepared, tmp_path, monkeypatch):
     def empty(*_, **__):
-        raise ValueError("the field is empty")
+        raise NoSurface("the field is empty")
 
     monkeypatch.setattr(pipeline_module, "extract_mesh", empty)
     unseen = replace(prepared, framed=255 - prepared.framed)

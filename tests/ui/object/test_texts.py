@@ -1,50 +1,5 @@
-import json
-
-import pytest
-
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.stream import Scores
-
-
-def results(foundation, scratch, stderr=0.1, **more):
-    test = {
-        "foundation": {"psnr": foundation, "psnr_stderr": stderr, "objects": 77},
-        "scratch": {"psnr": scratch, "psnr_stderr": stderr, "objects": 77},
-    }
-    return {"view": {"splits": {"test": test | more}}}
-
-
-@pytest.mark.parametrize(
-    ("foundation", "scratch", "verdict"),
-    [
-        (17.6, 16.1, "pretraining is worth 1.5 dB"),
-        (16.0, 16.9, "starting from scratch is 0.9 dB better"),
-        (16.05, 16.0, "no clear difference"),
-    ],
-)
-def test_the_verdict_follows_the_numbers(foundation, scratch, verdict):
-    sentence = texts.results_sentence(results(foundation, scratch))
-    assert verdict in sentence and "77 objects" in sentence
-    assert f"{foundation:.1f} dB" in sentence and f"{scratch:.1f} dB" in sentence
-
-
-def test_the_plain_baseline_is_named_where_there_is_one():
-    assert "15.1 dB" in texts.results_sentence(results(17.6, 16.1, mean={"psnr": 15.1}))
-
-
-@pytest.mark.parametrize(
-    "broken", [None, {}, {"view": {"splits": {"test": {}}}}, {"view": {"splits": 3}}]
-)
-def test_without_results_nothing_is_claimed(broken):
-    assert texts.results_sentence(broken) == ""
-
-
-def test_results_are_read_where_they_are(tmp_path):
-    assert texts.read_results(tmp_path) is None
-    (tmp_path / "results.json").write_text("{")
-    assert texts.read_results(tmp_path) is None
-    (tmp_path / "results.json").write_text(json.dumps(results(1, 2)))
-    assert texts.read_results(tmp_path) == results(1, 2)
 
 
 def test_the_bar_is_bounded_and_escaped():

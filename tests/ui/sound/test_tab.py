@@ -71,6 +71,18 @@ def save_bad(kind, folder):
     return str(path)
 
 
+def test_each_piece_is_copied_to_the_cache_once(callbacks, clip, monkeypatch):
+    copied = []
+    player = callbacks.page.player
+    copy = player.move_resource_to_block_cache
+    monkeypatch.setattr(
+        player, "move_resource_to_block_cache", lambda path: copied.append(path) or copy(path)
+    )
+    for _ in callbacks.resynthesise(clip):
+        pass
+    assert len(copied) > 6 and len(copied) == len(set(copied))
+
+
 BAD = {
     "text": "got text",
     "empty file": "an empty file",

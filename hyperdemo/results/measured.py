@@ -1,12 +1,22 @@
-"""What was measured, as the evidence tab shows it: metrics, answers, trainings, experiments."""
+"""What was measured, as the page tells and draws it: `weights/evidence/measured.json`.
+
+`python -m train.report --write` makes that file of all results; the page reads nothing else.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hyperdemo.metrics.paired import Paired
 
 SPLITS = ("test", "unseen")
+FILE_NAME = "evidence/measured.json"
 
 
 @dataclass(frozen=True)
@@ -176,16 +186,6 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Paired:
-    """On how many of `n` the pretrained answer is better, and by how much, told one by one."""
-
-    mean: float
-    stderr: float
-    better: int
-    n: int
-
-
-@dataclass(frozen=True)
 class TaskEvidence:
     """All that is known of a task: "view" or "sound".
 
@@ -198,7 +198,7 @@ class TaskEvidence:
     task: str
     answers: Mapping[str, Mapping[str, Measured]] = field(default_factory=dict)
     trainings: Mapping[str, Training] = field(default_factory=dict)
-    paired: Mapping[tuple[str, str], Paired] = field(default_factory=dict)
+    paired: Mapping[str, Mapping[str, Paired]] = field(default_factory=dict)
     experiments: tuple[Experiment, ...] = ()
     rates: Rates | None = None
 
@@ -225,3 +225,68 @@ class TaskEvidence:
 
     def __bool__(self) -> bool:
         return bool(self.metrics)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TaskEvidence:
+        """Rebuild from `dataclasses.asdict`, also by way of JSON."""
+
+        def measured(splits: Mapping[str, Any]) -> dict[str, Measured]:
+            return {split: Measured(**one) for split, one in splits.items()}
+
+        def run(one: Mapping[str, Any]) -> Run:
+            return Run(**{**one, "splits": measured(one["splits"])})
+
+        def arm(one: Mapping[str, Any]) -> Arm:
+            return Arm(**{**one, "runs": tuple(map(run, one["runs"]))})
+
+        def experiment(one: Mapping[str, Any]) -> Experiment:
+            yardsticks = {name: measured(splits) for name, splits in one["yardsticks"].items()}
+            arms = tuple(map(arm, one["arms"]))
+            return Experiment(**{**one, "arms": arms, "yardsticks": yardsticks})
+
+        def training(one: Mapping[str, Any]) -> Training:
+            curves = {key: tuple(map(tuple, points)) for key, points in one["curves"].items()}
+            return Training(**{**one, "curves": curves})
+
+        def rates(one: Mapping[str, Any]) -> Rates:
+            curves = {
+                name: tuple(RatePoint(**point) for point in points)
+                for name, points in one["curves"].items()
+            }
+            return Rates(**{**one, "curves": curves})
+
+        return cls(
+            data["task"],
+            answers={name: measured(splits) for name, splits in data["answers"].items()},
+            trainings={name: training(one) for name, one in data["trainings"].items()},
+            paired={
+                split: {metric: Paired(**one) for metric, one in found.items()}
+                for split, found in data["paired"].items()
+            },
+            experiments=tuple(map(experiment, data["experiments"])),
+            rates=data["rates"] and rates(data["rates"]),
+        )
+
+
+def to_json(tasks: Mapping[str, TaskEvidence]) -> str:
+    """The content of the file."""
+    found = {task: dataclasses.asdict(evidence) for task, evidence in tasks.items()}
+    return json.dumps(found, indent=1, allow_nan=False) + "\n"
+
+
+def read_measured(weights: str | Path) -> dict[str, TaskEvidence]:
+    """What was measured of the checkpoints in a folder, by task; nothing without a file.
+
+    Raises:
+        ValueError: the file is not as `to_json` writes it.
+    """
+    path = Path(weights) / FILE_NAME
+    if not path.is_file():
+        return {}
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return {task: TaskEvidence.from_dict(one) for task, one in data.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} cannot be read ({error!r}); `python -m train.report --write` makes it anew"
+        ) from error

@@ -1,17 +1,16 @@
 import copy
-import itertools
 import math
 
 import pytest
 
-from hyperdemo.ui.evidence.measured import METRICS
-from hyperdemo.ui.evidence.reader import read_evidence
-from tests.ui.evidence import measured
+from hyperdemo.results.measured import FILE_NAME, METRICS, read_measured, to_json
+from tests.results import measured as small
+from train.report.measured import measured
 
 
 @pytest.fixture
 def audio():
-    return read_evidence(measured.results())["sound"]
+    return measured(small.results())["sound"]
 
 
 def test_the_spread_is_over_seeds_with_n_minus_one(audio):
@@ -44,25 +43,24 @@ def test_arms_stand_where_they_say_or_where_their_runs_do(audio):
 
 
 def test_yardsticks_of_a_sweep_stand_beside_its_experiments():
-    results = measured.results()
-    assert not read_evidence(results)["sound"].experiments[0].yardsticks
+    results = small.results()
+    assert not measured(results)["sound"].experiments[0].yardsticks
     results["sweeps"]["sound"]["yardsticks"] = {
-        "silence": {"test": {"stoi": 0.1, "prompts": 40}, "unseen": {"lsd": "broken"}},
-        "broken": 3,
+        "silence": {"test": {"stoi": 0.1, "prompts": 40}, "unseen": {"lsd": None}},
     }
-    for experiment in read_evidence(results)["sound"].experiments:
+    for experiment in measured(results)["sound"].experiments:
         assert experiment.beside("stoi", "test")["silence"].values == {"stoi": 0.1}
         assert not experiment.beside("stoi", "unseen") and not experiment.beside("lsd", "test")
 
 
 def test_an_x_from_the_runs_is_their_mean():
-    results = measured.results()
-    runs = results["sweeps"]["sound"]["runs"] = copy.deepcopy(measured.RUNS)
+    results = small.results()
+    runs = results["sweeps"]["sound"]["runs"] = copy.deepcopy(small.RUNS)
     for name, written in (("a0", 100), ("a1", 200), ("a2", 600), ("b0", 50)):
         runs[name]["written"] = written
-    experiment = measured.MAIN | {"x_from": "written"}
+    experiment = small.MAIN | {"x_from": "written"}
     results["sweeps"]["sound"]["experiments"] = {"main": experiment}
-    (found,) = read_evidence(results)["sound"].experiments
+    (found,) = measured(results)["sound"].experiments
     # b1 has not written: no axis can be drawn.
     assert [arm.x for arm in found.arms] == [300, None, 100] and not found.has_axis
 
@@ -70,7 +68,7 @@ def test_an_x_from_the_runs_is_their_mean():
 def test_metrics_and_splits_without_a_value_are_not_offered(audio):
     assert [metric.key for metric in audio.metrics] == ["stoi", "si_snr", "lsd"]
     assert audio.splits == ("test", "unseen")
-    view = read_evidence(measured.results())["view"]
+    view = measured(small.results())["view"]
     assert [metric.key for metric in view.metrics] == ["psnr"] and view.splits == ("test",)
 
 
@@ -86,47 +84,32 @@ def test_curves_pairs_and_rates(audio):
     assert audio.trainings["foundation"].curves == {
         "snr": ((100, 8.0), (200, 11.0)), "stoi": ((100, 0.7), (200, 0.9)),
     }  # fmt: skip
-    assert audio.paired["test", "stoi"].better == 94
+    assert audio.paired["test"]["stoi"].better == 94
     assert audio.answers["silence"]["test"].values == {"stoi": 0.0}
     assert [point.kbit_s for point in audio.rates.curves["INR"]] == [60, 120]
     assert len(audio.rates.curves["Opus"]) == 1
 
 
 def test_single_scores_are_compared_one_by_one_where_no_pairs_are_told():
-    paired = read_evidence(measured.results())["view"].paired["test", "psnr"]
+    paired = measured(small.results())["view"].paired["test"]["psnr"]
     # 2, −1 and 3: mean 4/3, deviations 2/3, −7/3, 5/3, variance (4 + 49 + 25) / 9 / 2.
     assert paired.mean == pytest.approx(4 / 3) and (paired.better, paired.n) == (2, 3)
     assert paired.stderr == pytest.approx(math.sqrt(78 / 18 / 3))
 
 
-@pytest.mark.parametrize(
-    "broken", [None, [], 3, {}, {"sound": 3}, {"sound": {"splits": []}},
-               {"view": {"splits": {"test": 1}}}, {"view": {"models": {"foundation": None}}},
-               {"view": {"splits": {"test": {"white": {"psnr": "x"}}}}},
-               {"sweeps": {"sound": {"experiments": {"main": {"arms": 3}}}}},
-               {"sweeps": {"sound": {"experiments": {"main": measured.MAIN}}}},
-               {"sound": {"rates": {"curves": {"INR": [3, {"kbit_s": "x"}]}}}},
-               {"view": {"splits": {"test": {"white": {"psnr": float("nan")}}}}}],
-)  # fmt: skip
-def test_nothing_to_show_is_no_error(broken):
-    assert read_evidence(broken) == {}
+@pytest.mark.parametrize("empty", [{}, {"sound": {}}, {"sweeps": {"sound": {"runs": {}}}}])
+def test_without_results_there_is_nothing_to_show(empty):
+    assert measured(empty) == {}
 
 
-def places(value, path=()):
-    """The path of every container in a JSON value, and of all that they hold."""
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        yield (*path, key)
-        if isinstance(inner, dict | list):
-            yield from places(inner, (*path, key))
-
-
-def test_one_broken_place_spoils_no_other():
-    whole = measured.results()
-    junk = itertools.cycle([None, "junk", [], {}, [None], True, -1])
-    for path in places(whole):
-        results = copy.deepcopy(whole)
-        inner = results
-        for key in path[:-1]:
-            inner = inner[key]
-        inner[path[-1]] = next(junk)
-        assert "sound" in read_evidence(results) or path == ("sound",), path
+def test_the_page_reads_what_was_written(tmp_path):
+    assert read_measured(tmp_path) == {}
+    path = tmp_path / FILE_NAME
+    path.parent.mkdir()
+    whole = measured(small.results())
+    path.write_text(to_json(whole))
+    assert read_measured(tmp_path) == whole
+    for broken in ("{", "[]", '{"view": 3}', '{"view": {"task": "view"}}'):
+        path.write_text(broken)
+        with pytest.raises(ValueError, match="measured.json cannot be read .*report --write"):
+            read_measured(tmp_path)

@@ -54,8 +54,7 @@ RATES = {
     "curves": {
         "INR": [{"label": "8 bits", "kbit_s": 120.0, "stoi": 0.9, "lsd": 3.0},
                 {"label": "4 bits", "kbit_s": 60.0, "stoi": 0.7}],
-        "Opus": [{"label": "6 kbit/s", "kbit_s": 6.0, "stoi": 0.8},
-                 {"label": "broken", "kbit_s": 0.0, "stoi": 0.8}],
+        "Opus": [{"label": "6 kbit/s", "kbit_s": 6.0, "stoi": 0.8}],
     },
 }  # fmt: skip
 

@@ -1,0 +1,45 @@
+"""Words that both tabs share: what pretraining buys, as measured."""
+
+from __future__ import annotations
+
+from hyperdemo.results.measured import METRICS, TaskEvidence
+
+_TOLD = {"view": ("psnr", "ssim"), "sound": ("stoi", "si_snr", "pesq", "lsd")}
+_THINGS = {"view": "objects that no training saw", "sound": "prompts that no training heard"}
+
+
+def headline(evidence: TaskEvidence | None) -> str:
+    """What pretraining buys on held-out data, as Markdown; "" if it was not measured.
+
+    Who is ahead is told from differences one by one, of more than two standard errors.
+    """
+    pair = [evidence.answers.get(n, {}).get("test") for n in ("foundation", "scratch")] if (
+        evidence
+    ) else []  # fmt: skip
+    if not evidence or None in pair:
+        return ""
+    told, ahead, first_of = [], set(), ""
+    for metric in METRICS[evidence.task]:
+        found = evidence.paired.get("test", {}).get(metric.key)
+        if metric.key not in _TOLD[evidence.task] or found is None or found.stderr is None:
+            continue
+        unit = f" {metric.unit}" if metric.unit else ""
+        values = [metric.text(one.values[metric.key]) for one in pair]
+        lower = "" if metric.higher else ", lower is better"
+        told.append(f"{metric.name} {values[0]} against {values[1]}{unit}{lower}")
+        ahead.add(found.ahead(higher=metric.higher))
+        first_of = first_of or (
+            f"{metric.text(found.mean)} ± {metric.text(found.stderr)}{unit} of {metric.name}, "
+            f"better on {found.better} of {found.n}"
+        )
+    if not told:
+        return ""
+    verdict = {
+        (): "no clear difference",
+        (1,): f"pretraining is ahead ({first_of})",
+        (-1,): f"training from scratch is ahead ({first_of})",
+    }.get(tuple(sorted(ahead - {0})), "neither is ahead by every metric")
+    return (
+        f"Measured on {pair[0].n} {_THINGS[evidence.task]}, pretrained against from scratch: "
+        f"{'; '.join(told)}. **In all, {verdict}.**"
+    )

@@ -1,0 +1,114 @@
+"""What the page tells and draws, taken from all results at report time."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+from hyperdemo.results.measured import (
+    CHECKS,
+    METRICS,
+    SPLITS,
+    Arm,
+    Experiment,
+    Measured,
+    RatePoint,
+    Rates,
+    Run,
+    TaskEvidence,
+    Training,
+)
+from train.report.tables import paired_of
+
+
+def measured(results: Mapping[str, Any]) -> dict[str, TaskEvidence]:
+    """The tasks that have something to show, sound first.
+
+    Raises:
+        KeyError: results lack what they must have.
+    """
+    tasks = {}
+    for task in ("sound", "view"):
+        own, sweep = results.get(task, {}), results.get("sweeps", {}).get(task, {})
+        tasks[task] = TaskEvidence(
+            task,
+            answers=_answers(own, task),
+            trainings=_trainings(own, task),
+            paired=paired_of(task, own),
+            experiments=_experiments(sweep, task),
+            rates=_rates(own["rates"], task) if "rates" in own else None,
+        )
+    return {task: evidence for task, evidence in tasks.items() if evidence}
+
+
+def _splits(rows: Mapping[str, Any], task: str) -> dict[str, Measured]:
+    found = {split: _measured(rows[split], task) for split in SPLITS if split in rows}
+    return {split: one for split, one in found.items() if one.values}
+
+
+def _measured(row: Mapping[str, Any], task: str) -> Measured:
+    return Measured(_values(row, task), row.get("prompts", row.get("objects")), row.get("of"))
+
+
+def _values(row: Mapping[str, Any], task: str) -> dict[str, float]:
+    keys = [metric.key + end for metric in METRICS[task] for end in ("", "_stderr")]
+    return {key: float(row[key]) for key in keys if row.get(key) is not None}
+
+
+def _answers(own: Mapping[str, Any], task: str) -> dict[str, dict[str, Measured]]:
+    by_split = own.get("splits", {})
+    names = dict.fromkeys(n for split in SPLITS for n in by_split.get(split, {}))
+    found = {
+        name: _splits({s: rows[name] for s, rows in by_split.items() if name in rows}, task)
+        for name in names
+    }
+    return {name: splits for name, splits in found.items() if splits}
+
+
+def _trainings(own: Mapping[str, Any], task: str) -> dict[str, Training]:
+    trainings = {}
+    for name, facts in own.get("models", {}).items():
+        rows = facts.get("val_curve", [])
+        curves = {
+            check.key: tuple((float(row[0]), float(row[column])) for row in rows)
+            for column, check in enumerate(CHECKS[task], start=1)
+        }
+        if rows:
+            trainings[name] = Training(
+                curves, facts["steps_taken"], float(facts["minutes"]), facts["hardware"]
+            )
+    return trainings
+
+
+def _experiments(sweep: Mapping[str, Any], task: str) -> tuple[Experiment, ...]:
+    runs = sweep.get("runs", {})
+    yardsticks = {n: _splits(splits, task) for n, splits in sweep.get("yardsticks", {}).items()}
+    found = []
+    for words in sweep.get("experiments", {}).values():
+        arms = [_arm(arm, runs, task, words.get("x_from", "")) for arm in words["arms"]]
+        if kept := tuple(arm for arm in arms if arm.runs):
+            texts = [words.get(key, "") for key in ("title", "question", "reading", "x_label")]
+            found.append(Experiment(*texts, arms=kept, yardsticks=yardsticks))
+    return tuple(found)
+
+
+def _arm(words: Mapping[str, Any], rows: Mapping[str, Any], task: str, x_from: str) -> Arm:
+    named = [rows[name] for name in words["runs"] if name in rows]
+    x = words["x"]
+    if x is None and x_from and named:
+        places = [row.get(x_from) for row in named]
+        x = None if None in places else statistics.fmean(places)
+    runs = tuple(Run(_splits(row["metrics"], task), row["steps"], row["hardware"]) for row in named)
+    return Arm(words["label"], words["series"], None if x is None else float(x), runs)
+
+
+def _rates(own: Mapping[str, Any], task: str) -> Rates:
+    curves = {
+        codec: tuple(
+            RatePoint(point["label"], float(point["kbit_s"]), _values(point, task))
+            for point in sorted(points, key=lambda point: point["kbit_s"])
+        )
+        for codec, points in own["curves"].items()
+    }
+    return Rates(curves, own["split"], own["prompts"], own.get("window_s"), own["reading"])
