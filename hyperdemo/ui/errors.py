@@ -22,7 +22,7 @@ def in_plain_words(callback: Callable) -> Callable:
     """Wrap a callback so that it raises nothing but `gr.Error`.
 
     A `ValueError` is the visitor's: its text is shown. Anything else is ours: it is logged with
-    its traceback, and the visitor is told so without details.
+    its traceback, and the visitor sees a message without details.
     """
 
     @functools.wraps(callback)

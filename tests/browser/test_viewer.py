@@ -76,9 +76,9 @@ def url(baked, tmp_path_factory):
     yield from serve(files)
 
 
-@pytest.fixture
-def page(browser, url):
-    """The viewer, still, at a size that software draws in time."""
+@pytest.fixture(scope="module")
+def opened(browser, url):
+    """The viewer at a size that software draws in time."""
     context = browser.new_context(
         viewport={"width": 700, "height": 600}, reduced_motion="reduce", has_touch=True
     )
@@ -88,6 +88,15 @@ def page(browser, url):
     page.wait_for_function(f"{STATE}?.ready && {STATE}.nFrames > 0")
     yield page
     context.close()
+
+
+@pytest.fixture
+def page(opened):
+    """The viewer as it was opened: still, seen from the front."""
+    opened.evaluate("scrollTo(0, 0)")
+    opened.wait_for_function(f"{STATE}.onScreen")
+    opened.evaluate(f"{FIND}.setCamera(0, 20)")
+    return opened
 
 
 def marched(baked, state, size):
@@ -175,7 +184,7 @@ def test_keys_buttons_and_the_wheel(page):
     page.get_by_role("button", name="Zoom in").click()
     assert page.evaluate(STATE)["zoom"] == pytest.approx(1.25)
     for _ in range(9):
-        page.get_by_role("button", name="Zoom in").click()
+        page.locator(CANVAS).press("+")
     assert page.evaluate(STATE)["zoom"] == 4
     page.get_by_role("button", name="Back to the front").click()
     assert page.evaluate(STATE)["azimuthDeg"] == 0 and page.evaluate(STATE)["zoom"] == 1

@@ -84,7 +84,7 @@ class Callbacks:
         ticket: str | None,
         sharpen: bool = False,
     ) -> Iterator[dict]:
-        """Write both networks for a picture and stream their orbits, then meshes and downloads.
+        """Generate both networks for a picture and stream their orbits, then meshes and downloads.
 
         Args:
             picture: the picture's file.
@@ -92,7 +92,7 @@ class Callbacks:
             size: side of a panel in pixels.
             seconds: length of one turn.
             elevation_deg: height of the camera above the horizon in degrees.
-            sharpen: fit both networks on to the picture first, which takes some seconds.
+            sharpen: fine-tune both networks on the picture first, which takes some seconds.
         """
         cut = self._cut(picture, ticket)
         held_out = recognise(cut.digest, self.held_out)

@@ -25,7 +25,7 @@ class Cut:
     """A picture with the outline that was found by itself: what strokes are laid upon.
 
     Attributes:
-        path: the picture's file, by which a cut-out of another picture is told apart.
+        path: the picture's file, to tell cut-outs of other pictures apart.
         digest: SHA-256 of that file, which may be gone by now.
         rgba: the decoded picture.
         found: the outline before any stroke.

@@ -71,7 +71,7 @@ def read_held_out(folder: str | Path) -> HeldOut:
     n, side = len(views.poses), strip.shape[0]
     if strip.shape[1] != n * side:
         raise ValueError(
-            f"{folder}/truth.webp: {n} square views side by side expected, one a pose, "
+            f"{folder}/truth.webp: {n} square views side by side expected, one per pose, "
             f"got {strip.shape[1]} x {side} pixels"
         )
     truth = np.rint(strip).astype(np.uint8).reshape(side, n, side, 3).transpose(1, 0, 2, 3)

@@ -18,7 +18,7 @@ from hyperdemo.ui.style import PENDING
 class Page:
     """Components that events read or write.
 
-    Those in mappings stand once a model.
+    Mappings hold one component per model.
     """
 
     picture: gr.Image

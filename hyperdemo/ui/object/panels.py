@@ -1,6 +1,6 @@
 """The frames of the orbit: all models side by side in one picture, so they cannot fall out of step.
 
-A column a model: its name, its colours, and its depth below. The input stands between the depths.
+One column per model: name, colours, and depth below. The input stands between the depth panels.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Scores:
-    """A model against the truth: means over the views that it did not see."""
+    """A model against the truth: means over the views other than its input."""
 
     psnr_db: float
     ssim: float
@@ -62,7 +62,7 @@ class Result:
         orbit: the whole turn as an MP4 that loops.
         meshes: the surface of each model's field as a GLB file; None where there is none.
         networks: each model's generated network as a ZIP of safetensors and JSON.
-        n_parameters: how many numbers each generated network has.
+        n_parameters: weights of each generated network.
         seconds: time by stage, as in `hyperdemo.events.Done`.
         sheet: truth and models beside each other as a PNG, where there is a truth.
         scores: each model's scores, where there is a truth.

@@ -70,7 +70,7 @@ def _input_side(photographs: list[Path], objects: list[Path], cuts: HeldCuts) ->
                             examples_per_page=24, api_visibility="private")  # fmt: skip
     with gr.Accordion("Settings", open=False):
         sizes = gr.Dropdown([128, 192, 256, 384, 512], value=256, label="Panel size (pixels)")
-        seconds = gr.Slider(2, 10, value=4, step=1, label="Seconds a turn")
+        seconds = gr.Slider(2, 10, value=4, step=1, label="Seconds per turn")
         elevation = gr.Slider(-30, 60, value=20, step=5, label="Camera height (degrees)")
     return dict(
         picture=picture, editor=editor, cut=cut, framed=framed, words=words, run=run, stop=stop,

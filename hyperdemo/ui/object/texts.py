@@ -1,4 +1,4 @@
-"""The words on the page, and the small pieces of HTML that carry numbers."""
+"""The words of the object tab, and the small tables and HTML that carry numbers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ TITLE_OF_BOTH = "A photograph or a sound in, a network out"
 INTRODUCTION = (
     "A **hypernetwork** is a network that writes the weights of another network. Here a vision "
     "Transformer looks at one picture and writes, in one pass, a small network that *is* the "
-    "object in 3D. Two of them compete: same architecture, same training data, but the encoder of "
-    "one was pretrained (DINOv2, on millions of photographs), that of the other was not."
+    "object in 3D. Two of them compete: same architecture, same training (each with its own "
+    "learning rate), but one encoder was pretrained (DINOv2, on millions of photographs) and the "
+    "other began from random weights."
 )
 
 GUESS = (
@@ -62,7 +63,7 @@ GONE = (
 TURN_TITLE = "Turn it yourself"
 
 TURN_HELP = (
-    "Both radiance fields, volume-rendered in your browser. Nothing of it goes back to the server."
+    "Both radiance fields, volume-rendered in your browser. Nothing is sent back to the server."
 )
 
 NETWORKS_HELP = (
@@ -105,7 +106,7 @@ def mask_words(source: str, object_name: str | None = None) -> str:
 
 
 def timings_table(seconds: Mapping[str, float], n_parameters: Mapping[str, int]) -> str:
-    """Seconds a stage took for each model, as a Markdown table.
+    """Seconds per stage and model, as a Markdown table.
 
     Args:
         seconds: "foundation.encode", …, and "orbit" for all models together.

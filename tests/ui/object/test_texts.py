@@ -15,7 +15,7 @@ def test_every_way_to_find_an_outline_has_words():
     assert "A brown box" in texts.mask_words("alpha", "A brown box")
 
 
-def test_timings_have_a_column_a_model():
+def test_timings_have_one_column_per_model():
     seconds = {"foundation.encode": 0.1, "scratch.encode": 0.2, "orbit": 3.0, "scratch.mesh": 1.0}
     table = texts.timings_table(seconds, {"foundation": 67204, "scratch": 67204})
     assert "67,204 | 67,204" in table

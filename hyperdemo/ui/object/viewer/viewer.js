@@ -7,7 +7,7 @@ const FRONT = { azimuthDeg: 0, elevationDeg: 20, zoom: 1 };
 const MAX_ELEVATION_DEG = 85, MIN_ZOOM = 0.7, MAX_ZOOM = 4;
 const DRAG_DEG = 180; // a drag across one panel
 const KEY_DEG = 6, KEY_ZOOM = 1.25;
-const SPIN_DEG_S = 24; // a turn in 15 s
+const SPIN_DEG_S = 24; // one turn in 15 s
 const REST_MS = 200; // without a move, after which all pixels are drawn
 const MAX_SCALE = 2, MAX_SIDE = 1024; // pixels of a panel, each way: beyond, nothing more shows
 const MIN_SHARE = 0.2; // of them, each way, while it moves
