@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,13 +27,14 @@ import torch
 
 from bench.app import bench_app
 from bench.field import Load, bench_field
-from bench.sound import bench_clip, clip_rows, speech_like
-from bench.timing import row, table
+from bench.sound import CLIPS_S, bench_sounds, noises
+from bench.timing import table
 from bench.view import bench_frames, bench_orbits, bench_writing
 from hyperdemo.config import ViewRequest
 from hyperdemo.media import decode_image
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
 from hyperdemo.ui.sound.tab import find_sounds
+from train.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("app", "view", "field", "frames", "orbits", "sound")
@@ -62,7 +62,7 @@ class Plan:
     sizes: Sequence[int] = (128, 256, 512)
     orbit: ViewRequest = ViewRequest()
     load: Load = Load()
-    clip_s: Sequence[float] = (5.0, 30.0)
+    clip_s: Sequence[float] = CLIPS_S
 
     @property
     def pictures(self) -> list[Path]:
@@ -109,43 +109,25 @@ def runs_of(plan: Plan, device: str) -> dict[str, Callable[[], dict[str, Any]]]:
             *view(), repeats=repeats, sizes=plan.sizes, n_frames=plan.orbit.n_frames
         ),
         "orbits": lambda: bench_orbits(*view(), repeats=repeats, request=plan.orbit),
-        "sound": lambda: bench_sounds(plan, device),
+        "sound": lambda: bench_sounds(
+            SoundPipeline.from_weights(plan.weights, device=device), noises(plan.clip_s),
+            repeats=repeats,
+        ),
     }  # fmt: skip
 
 
-def bench_sounds(plan: Plan, device: str) -> dict[str, Any]:
-    """The measurements of `bench.sound` on noise of some lengths."""
-    pipeline = SoundPipeline.from_weights(plan.weights, device=device)
-    rows = {}
-    for seconds in plan.clip_s:
-        found = bench_clip(pipeline, speech_like(seconds), repeats=plan.repeats)
-        for name, spread in clip_rows(found).items():
-            unit = "s" if name == "first sound" else "×"
-            rows[f"{seconds:g} s: {name}"] = row(spread["values"], unit)
-    return {"rows": rows, "bars": [], "notes": ["× is seconds of sound a second of computing"]}
-
-
-def provenance(plan: Plan) -> dict[str, Any]:
+def facts(plan: Plan) -> dict[str, Any]:
     """What numbers need beside them to be understood later."""
+    known = provenance(torch.device("cpu"))
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "git": git_hash(),
-        "hardware": f"{processor()}, {os.cpu_count()} cores ({platform.machine()})",
+        "git": known["git"],
+        "hardware": f"{processor()}, {known['hardware']}",
         "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
+        "torch": known["torch"],
         "repeats": plan.repeats,
         "weights": str(plan.weights),
     }
-
-
-def git_hash() -> str | None:
-    """The commit of this checkout, "-dirty" behind it if files were changed; None outside git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
 
 
 def processor() -> str:
@@ -186,11 +168,11 @@ def use_threads(n: int) -> None:
 
 
 def bench(plan: Plan, *, parts: Sequence[str], devices: Sequence[str], path: Path) -> None:
-    """Measure, print a table a part, and save all of it.
+    """Measure, print a table per part, and save all of it.
 
     The file is written anew after each part, so that a failure loses nothing.
     """
-    found = provenance(plan) | {"devices": {}}
+    found = facts(plan) | {"devices": {}}
     path.parent.mkdir(parents=True, exist_ok=True)
     print(f"{found['hardware']}, {found['threads']} threads, torch {found['torch']}")
     for device in devices:
@@ -204,8 +186,8 @@ def bench(plan: Plan, *, parts: Sequence[str], devices: Sequence[str], path: Pat
     print(f"\nsaved to {path}")
 
 
-def main() -> None:
-    args = parse_arguments()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_arguments(argv)
     plan = Plan(args.weights, args.repeats, args.threads)
     if args.threads:
         use_threads(args.threads)

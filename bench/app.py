@@ -1,11 +1,12 @@
-"""The app as its visitors meet it: how soon it is there, how much it holds, how soon it answers.
+"""The running app: start-up, peak memory and answers.
 
-Each round starts it anew in a process of its own, then a client of its API sends a picture and a
-sound that this process has not seen, and both once more.
+Each round starts it in a new process. A client of its API then sends a picture and a sound, and
+both again.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
@@ -118,7 +119,7 @@ def bench_app(
 
     Args:
         weights: folder of the checkpoints of both tasks.
-        pictures: one a round, again from the first when they are used up.
+        pictures: one per round, again from the first when they are used up.
         sounds: the same.
         repeats: rounds, each with a process of its own.
         device: "cpu" or "cuda".
@@ -127,12 +128,10 @@ def bench_app(
     Raises:
         RuntimeError: the app fails.
     """
-    n_done = 0
+    shown = zip(itertools.cycle(pictures), itertools.cycle(sounds), strict=False)
 
     def once() -> dict[str, float]:
-        nonlocal n_done
-        picture, sound = pictures[n_done % len(pictures)], sounds[n_done % len(sounds)]
-        n_done += 1
+        picture, sound = next(shown)
         with serve(weights, device=device, threads=threads) as app:
             return one_round(app, picture, sound)
 

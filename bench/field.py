@@ -1,4 +1,4 @@
-"""How fast a generated field is evaluated, held against the processor's matrix products."""
+"""How fast a generated field is evaluated, compared with plain matrix products."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Load:
     """How much is done between two looks at the clock.
 
     Attributes:
-        n_points: random points a call of the field.
+        n_points: random points per call of the field.
         resolution: nodes along an axis of the baked grid.
         gemms: shapes of the products.
         flop: floating-point operations of each product's repetitions; by device if not given.
@@ -60,11 +60,10 @@ def bench_field(
     device: torch.device,
     load: Load | None = None,
 ) -> dict[str, Any]:
-    """Points a second at random points and at the nodes that `bake` asks for.
+    """Points per second at random points and at the nodes that `bake` asks for.
 
-    In each round the field and all products take their turn, so that a round's share of the peak
-    compares what ran under the same conditions. The peak is the product that is fastest in the
-    median of the rounds.
+    Each round measures the field and all products, so that a share of the peak compares what ran
+    under the same conditions. The peak is the product with the fastest median.
     """
     load = load or Load()
     flop = load.flop or _FLOP[device.type]
@@ -93,7 +92,7 @@ def _part(
     """The rows, with the share of each round's own peak."""
     rows = {name: row(found[name], "GFLOP/s") for name in products}
     peak = max(products, key=lambda name: rows[name]["median"])
-    # Where the field knows the grid, tables spare it the first layer's product.
+    # At the nodes of a grid, tables replace the first layer's product, if the field has them.
     skipped = 1 if hasattr(field, "at_nodes") else 0
     for name, first_layer in (("random points", 0), ("nodes of a grid", skipped)):
         # Mega-points times this are giga-FLOP.
@@ -102,7 +101,7 @@ def _part(
         rows[f"field, {name}"] = row(found[name], "Mpoint/s")
         rows[f"field, {name}: share of peak"] = row(shares, "%")
     share = rows["field, random points: share of peak"]
-    counted = f"{flop_per_point(config):,} FLOP a point"
+    counted = f"{flop_per_point(config):,} FLOP per point"
     if skipped:
         counted += f", {flop_per_point(config, first_layer=1):,} of them at nodes"
     return {
@@ -115,7 +114,7 @@ def _part(
 
 
 class ClockedField:
-    """A field that notes how many points it is asked for and how long the answers take."""
+    """A field that counts the points it is asked for and the seconds it takes."""
 
     def __init__(self, field: Field, device: torch.device):
         self.field, self.device = field, device

@@ -1,11 +1,11 @@
 """How fast sound becomes networks and sound again: `python -m bench.sound`.
 
-Real-time factors are seconds of sound a second of computing: 1 just keeps up with the sound.
+Real-time factors are seconds of sound per second of computing: 1 just keeps up with the sound.
 
-- encode: windows of the clip to networks, as many at once as the pipeline takes.
+- encode: windows of the clip to networks, in the batches of the pipeline.
 - decode: networks to samples at 16 kHz.
 - both: encode and decode through `SoundPipeline.listen`, with all that it does beside.
-- together: the same for all models in step, as the app runs them.
+- together: the same for all models, as the app runs them.
 - first sound: seconds until the first samples of all models are there.
 
 By default the clips are 5 and 30 s of noise with the spectrum and the rhythm of speech; the time
@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,63 +27,86 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bench.timing import measure, spread
+from bench.timing import rounds, row, table, timed
 from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import SAMPLE_RATE_HZ, SoundRequest
 from hyperdemo.events import Heard, Written
-from hyperdemo.inr import WrittenSound, synthesise
+from hyperdemo.inr import synthesise
 from hyperdemo.inr.windows import WindowPlan
 from hyperdemo.media.audio import decode_audio
 from hyperdemo.pipeline import MODEL_NAMES, SoundPipeline
 from hyperdemo.pipeline.sound import BATCH
 from hyperdemo.preprocess.sound import PreparedSound, prepare_sound
+from train.provenance import provenance
 
 SYLLABLES_HZ = 4.0
 LEVEL_RMS = 0.05
 REQUEST = SoundRequest(SAMPLE_RATE_HZ)
+CLIPS_S = (5.0, 30.0)
 
 
 def speech_like(seconds: float, *, seed: int = 0) -> PreparedSound:
-    """Noise that falls by 6 dB an octave above 500 Hz and swells four times a second."""
+    """Noise that falls by 6 dB per octave above 500 Hz and swells four times per second."""
     n = round(seconds * SAMPLE_RATE_HZ)
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(n))
     hz = np.fft.rfftfreq(n, 1 / SAMPLE_RATE_HZ)
     noise = np.fft.irfft(spectrum / np.maximum(hz / 500, 1), n)
-    swell = np.sin(np.pi * SYLLABLES_HZ * np.arange(n) / SAMPLE_RATE_HZ) ** 2
-    wave = noise * swell
+    wave = noise * np.sin(np.pi * SYLLABLES_HZ * np.arange(n) / SAMPLE_RATE_HZ) ** 2
     wave = (wave * LEVEL_RMS / np.sqrt(np.mean(wave**2))).astype(np.float32)
     return PreparedSound(wave, wave, SAMPLE_RATE_HZ, 1, False)
 
 
-def bench_clip(pipeline: SoundPipeline, clip: PreparedSound, *, repeats: int) -> dict[str, Any]:
-    """All timings of one clip.
+def noises(seconds: Sequence[float]) -> dict[str, PreparedSound]:
+    """Clips of such noise by their length in words."""
+    return {f"{s:g} s": speech_like(s) for s in seconds}
 
-    Returns:
-        `seconds` of sound; under `models` the real-time factors of each one's `encode`, `decode`
-        and `both`; the real-time factor of all models `together`; `first_sound_s`.
-    """
-    device = pipeline.device
 
-    def factors(work: Callable[[], object]) -> dict[str, Any]:
-        taken = measure(work, repeats=repeats, device=device)
-        return spread([clip.duration_s / seconds for seconds in taken])
+def bench_sounds(
+    pipeline: SoundPipeline, clips: Mapping[str, PreparedSound], *, repeats: int
+) -> dict[str, Any]:
+    """Real-time factors of each clip by model and stage, and seconds to the first sound."""
+    rows = {}
+    for title, clip in clips.items():
+        clock = _Clock(pipeline, clip)
+        for name, values in rounds(clock.one_round, repeats=repeats).items():
+            rows[f"{title}: {name}"] = row(values, "s" if name == "first sound" else "×")
+    return {"rows": rows, "bars": [], "notes": ["× is seconds of sound per second of computing"]}
 
-    models = {}
-    for name, loaded in pipeline.models.items():
-        written = _written(pipeline, clip, name)
-        windows = encoder_windows(loaded, clip).to(device)
-        models[name] = {
-            "encode": factors(lambda m=loaded, w=windows: _encode(m, w)),
-            "decode": factors(lambda s=written: synthesise(s, rate_hz=SAMPLE_RATE_HZ)),
-            "both": factors(lambda n=name: list(pipeline.listen(clip, REQUEST, names=[n]))),
-        }
-    first = measure(lambda: _until_heard(pipeline, clip), repeats=repeats, device=device)
-    return {
-        "seconds": clip.duration_s,
-        "models": models,
-        "together": factors(lambda: list(pipeline.listen(clip, REQUEST))),
-        "first_sound_s": spread(first),
-    }
+
+class _Clock:
+    """All that is measured of one clip."""
+
+    def __init__(self, pipeline: SoundPipeline, clip: PreparedSound):
+        self.pipeline, self.clip = pipeline, clip
+        self.windows, self.written = {}, {}
+        for name, loaded in pipeline.models.items():
+            self.windows[name] = encoder_windows(loaded, clip).to(pipeline.device)
+            events = pipeline.listen(clip, REQUEST, names=[name])
+            self.written[name] = next(e.sound for e in events if isinstance(e, Written))
+
+    def one_round(self) -> dict[str, float]:
+        """Real-time factors of all works in turn, and seconds to the first sound."""
+        listen, works = self.pipeline.listen, {}
+        for name, sound in self.written.items():
+            works |= {
+                f"{name} encode": partial(self.encode, name),
+                f"{name} decode": partial(synthesise, sound, rate_hz=SAMPLE_RATE_HZ),
+                f"{name} both": lambda name=name: list(listen(self.clip, REQUEST, names=[name])),
+            }
+        works["together"] = lambda: list(listen(self.clip, REQUEST))
+        device = self.pipeline.device
+        found = {n: self.clip.duration_s / timed(w, device=device)[0] for n, w in works.items()}
+        return found | {"first sound": timed(self.until_heard, device=device)[0]}
+
+    @torch.inference_mode()
+    def encode(self, name: str) -> None:
+        for part in self.windows[name].split(BATCH):
+            self.pipeline.models[name].model.write(part)
+
+    def until_heard(self) -> None:
+        events = self.pipeline.listen(self.clip, REQUEST)
+        next(event for event in events if isinstance(event, Heard))
+        events.close()
 
 
 def encoder_windows(loaded: LoadedModel, clip: PreparedSound) -> Float[Tensor, "w s"]:
@@ -99,53 +121,7 @@ def encoder_windows(loaded: LoadedModel, clip: PreparedSound) -> Float[Tensor, "
     return plan.split(torch.from_numpy(clip.heard), rate_hz=SAMPLE_RATE_HZ)
 
 
-@torch.inference_mode()
-def _encode(loaded: LoadedModel, windows: Float[Tensor, "w s"]) -> None:
-    for part in windows.split(BATCH):
-        loaded.model.write(part)
-
-
-def _written(pipeline: SoundPipeline, clip: PreparedSound, name: str) -> WrittenSound:
-    events = pipeline.listen(clip, REQUEST, names=[name])
-    return next(event.sound for event in events if isinstance(event, Written))
-
-
-def _until_heard(pipeline: SoundPipeline, clip: PreparedSound) -> None:
-    events = pipeline.listen(clip, REQUEST)
-    next(event for event in events if isinstance(event, Heard))
-    events.close()
-
-
-def clip_rows(clip: dict[str, Any]) -> dict[str, Any]:
-    """What `bench_clip` found, a line of a table each."""
-    rows = {
-        f"{name} {stage}": found
-        for name, stages in clip["models"].items()
-        for stage, found in stages.items()
-    }
-    return rows | {"together": clip["together"], "first sound": clip["first_sound_s"]}
-
-
-def report(found: dict[str, Any]) -> str:
-    """The measurements as a table for a terminal."""
-    lines = [f"{found['hardware']}, torch {found['torch']}, {found['repeats']} repeats"]
-    for title, clip in found["clips"].items():
-        lines.append(f"\n{title}, {clip['seconds']:.1f} s: real-time factor, median (low – high)")
-        for name, found_there in clip_rows(clip).items():
-            line = _seconds if name == "first sound" else _factor
-            lines.append(f"  {name:<24}{line(found_there)}")
-    return "\n".join(lines)
-
-
-def _factor(found: dict[str, Any]) -> str:
-    return f"{found['median']:.2f}× ({found['low']:.2f} – {found['high']:.2f})"
-
-
-def _seconds(found: dict[str, Any]) -> str:
-    return f"{found['median']:.3f} s ({found['low']:.3f} – {found['high']:.3f})"
-
-
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m bench.sound",
         description=__doc__,
@@ -154,32 +130,25 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--models", nargs="+", default=list(MODEL_NAMES))
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--seconds", type=float, nargs="+", default=[5.0, 30.0])
+    parser.add_argument("--seconds", type=float, nargs="+", default=CLIPS_S)
     parser.add_argument("--clip", type=Path, help="a sound file instead of noise")
     parser.add_argument("--device", help="cpu or cuda (the GPU, if there is one)")
     parser.add_argument("--threads", type=int, help="CPU threads (as many as torch chooses)")
     parser.add_argument("--json", type=Path, help="also save all that was measured")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
     try:
         pipeline = SoundPipeline.from_weights(args.weights, names=args.models, device=args.device)
+        clips = noises(args.seconds)
         if args.clip:
             clips = {args.clip.name: prepare_sound(decode_audio(args.clip))}
-        else:
-            clips = {f"noise of {s:g} s": speech_like(s) for s in args.seconds}
     except ValueError as error:
         raise SystemExit(f"bench.sound: {error}") from error
-    found = {
-        "hardware": f"{pipeline.device_name} ({platform.machine()}, {os.cpu_count()} CPU cores)",
-        "torch": torch.__version__,
-        "repeats": args.repeats,
-        "clips": {
-            name: bench_clip(pipeline, clip, repeats=args.repeats) for name, clip in clips.items()
-        },
-    }
-    print(report(found))
+    found = bench_sounds(pipeline, clips, repeats=args.repeats)
+    print(table(f"sound, {pipeline.device_name}", found))
     if args.json:
+        found = provenance(pipeline.device) | {"repeats": args.repeats} | found
         args.json.write_text(json.dumps(found, indent=1) + "\n")
 
 

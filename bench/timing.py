@@ -25,12 +25,6 @@ def timed(work: Callable[[], T], *, device: torch.device) -> tuple[float, T]:
     return perf_counter() - started, found
 
 
-def measure(work: Callable[[], object], *, repeats: int, device: torch.device) -> list[float]:
-    """Seconds that each repetition takes, after one that does not count."""
-    work()
-    return [timed(work, device=device)[0] for _ in range(repeats)]
-
-
 def rounds(
     once: Callable[[], Mapping[str, float]], *, repeats: int, warm_up: bool = True
 ) -> dict[str, list[float]]:
@@ -62,19 +56,15 @@ def _settle(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Median, extremes and the values themselves."""
+def row(values: Sequence[float], unit: str) -> dict[str, Any]:
+    """Unit, median and extremes of values, and the values."""
     return {
+        "unit": unit,
         "median": statistics.median(values),
         "low": min(values),
         "high": max(values),
         "values": list(values),
     }
-
-
-def row(values: Sequence[float], unit: str) -> dict[str, Any]:
-    """The spread of values, and their unit."""
-    return {"unit": unit} | spread(values)
 
 
 def bar(
@@ -84,13 +74,7 @@ def bar(
     below: float | None = None,
     at_least: float | None = None,
 ) -> dict[str, Any]:
-    """The median of a row against a bound; give one of the two.
-
-    Raises:
-        ValueError: no bound, or two.
-    """
-    if (below is None) == (at_least is None):
-        raise ValueError(f"one bound expected, got below={below} and at_least={at_least}")
+    """The median of a row against a bound; give one of the two."""
     value = found["median"]
     met = value < below if below is not None else value >= at_least
     bound = {"below": below} if below is not None else {"at_least": at_least}
@@ -98,7 +82,7 @@ def bar(
 
 
 def table(title: str, part: Mapping[str, Any]) -> str:
-    """One part for a terminal: a line a row, and a line a bar."""
+    """One part for a terminal: a line per row, per bar and per note."""
     width = max(len(name) for name in [*part["rows"], "bar"]) + 2
     n_runs = sorted({len(found["values"]) for found in part["rows"].values()})
     runs = " or ".join(str(n) for n in n_runs) + (" run" if n_runs == [1] else " runs")
@@ -108,18 +92,14 @@ def table(title: str, part: Mapping[str, Any]) -> str:
         lines.append(f"  {name:<{width}}{median} {found['unit']}  ({low} – {high})")
     for one in part["bars"]:
         sign, bound = ("<", one["below"]) if "below" in one else ("≥", one["at_least"])
-        verdict = "met" if one["met"] else "missed"
-        unit = one["unit"]
+        verdict, unit = "met" if one["met"] else "missed", one["unit"]
         lines.append(
             f"  bar: {one['name']} {sign} {number(bound)} {unit}: "
             f"{number(one['value'])} {unit}, {verdict}"
         )
-    lines += [f"  {line}" for line in part.get("notes", ())]
-    return "\n".join(lines)
+    return "\n".join(lines + [f"  {line}" for line in part.get("notes", ())])
 
 
 def number(value: float) -> str:
-    """Three digits that count, and no powers of ten."""
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:#.3g}".rstrip(".")
+    """Three significant digits, without powers of ten."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".rstrip(".")

@@ -1,10 +1,11 @@
-"""How fast a picture becomes fields, and fields become pictures and films."""
+"""How fast a picture becomes fields, and fields become frames and orbits."""
 
 from __future__ import annotations
 
 import itertools
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ from hyperdemo.render.quadrature import render_view
 from hyperdemo.ui.object.stream import Chunk, Result, Status, Update, stream_views
 
 READY_S = 1.0
-"""Bar: seconds in which a model writes a field and the field is baked."""
+"""Bar: seconds to generate a field and bake it."""
 
 RATIO = 40.0
-"""Bar: how many times as long an exact frame takes as a fast one with its share of the bake."""
+"""Bar: time of an exact frame over that of a fast one with its share of the bake."""
 
 RATIO_SIZE = 256
 """Side of the frames, in pixels, that this bar is about."""
@@ -35,26 +36,22 @@ RATIO_SIZE = 256
 # former's cost depends on where the camera stands, the latter's does not.
 _FAST_FRAMES = 8
 
-# Another exact frame of a size is begun while all before it took less, or it would take minutes.
+# In seconds. Another round of a size is begun while its exact frames so far took less.
 _PATIENCE_S = 20.0
 
 
 def bench_writing(pipeline: ViewPipeline, prepared: Prepared, *, repeats: int) -> dict[str, Any]:
-    """Seconds of each model to write a field, and to bake it."""
+    """Seconds of each model to generate a field, and to bake it."""
+
+    device = pipeline.device
 
     def once() -> dict[str, float]:
         found = {}
         for name, loaded in pipeline.models.items():
-            encode_s, params = timed(
-                lambda model=loaded: pipeline.encode(prepared.framed, model), device=pipeline.device
-            )
-            config = loaded.model.config.field
-            bake_s, _ = timed(
-                lambda c=config, p=params: bake(
-                    as_field(c, p), resolution=GRID, device=pipeline.device
-                ),
-                device=pipeline.device,
-            )
+            encode = partial(pipeline.encode, prepared.framed, loaded)
+            encode_s, params = timed(encode, device=device)
+            field = as_field(loaded.model.config.field, params)
+            bake_s, _ = timed(partial(bake, field, resolution=GRID, device=device), device=device)
             found |= {
                 f"encode, {name}": encode_s,
                 f"bake, {name}": bake_s,
@@ -62,8 +59,7 @@ def bench_writing(pipeline: ViewPipeline, prepared: Prepared, *, repeats: int) -
             }
         return found
 
-    found = rounds(once, repeats=repeats)
-    rows = {name: row(values, "s") for name, values in found.items()}
+    rows = {name: row(values, "s") for name, values in rounds(once, repeats=repeats).items()}
     together = [f"encode + bake, {name}" for name in pipeline.models]
     return {"rows": rows, "bars": [bar(name, rows[name], below=READY_S) for name in together]}
 
@@ -76,14 +72,14 @@ def bench_frames(
     sizes: Sequence[int] = (128, 256, 512),
     n_frames: int = 96,
 ) -> dict[str, Any]:
-    """Milliseconds a frame of both renderers, with as many samples, for each size and their ratio.
+    """Milliseconds per frame of both renderers by size, with as many samples, and their ratio.
 
     The first model's field is rendered. A size has `repeats` rounds, fewer where they take long.
 
     Args:
         pipeline: the loaded models.
         prepared: the object.
-        repeats: rounds a size.
+        repeats: rounds per size.
         sizes: sides of the frames in pixels.
         n_frames: frames that share the time of one bake.
     """
@@ -101,14 +97,14 @@ def bench_frames(
             name = f"{size} px: exact / (fast + its share of the bake)"
             bars.append(bar(name, rows[name], at_least=RATIO))
     notes = [
-        f"{GRID} samples a ray in both; the bake is shared by {n_frames} frames",
+        f"{GRID} samples per ray in both; the bake is shared by {n_frames} frames",
         "exact: every pixel is traced; fast: as in the app, alike neighbours are interpolated",
     ]
     return {"rows": rows, "bars": bars, "notes": notes}
 
 
 class _Cameras:
-    """Both renderers before one field."""
+    """Both renderers of one field."""
 
     def __init__(self, pipeline: ViewPipeline, prepared: Prepared, size: int):
         name, loaded = next(iter(pipeline.models.items()))
@@ -118,7 +114,7 @@ class _Cameras:
         self.poses = orbit(_FAST_FRAMES, ViewRequest().elevation_deg)
 
     def warm_up(self) -> None:
-        """Whatever is done but once; an exact frame of full size would take too long for that."""
+        """Do what is done only once; an exact frame of full size would take too long for that."""
         march(self.bake(), self.poses[0], fov_deg=CAMERA_FOV_DEG, size=self.size, n_steps=GRID)
         self.exact(min(self.size, 32))
 
@@ -157,7 +153,7 @@ def bench_orbits(
     repeats: int,
     request: ViewRequest | None = None,
 ) -> dict[str, Any]:
-    """Seconds in which all models' orbits are rendered and encoded, against their playing time."""
+    """Seconds to render and encode all models' orbits, against their playing time."""
     request = request or ViewRequest()
 
     def once() -> dict[str, float]:
@@ -183,8 +179,8 @@ def bench_orbits(
 def orbit_seconds(updates: Sequence[tuple[float, Update]], *, last_model: str) -> dict[str, float]:
     """Times of one run of `stream_views`, from its stamped updates.
 
-    No update tells when the first frame is begun. It is begun when the last field is baked: the
-    time that took is known, and the status before the first chunk came when it was begun.
+    No update marks the begin of the first frame, which is the end of the last bake. The status
+    before the first chunk marks the begin of that bake, and the result holds its duration.
     """
     chunks = [seconds for seconds, update in updates if isinstance(update, Chunk)]
     before = itertools.takewhile(lambda pair: not isinstance(pair[1], Chunk), updates)
