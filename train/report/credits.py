@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from hyperdemo.results.markdown import markdown_table
 from train.objects.catalogue import LICENCES, Piece, read_all
 from train.objects.splits import load_classes
 from train.sound.splits import UNSEEN_LANGUAGE
@@ -58,42 +59,37 @@ size, lit and rendered; fully transparent surfaces left out. The authors endorse
 
 
 def render_credits(pieces: Sequence[Piece]) -> str:
-    """Markdown: a section a library with its licence, in it a line a piece."""
+    """Markdown: a section per library with its licence, in it a row per model."""
     lines = [_HEAD.format(speech=_speech())]
     for library, licence in LICENCES.items():
         own = sorted((p for p in pieces if p.library == library), key=lambda p: p.object_id)
         if own:
             lines.append(f"### {library}: {len(own)} models, [{licence}]({_URLS[licence]})\n")
             lines.append(_HOLDERS[library] + "\n")
-            lines.append("| model | by | object |\n|---|---|---|")
-            lines += [f"| {p.name} | {p.creator} | `{p.object_id}` |" for p in own]
-            lines.append("")
+            rows = [[p.name, p.creator, f"`{p.object_id}`"] for p in own]
+            lines.append(markdown_table(["model", "by", "object"], rows) + "\n")
     return "\n".join(lines)
 
 
 def _speech() -> str:
     rows = [
-        f"| {r['language']} | {r['package']} {r['version']} | {r['speaker']} | {r['licence']} "
-        f"| {r['credit']} |"
+        [r["language"], f"{r['package']} {r['version']}", r["speaker"], r["licence"], r["credit"]]
         for r in speech_credits()
     ]
-    return "\n".join(
-        [
-            "Prompts of the Asterisk project in Debian's packages, decoded by "
-            "`train/sources/speech.py`.\n"
-            f"The sound checkpoints are trained on all languages but {UNSEEN_LANGUAGE}, and scored "
-            "on all of them.\nThe speakers endorse nothing here.\n",
-            "| language | package | voice | licence | credit |\n|---|---|---|---|---|",
-            *rows,
-        ]
+    return (
+        "Prompts of the Asterisk project in Debian's packages, decoded by "
+        "`train/sources/speech.py`.\n"
+        f"The sound checkpoints are trained on all languages but {UNSEEN_LANGUAGE}, and scored "
+        "on all of them.\nThe speakers endorse nothing here.\n\n"
+        + markdown_table(["language", "package", "voice", "licence", "credit"], rows)
     )
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sources", type=Path, default=Path("data/sources"))
     parser.add_argument("--out", type=Path, default=Path("CREDITS.md"))
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     used = load_classes()
     pieces = [p for p in read_all(args.sources) if p.object_id in used]
     args.out.write_text(render_credits(pieces))

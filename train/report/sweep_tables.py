@@ -1,9 +1,9 @@
-"""Tables of the sweeps: a row an arm, and what each experiment says."""
+"""Markdown tables of the sweeps: a row per arm, and what each experiment says."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hyperdemo.results.markdown import markdown_table
@@ -16,6 +16,7 @@ METRICS: Mapping[str, Sequence[tuple[str, str, int]]] = {
     ),
     "view": (("psnr", "PSNR (dB) ↑", 2), ("ssim", "SSIM ↑", 3), ("perceptual", "perceptual ↓", 3)),
 }  # fmt: skip
+WEIGHTS = {"foundation": "pretrained", "scratch": "random"}
 SPLITS = {"test": "held-out", "unseen": "unseen"}
 NUMBERS = {
     "trainable_parameters": "trainable parameters", "written": "generated weights per INR",
@@ -44,22 +45,22 @@ def sweep_tables(task: str, sweep: Mapping[str, Any]) -> str:
 
 
 def _budget(runs: Mapping[str, Run]) -> str:
-    steps = _range(sorted({run["steps"] for run in runs.values()}))
     scored = [run["metrics"]["test"] for run in runs.values()]
     what = next(word for word in ("prompts", "objects") if word in scored[0])
-    count = _range(sorted({scores[what] for scores in scored}))
     minutes = sum(run["minutes"] for run in runs.values())
     hardware = ", ".join(sorted({run["hardware"] for run in runs.values()}))
     return (
-        f"{len(runs)} runs of {steps} steps, {minutes / 60:.1f} hours of training in all, on "
-        f"{hardware}; scored on {count} held-out {what} and as many unseen ones. ± is the standard "
-        "deviation over seeds; rows without it are one seed."
+        f"{len(runs)} runs of {_range(run['steps'] for run in runs.values())} steps, "
+        f"{minutes / 60:.1f} hours of training in all, on {hardware}; scored on "
+        f"{_range(scores[what] for scores in scored)} held-out {what} and as many unseen ones. "
+        "± is the standard deviation over seeds; rows without it are one seed."
     )
 
 
-def _range(values: Sequence[int]) -> str:
+def _range(values: Iterable[int]) -> str:
     """A number, or the least and the greatest of several."""
-    return str(values[0]) if len(values) == 1 else f"{values[0]} to {values[-1]}"
+    found = sorted(set(values))
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def _experiment(
@@ -69,59 +70,39 @@ def _experiment(
     yardsticks: Mapping[str, Any],
 ) -> str:
     number = experiment.get("x_from", "")
-    headings = [
-        f"{heading}, {words}"
-        for split, words in SPLITS.items()
-        for _, heading, _ in _shown(task, split)
-    ]
-    lines = [["arm", "weights", *([NUMBERS[number]] if number else []), "seeds", *headings]]
-    seen = set()
+    header = ["arm", "weights", *([NUMBERS[number]] if number else []), "seeds"]
+    blank = ["–"] * (len(header) - 1)
+    header += [f"{heading}, {SPLITS[split]}" for split, _, heading, _ in _columns(task)]
+    # An arm may stand in several series of a figure; one row is enough.
+    arms: dict[tuple[str, ...], Mapping[str, Any]] = {}
     for arm in experiment["arms"]:
-        found = [runs[name] for name in arm["runs"] if name in runs]
-        if found and tuple(arm["runs"]) not in seen:
-            lines.append(_row(task, arm, found, number=number))
-        seen.add(tuple(arm["runs"]))
+        arms.setdefault(tuple(arm["runs"]), arm)
+    rows = []
+    for names, arm in arms.items():
+        if found := [runs[name] for name in names if name in runs]:
+            cells = [arm["label"], WEIGHTS[found[0]["config"]["model"]["init"]]]
+            cells += [f"{found[0][number]:,}"] if number else []
+            rows.append([*cells, str(len(found)), *_cells(task, [r["metrics"] for r in found])])
     for name, words in YARDSTICKS.items():
-        if name in yardsticks:
-            lines.append(_yardstick(task, words, yardsticks[name], columns=4 if number else 3))
-    table = markdown_table(lines[0], lines[1:])
-    words = [f"**{experiment['title']}** {experiment['question']}", table, experiment["reading"]]
-    return "\n\n".join(part for part in words if part)
+        if scored := yardsticks.get(name):
+            counts = " and ".join(f"{scored[s]['objects']}" for s in SPLITS if s in scored)
+            rows.append([f"*{words}, on {counts}*", *blank, *_cells(task, [scored])])
+    words = [f"**{experiment['title']}** {experiment['question']}", markdown_table(header, rows)]
+    return "\n\n".join(part for part in [*words, experiment["reading"]] if part)
 
 
-def _shown(task: str, split: str) -> Sequence[tuple[str, str, int]]:
-    """All metrics of what is held out, the first two of what is unlike anything that was seen."""
-    return METRICS[task] if split == "test" else METRICS[task][:2]
+def _columns(task: str) -> list[tuple[str, str, str, int]]:
+    """Split, key, heading, decimals: all metrics of the held-out split, two of the unseen one."""
+    held_out = [("test", *metric) for metric in METRICS[task]]
+    return held_out + [("unseen", *metric) for metric in METRICS[task][:2]]
 
 
-def _row(task: str, arm: Mapping[str, Any], found: Sequence[Run], *, number: str) -> list[str]:
-    init = found[0]["config"]["model"]["init"]
-    cells = [arm["label"], {"foundation": "pretrained", "scratch": "random"}[init]]
-    if number:
-        cells.append(f"{found[0][number]:,}")
-    cells.append(str(len(found)))
-    for split in SPLITS:
-        for key, _, digits in _shown(task, split):
-            cells.append(_cell([run["metrics"][split][key] for run in found], digits))
+def _cells(task: str, scored: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Means over seeds, with their deviation where there are several."""
+    cells = []
+    for split, key, _, digits in _columns(task):
+        known = [one[split][key] for one in scored if one.get(split, {}).get(key) is not None]
+        spread = f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else ""
+        mean = f"{statistics.mean(known):.{digits}f}".replace("-", "−") if known else "–"
+        cells.append(mean + spread)
     return cells
-
-
-def _yardstick(
-    task: str, words: str, splits: Mapping[str, Mapping[str, Any]], *, columns: int
-) -> list[str]:
-    """Its row; in place of weights and seeds, how many it was scored on."""
-    counts = " and ".join(f"{splits[split]['objects']}" for split in SPLITS if split in splits)
-    cells = [f"*{words}, on {counts}*", *["–"] * (columns - 1)]
-    for split in SPLITS:
-        for key, _, digits in _shown(task, split):
-            value = splits.get(split, {}).get(key)
-            cells.append(_cell([value], digits))
-    return cells
-
-
-def _cell(values: Sequence[float | None], digits: int) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return "–"
-    spread = f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else ""
-    return f"{statistics.mean(known):.{digits}f}".replace("-", "−") + spread
