@@ -13,7 +13,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 DEVICE = torch.device("meta")
-_MOVES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default}
+_MOVES = {
+    torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default, torch.ops.aten.to.device,
+    torch.ops.aten.to.dtype_layout,
+}  # fmt: skip
 
 
 class _Elsewhere(torch.Tensor):
@@ -57,9 +60,10 @@ def _run(func, args, kwargs):
     strangers = [t for t in tensors if t.ndim and not isinstance(t, _Elsewhere)]
     if there and strangers and func not in _MOVES:
         raise RuntimeError(f"Expected all tensors to be on the same device, in {func}")
-    if (wanted := kwargs.get("device")) is not None:
-        there = torch.device(wanted) == DEVICE
-        kwargs = kwargs | {"device": torch.device("cpu")}
+    # A device is a keyword in most operations; in inference mode `Tensor.to` has it among others.
+    if wanted := [one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.device)]:
+        there = wanted[0] == DEVICE
+        args, kwargs = tree_map_only(torch.device, lambda _: torch.device("cpu"), (args, kwargs))
     args, kwargs = tree_map_only(_Elsewhere, lambda t: t.inner, (args, kwargs))
     out = func(*args, **kwargs)
     if not there:

@@ -74,7 +74,7 @@ def stretch_waves(
         waves: list[Tensor | None] = [None] * len(part)
         for numbers in _alike(plan, range(first + start, first + start + len(part)), rate_hz):
             seconds = plan.coordinates(numbers[0], rate_hz=rate_hz) * (config.stretch_s / 2)
-            chosen = torch.tensor([number - first - start for number in numbers], device=device)
+            chosen = torch.tensor([number - first - start for number in numbers]).to(device)
             own = sound(config, part[chosen].params(), seconds[None].to(device))
             for index, wave in zip(chosen.tolist(), own, strict=True):
                 waves[index] = wave

@@ -47,7 +47,7 @@ def paired_difference(
     Raises:
         ValueError: the lengths differ, or there is no pair.
     """
-    gains = [a - b for a, b in zip(first, second, strict=True)]
+    gains = [float(a) - float(b) for a, b in zip(first, second, strict=True)]
     if not gains:
         raise ValueError("expected at least one pair of scores, got none")
     stderr = statistics.stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else None

@@ -86,6 +86,6 @@ def log_mel(wave: Float[Tensor, "b n"], *, n_mels: int = 80) -> Float[Tensor, "b
             wave, N_FFT, HOP, window=hann, center=True, pad_mode="reflect", return_complex=True
         )
         power = spectrum[..., :-1].abs().square()
-        log = (mel_filterbank(n_mels).to(power) @ power).clamp_min(FLOOR).log10()
+        log = (mel_filterbank(n_mels).to(power.device, dtype) @ power).clamp_min(FLOOR).log10()
         floor = log.amax(dim=(1, 2), keepdim=True) - RANGE
         return (torch.maximum(log, floor) + 4) / 4

@@ -135,14 +135,19 @@ def _fit(
     generator: torch.Generator,
 ) -> InrParams:
     """INRs whose output, before `config.scale`, is the target of unit RMS."""
+    device = target.device
     weights = [
-        (torch.randn(len(target), i, o, generator=generator) / i**0.5).requires_grad_()
+        # Drawn on the CPU, so that every device starts from the same.
+        (torch.randn(len(target), i, o, generator=generator) / i**0.5).to(device).requires_grad_()
         for i, o in config.layer_shapes
     ]
-    biases = [torch.zeros(len(target), o, requires_grad=True) for _, o in config.layer_shapes]
+    biases = [
+        torch.zeros(len(target), o, device=device, requires_grad=True)
+        for _, o in config.layer_shapes
+    ]
     params = InrParams(tuple(weights), tuple(biases))
     places = stretch_plan(config, 1).coordinates(0, rate_hz=SAMPLE_RATE_HZ)
-    seconds = places[None] * (config.stretch_s / 2)
+    seconds = (places[None] * (config.stretch_s / 2)).to(device)
     optimizer = torch.optim.Adam([*weights, *biases], lr=lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):

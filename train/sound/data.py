@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 from jaxtyping import Float, Int, Int16
 from torch import Tensor
 
+from train.config import SoundData
+from train.sound.librispeech import read_utterances, utterances
+from train.sound.splits import read_speech_split
 from train.sources.speech import RATE_HZ, read_prompts
 
 FULL_SCALE = 32768
@@ -101,54 +103,26 @@ def load_speech(speech_dir: str | Path, ids: Sequence[str]) -> SoundSet:
     return _join(ids, sounds, [prompt.text for prompt in chosen])
 
 
-def load_librispeech(
-    folder: str | Path, *, speakers: Sequence[str] | None = None, limit: int | None = None
-) -> SoundSet:
-    """Read a LibriSpeech tree: `<speaker>/<chapter>/<speaker>-<chapter>-<utterance>.flac`.
-
-    Transcripts are taken from `<speaker>-<chapter>.trans.txt` where it lies beside the sounds.
-
-    Args:
-        folder: of the speakers, such as `LibriSpeech/test-clean`.
-        speakers: only these; all by default.
-        limit: at most so many utterances, the first by name.
+def split_ids(data: SoundData, split: str) -> list[str]:
+    """Prompts, or LibriSpeech's utterances, of a split.
 
     Raises:
-        ValueError: no such files, a speaker is missing, or a file is not mono at 16 kHz.
+        ValueError: there is no such split, or nothing in it.
     """
-    paths = sorted(Path(folder).glob("*/*/*.flac"))
-    there = {path.parent.parent.name for path in paths}
-    if not paths or (missing := sorted(set(speakers or ()) - there)):
-        what = f"only the speakers {sorted(there)}, not {missing}" if paths else "none"
-        raise ValueError(
-            f"expected <speaker>/<chapter>/<speaker>-<chapter>-<utterance>.flac in {folder}, got "
-            f"{what}; name the folder that holds the speakers' folders"
-        )
-    if speakers is not None:
-        paths = [path for path in paths if path.parent.parent.name in set(speakers)]
-    paths = paths[:limit]
-    texts: dict[str, str] = {}
-    for chapter in sorted({path.parent for path in paths}):
-        for file in sorted(chapter.glob("*.trans.txt")):
-            lines = (line.partition(" ") for line in file.read_text().splitlines())
-            texts |= {name: text.strip() for name, _, text in lines}
-    sounds = [_read_flac(path) for path in paths]
-    return _join(
-        [path.stem for path in paths], sounds, [texts.get(path.stem, "") for path in paths]
-    )
+    if data.format == "librispeech":
+        return utterances(data.speech_dir, split)
+    return read_speech_split(data.splits_file, split)
 
 
-def _read_flac(path: Path) -> Int16[np.ndarray, " n"]:
-    try:
-        samples, rate_hz = soundfile.read(path, dtype="int16", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"expected a FLAC file, got {path} ({error}); fetch it again") from error
-    if rate_hz != RATE_HZ or samples.shape[1] != 1:
-        raise ValueError(
-            f"expected mono at {RATE_HZ} Hz, got {samples.shape[1]} channel(s) at {rate_hz} Hz in "
-            f"{path}; convert it with ffmpeg -i IN -ac 1 -ar {RATE_HZ} OUT"
-        )
-    return samples[:, 0]
+def load_sounds(data: SoundData, ids: Sequence[str]) -> SoundSet:
+    """Read some sounds of a data set, whichever its format.
+
+    Raises:
+        ValueError: one is not there.
+    """
+    if data.format == "librispeech":
+        return _join(ids, *read_utterances(data.speech_dir, ids))
+    return load_speech(data.speech_dir, ids)
 
 
 def draw_windows(

@@ -17,6 +17,7 @@ import argparse
 import importlib.util
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,23 +31,29 @@ from hyperdemo.config import SAMPLE_RATE_HZ, ModelConfig, SoundRequest
 from hyperdemo.events import Heard
 from hyperdemo.inr import sound_of_stretches
 from hyperdemo.metrics import score_sound
+from hyperdemo.metrics.paired import paired_difference
+from hyperdemo.pipeline import choose_device
 from hyperdemo.pipeline.sound import SoundPipeline
 from hyperdemo.preprocess.sound import PreparedSound
 from hyperdemo.results.recorded import read_recorded
+from train.config import SoundData
 from train.results_file import update
 from train.sound.baselines import MAX_WINDOWS, NearestWindow, fit_sound, silence
-from train.sound.data import SoundSet, load_speech
-from train.sound.splits import read_speech_split
+from train.sound.data import SoundSet, load_sounds, split_ids
 from train.subsets import spread
 
 METRICS = {
     "psnr": "psnr_db", "si_snr": "si_snr_db", "lsd": "lsd_db", "stoi": "stoi", "pesq": "pesq",
 }  # fmt: skip
 """Names in the results, and in `SoundScores`."""
+MAX_TRAIN_SOUNDS = 500
+"""Of LibriSpeech's 28,539 utterances, for the nearest window: two hours."""
+
 WITH_ERROR = ("stoi", "si_snr")
 PAIRED = ("stoi", "si_snr", "lsd", "pesq")
 LOWER_IS_BETTER = ("lsd",)
 SPLITS = ("test", "unseen")
+CPU = torch.device("cpu")
 
 Signal = Float[np.ndarray, " n"]
 Answer = Callable[[Signal], Signal]
@@ -54,8 +61,9 @@ Answer = Callable[[Signal], Signal]
 
 
 def model_answer(loaded: LoadedModel) -> Answer:
-    """A model's resynthesis by way of the pipeline."""
-    pipeline = SoundPipeline({loaded.name: loaded}, device=torch.device("cpu"))
+    """A model's resynthesis by way of the pipeline, on the model's device."""
+    device = next(loaded.model.parameters()).device
+    pipeline = SoundPipeline({loaded.name: loaded}, device=device)
 
     def answer(heard: Signal) -> Signal:
         prepared = PreparedSound(heard, heard, SAMPLE_RATE_HZ, 1, False)
@@ -66,17 +74,17 @@ def model_answer(loaded: LoadedModel) -> Answer:
     return answer
 
 
-def ceiling_answer(config: ModelConfig, *, steps: int) -> Answer:
+def ceiling_answer(config: ModelConfig, *, steps: int, device: torch.device = CPU) -> Answer:
     """INRs of the same shape fitted to the stretches of the first window of a sound."""
     field, window = config.field, config.backbone.window
 
     def answer(heard: Signal) -> Signal:
-        first = torch.from_numpy(heard[:window])
+        first = torch.from_numpy(heard[:window]).to(device)
         padded = torch.nn.functional.pad(first, (0, window - len(first)))
         stretches = padded.unfold(0, field.stretch, field.stretch - field.overlap)
         params = fit_sound(field, stretches, steps=steps)
         joined = sound_of_stretches(field, params, n_stretches=config.n_stretches)
-        return joined[0, : len(first)].numpy()
+        return joined[0, : len(first)].cpu().numpy()
 
     return answer
 
@@ -129,25 +137,23 @@ def standard_error(values: Sequence[float]) -> float | None:
 def compare(
     first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Differences first - second, prompt by prompt.
+    """Differences first - second, prompt by prompt, as `hyperdemo.metrics.paired` tells them.
 
     Returns:
-        Of each metric its mean and the error of that, on how many of the prompts that both rows
-        have a value of (`prompts`) the first one is `better`; no metric that has none.
+        By metric, over the prompts that both rows have a value of; no metric that has none.
     """
     theirs = {row["prompt"]: row for row in second}
     pairs = [(row, theirs[row["prompt"]]) for row in first if row["prompt"] in theirs]
     found = {}
     for name in PAIRED:
         both = [(a[name], b[name]) for a, b in pairs if None not in (a[name], b[name])]
-        apart = np.array([a - b for a, b in both])
-        if len(apart):
-            gain = -apart if name in LOWER_IS_BETTER else apart
+        if both:
+            apart = paired_difference(*zip(*both, strict=True), higher=name not in LOWER_IS_BETTER)
             found[name] = {
-                "mean": round(float(apart.mean()), 4),
-                "stderr": standard_error(apart),
-                "better": int((gain > 0).sum()),
-                "prompts": len(apart),
+                "mean": round(apart.mean, 4),
+                "stderr": None if apart.stderr is None else round(apart.stderr, 4),
+                "better": apart.better,
+                "prompts": apart.n,
             }
     return found
 
@@ -184,27 +190,53 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--models", nargs="+", default=["foundation", "scratch"])
-    parser.add_argument("--speech", default="data/speech")
-    parser.add_argument("--splits", default="train/speech_splits.json")
-    parser.add_argument("--answers", nargs="*", help="only these, added to what is there")
+    parser.add_argument("--speech", help="folder of the speech (that of the models' training)")
+    parser.add_argument("--splits", help="splits file (that of the models' training)")
+    parser.add_argument("--answers", nargs="+", help="only these, added to what is there")
     parser.add_argument("--limit", type=int, default=100, help="prompts a split")
     parser.add_argument("--train-windows", type=int, default=MAX_WINDOWS, help="for nearest")
     parser.add_argument("--ceiling-windows", type=int, default=8, help="a split")
     parser.add_argument("--ceiling-steps", type=int, default=100)
     parser.add_argument("--out", type=Path, help="results file (weights/results.json)")
     parser.add_argument("--merge", nargs="+", type=Path, help="only add these files' results")
+    parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
     return parser.parse_args(argv)
 
 
-def build_answers(args: argparse.Namespace, models: Mapping[str, LoadedModel]) -> dict[str, Answer]:
+def trained_on(models: Mapping[str, LoadedModel]) -> SoundData:
+    """The data of the models' training; the default where it is not recorded.
+
+    Raises:
+        ValueError: they trained on different data sets or splits.
+    """
+    found = [
+        SoundData(**loaded.facts.get("training", {}).get("data", {})) for loaded in models.values()
+    ]
+    if len(kinds := {(data.format, data.splits_file) for data in found}) != 1:
+        raise ValueError(f"models that share their splits expected, got {sorted(kinds)}")
+    return found[0]
+
+
+def splits_of(data: SoundData) -> tuple[str, ...]:
+    """What models are scored on: LibriSpeech's test has unseen voices alone."""
+    return SPLITS[:1] if data.format == "librispeech" else SPLITS
+
+
+def build_answers(
+    args: argparse.Namespace, models: Mapping[str, LoadedModel], data: SoundData
+) -> dict[str, Answer]:
     """The answers that are asked for, by name."""
     config = next(iter(models.values())).model.config
     answers = {"silence": silence} | {n: model_answer(loaded) for n, loaded in models.items()}
-    answers["ceiling"] = ceiling_answer(config, steps=args.ceiling_steps)
+    answers["ceiling"] = ceiling_answer(config, steps=args.ceiling_steps, device=args.device)
     if not args.answers or "nearest" in args.answers:
-        train = load_speech(args.speech, read_speech_split(args.splits, "train"))
+        ids = split_ids(data, "train")
+        if data.format == "librispeech":
+            ids = spread(ids, MAX_TRAIN_SOUNDS)
         window, overlap = config.backbone.window, config.field.overlap
-        nearest = NearestWindow(train, window=window, overlap=overlap, limit=args.train_windows)
+        nearest = NearestWindow(
+            load_sounds(data, ids), window=window, overlap=overlap, limit=args.train_windows
+        )
         answers["nearest"] = nearest.answer
     if unknown := sorted(set(args.answers or ()) - set(answers)):
         raise SystemExit(f"expected answers among {', '.join(answers)}, got {', '.join(unknown)}")
@@ -218,16 +250,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         for path in args.merge:
             write(out, read_recorded(path)["sound"])
         return
-    models = {name: load_checkpoint(args.weights, f"sound-{name}") for name in args.models}
-    answers = build_answers(args, models)
+    args.device = choose_device(args.device)
+    models = {
+        name: load_checkpoint(args.weights, f"sound-{name}", device=args.device)
+        for name in args.models
+    }
+    changes = {"speech_dir": args.speech, "splits_file": args.splits}
+    data = replace(trained_on(models), **{key: value for key, value in changes.items() if value})
+    answers = build_answers(args, models, data)
     facts = {name: dict(models[name].facts) for name in answers if name in models}
     with_pesq = importlib.util.find_spec("pesq") is not None
-    for split in SPLITS:
-        ids = read_speech_split(args.splits, split)
+    for split in splits_of(data):
+        ids = split_ids(data, split)
         kept = spread(ids, args.limit)
         for name, answer in answers.items():
             few = name == "ceiling"
-            sounds = load_speech(args.speech, spread(kept, args.ceiling_windows) if few else kept)
+            sounds = load_sounds(data, spread(kept, args.ceiling_windows) if few else kept)
             result = evaluate(sounds, answer, with_pesq=with_pesq, words=f"{split} {name}")
             result = {"of": len(ids)} | ({"steps": args.ceiling_steps} if few else {}) | result
             write(out, {"splits": {split: {name: result}}, "models": facts})

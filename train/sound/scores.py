@@ -7,9 +7,8 @@ from typing import Any
 
 from hyperdemo.checkpoints import LoadedModel
 from train.config import SoundData
-from train.sound.data import load_speech
-from train.sound.evaluate import SPLITS, evaluate, model_answer
-from train.sound.splits import read_speech_split
+from train.sound.data import load_sounds, split_ids
+from train.sound.evaluate import evaluate, model_answer, splits_of
 from train.subsets import spread
 
 
@@ -29,8 +28,8 @@ def score_sound_model(
     answer = model_answer(loaded)
     with_pesq = importlib.util.find_spec("pesq") is not None
     scores = {}
-    for split in SPLITS:
-        ids = spread(read_speech_split(data_config.splits_file, split), limit)
-        found = evaluate(load_speech(data_config.speech_dir, ids), answer, with_pesq=with_pesq)
+    for split in splits_of(data_config):
+        sounds = load_sounds(data_config, spread(split_ids(data_config, split), limit))
+        found = evaluate(sounds, answer, with_pesq=with_pesq)
         scores[split] = {key: value for key, value in found.items() if key != "rows"}
     return scores

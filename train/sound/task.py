@@ -11,9 +11,8 @@ from hyperdemo.inr import sound_of_stretches
 from hyperdemo.metrics import stoi
 from hyperdemo.model import HyperModel
 from train.config import SoundData, TrainConfig
-from train.sound.data import SoundSet, draw_windows, load_speech
+from train.sound.data import SoundSet, draw_windows, load_sounds, split_ids
 from train.sound.objective import FFT_SIZES, spectral_loss, waveform_loss
-from train.sound.splits import read_speech_split
 from train.subsets import some_of
 
 N_SCORED = 48  # validation windows, the same for every run
@@ -69,10 +68,9 @@ class SoundTask:
             ValueError: speech that has not been fetched.
         """
         data = config.data
-        kept = some_of(read_speech_split(data.splits_file, "train"), config.train_share)
+        kept = some_of(split_ids(data, "train"), config.train_share)
         train_sounds, val_sounds = (
-            load_speech(data.speech_dir, ids)
-            for ids in (kept, read_speech_split(data.splits_file, "val"))
+            load_sounds(data, ids) for ids in (kept, split_ids(data, "val"))
         )
         return cls(config, train_sounds, val_sounds, device=device)
 

@@ -23,10 +23,10 @@ from hyperdemo.config import SAMPLE_RATE_HZ
 from hyperdemo.inr import sound_of_stretches
 from hyperdemo.metrics import waveform_psnr
 from hyperdemo.model import HyperModel
+from hyperdemo.pipeline import choose_device
 from train.results_file import update
-from train.sound.data import draw_windows, load_speech
-from train.sound.evaluate import standard_error
-from train.sound.splits import read_speech_split
+from train.sound.data import draw_windows, load_sounds, split_ids
+from train.sound.evaluate import standard_error, trained_on
 
 Answer = Callable[[Float[Tensor, "b n"]], Float[Tensor, "b n"]]
 
@@ -36,9 +36,11 @@ def model_windows(model: HyperModel) -> Answer:
 
     @torch.inference_mode()
     def answer(windows: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
-        config = model.config
+        config, device = model.config, next(model.parameters()).device
         parts = [
-            sound_of_stretches(config.field, model.encode(part), n_stretches=config.n_stretches)
+            sound_of_stretches(
+                config.field, model.encode(part.to(device)), n_stretches=config.n_stretches
+            ).cpu()
             for part in windows.split(8)
         ]
         return torch.cat(parts)
@@ -79,11 +81,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.sound.windows", description=__doc__)
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--count", type=int, default=400, help="windows (400)")
+    parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
     args = parser.parse_args()
+    device = choose_device(args.device)
     names = ("scratch", "foundation")
-    models = {name: load_checkpoint(args.weights, f"sound-{name}").model for name in names}
+    loaded = {n: load_checkpoint(args.weights, f"sound-{n}", device=device) for n in names}
+    data = trained_on(loaded)
+    models = {name: one.model for name, one in loaded.items()}
     window = models["foundation"].config.backbone.window
-    sounds = load_speech("data/speech", read_speech_split("train/speech_splits.json", "test"))
+    sounds = load_sounds(data, split_ids(data, "test"))
     generator = torch.Generator().manual_seed(0)
     windows = draw_windows(sounds, count=args.count, window=window, generator=generator)
     answers: dict[str, Answer] = {"silence": torch.zeros_like}

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 
-from train.sound.data import SoundSet, draw_windows, every_window, load_librispeech, load_speech
+from train.sound.data import SoundSet, draw_windows, every_window, load_speech
 
 LENGTHS = (3000, 400, 90)
 FIRSTS = (1, 10_001, 20_001)  # no sample is 0, which is padding
@@ -145,42 +144,3 @@ def test_packed_speech_is_read_in_the_order_asked(tmp_path: Path) -> None:
         load_speech(tmp_path, ["ru/hello"])
     with pytest.raises(ValueError, match="got no sound"):
         load_speech(tmp_path, [])
-
-
-def flac(folder: Path, name: str, samples: np.ndarray, *, rate_hz: int = 16_000) -> Path:
-    path = folder / "/".join(name.split("-")[:2]) / f"{name}.flac"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, samples, rate_hz, subtype="PCM_16")
-    return path
-
-
-def test_librispeech_is_read_exactly(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    made = {
-        name: rng.integers(-32768, 32768, n, dtype=np.int16)
-        for name, n in (("84-121-0001", 700), ("84-121-0000", 500), ("174-5-0002", 300))
-    }
-    for name, samples in made.items():
-        flac(tmp_path, name, samples)
-    (tmp_path / "84" / "121" / "84-121.trans.txt").write_text("84-121-0000 HELLO YOU\n")
-    sounds = load_librispeech(tmp_path)
-    assert sounds.ids == ("174-5-0002", "84-121-0000", "84-121-0001")
-    assert sounds.texts == ("", "HELLO YOU", "")
-    assert sounds.samples.tolist() == np.concatenate([made[i] for i in sounds.ids]).tolist()
-    assert load_librispeech(tmp_path, speakers=["84"], limit=1).ids == ("84-121-0000",)
-
-
-def test_what_is_not_librispeech_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="<speaker>/<chapter>/.*got none; name the"):
-        load_librispeech(tmp_path)
-    path = flac(tmp_path, "1-2-3", np.zeros(100, np.int16), rate_hz=22_050)
-    with pytest.raises(ValueError, match=r"mono at 16000 Hz.*1 channel\(s\) at 22050 Hz.*ffmpeg"):
-        load_librispeech(tmp_path)
-    with pytest.raises(ValueError, match=r"only the speakers \['1'\], not \['7'\]"):
-        load_librispeech(tmp_path, speakers=["7"])
-    flac(tmp_path, "1-2-3", np.zeros((100, 2), np.int16))
-    with pytest.raises(ValueError, match=r"got 2 channel\(s\) at 16000 Hz"):
-        load_librispeech(tmp_path)
-    path.write_bytes(b"not a sound")
-    with pytest.raises(ValueError, match="expected a FLAC file, got .*1-2-3.flac"):
-        load_librispeech(tmp_path)
