@@ -13,7 +13,11 @@ import math
 
 import numpy as np
 import pystoi
+import torch
 from jaxtyping import Float
+from torch import Tensor
+
+from hyperdemo.metrics.stft import stft_power
 
 Signal = Float[np.ndarray, " n"]
 
@@ -60,6 +64,19 @@ def snr(estimate: Signal, target: Signal) -> float:
     """
     estimate, target = _checked(estimate, target)
     return _decibels(float(np.sum(target**2)), float(np.sum((estimate - target) ** 2)))
+
+
+def snr_db(
+    estimate: Float[Tensor, "*b n"], target: Float[Tensor, "*b n"], *, floor: float = 0.0
+) -> Float[Tensor, "*b"]:
+    """`snr` of many signals at once, on any device.
+
+    Args:
+        floor: least mean square of signal and noise; 1e-10 is −100 dB of full scale.
+    """
+    signal = target.square().mean(-1).clamp_min(floor)
+    noise = (estimate - target).square().mean(-1).clamp_min(floor)
+    return 10 * torch.log10(signal / noise)
 
 
 def si_snr(estimate: Signal, target: Signal) -> float | None:
@@ -209,10 +226,8 @@ def _levels_db(
 ) -> Float[np.ndarray, "frames bins"]:
     n_frames = 1 + max(0, math.ceil((len(signal) - n_fft) / hop))
     padded = np.pad(signal, (0, (n_frames - 1) * hop + n_fft - len(signal)))
-    # The periodic window, whose mean is exactly 1/2: a sine's peak is then n_fft / 4.
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
-    magnitude = np.abs(np.fft.rfft(window * frames, axis=1)) / (n_fft / 4)
+    power = stft_power(torch.from_numpy(padded), n_fft=n_fft, hop=hop).numpy().T
+    magnitude = np.sqrt(power) / (n_fft / 4)
     return 20 * np.log10(np.maximum(magnitude, 10 ** (floor_db / 20)))
 
 

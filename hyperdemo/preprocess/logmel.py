@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hyperdemo.metrics.stft import stft_power
+
 RATE_HZ = 16_000
 N_FFT = 400  # samples a frame: 25 ms, bins of 40 Hz
 HOP = 160  # samples from frame to frame: 10 ms, so 100 frames a second
@@ -81,11 +83,8 @@ def log_mel(wave: Float[Tensor, "b n"], *, n_mels: int = 80) -> Float[Tensor, "b
     dtype = torch.promote_types(wave.dtype, torch.float32)
     with torch.autocast(wave.device.type, enabled=False):
         wave = wave.to(dtype)
-        hann = torch.hann_window(N_FFT, periodic=True, dtype=dtype, device=wave.device)
-        spectrum = torch.stft(
-            wave, N_FFT, HOP, window=hann, center=True, pad_mode="reflect", return_complex=True
-        )
-        power = spectrum[..., :-1].abs().square()
+        around = torch.nn.functional.pad(wave, (N_FFT // 2, N_FFT // 2), mode="reflect")
+        power = stft_power(around, n_fft=N_FFT, hop=HOP)[..., :-1]
         log = (mel_filterbank(n_mels).to(power.device, dtype) @ power).clamp_min(FLOOR).log10()
         floor = log.amax(dim=(1, 2), keepdim=True) - RANGE
         return (torch.maximum(log, floor) + 4) / 4

@@ -3,6 +3,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 from hyperdemo.metrics import audio
 from hyperdemo.metrics.audio import (
@@ -254,3 +255,15 @@ def test_single_precision_gives_the_same(metric):
     single = metric(estimate.astype(np.float32), target.astype(np.float32))
     assert single == pytest.approx(metric(estimate, target), abs=1e-4)
     assert isinstance(single, float)
+
+
+def test_many_snrs_at_once_are_those_of_each(generator):
+    target = torch.randn(2, 3, 500, generator=generator, dtype=torch.float64)
+    estimate = target + 0.1 * torch.randn(2, 3, 500, generator=generator, dtype=torch.float64)
+    found = audio.snr_db(estimate, target)
+    assert found.shape == (2, 3)
+    alone = audio.snr(estimate[1, 2].numpy(), target[1, 2].numpy())
+    assert found[1, 2].item() == pytest.approx(alone)
+    silent = torch.zeros(500, dtype=torch.float64)
+    assert audio.snr_db(silent, silent, floor=1e-10).item() == 0.0
+    assert audio.snr_db(silent + 0.1, silent, floor=1e-10).item() == pytest.approx(-80.0)

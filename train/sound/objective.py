@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from hyperdemo.metrics.stft import stft_power
 
 FFT_SIZES = (256, 512, 1024)  # 16, 32 and 64 ms at 16 kHz; hops are a quarter of each
 
@@ -56,9 +57,4 @@ def spectral_loss(
 
 def _magnitudes(wave: Float[Tensor, "b n"], size: int) -> Float[Tensor, "b f t"]:
     """Magnitude spectrogram with a floor, below which neither logarithm nor gradient runs away."""
-    window = torch.hann_window(size, device=wave.device, dtype=wave.dtype)
-    spectrum = torch.stft(
-        wave, size, hop_length=size // 4, window=window, center=False, return_complex=True
-    )
-    power = spectrum.real.square() + spectrum.imag.square()
-    return power.clamp_min(_FLOOR**2).sqrt()
+    return stft_power(wave, n_fft=size, hop=size // 4).clamp_min(_FLOOR**2).sqrt()

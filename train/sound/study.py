@@ -25,6 +25,7 @@ from torch import Tensor
 
 from hyperdemo.config import SoundFieldConfig
 from hyperdemo.inr import InrParams, sound, stretch_plan
+from hyperdemo.metrics.audio import snr_db
 from hyperdemo.results.recorded import read_recorded
 from train.config import TrainConfig, load_config
 from train.results_file import update
@@ -85,7 +86,7 @@ def study_field(changes: Mapping[str, Any], sounds: SoundSet) -> dict[str, float
     started = time.perf_counter()
     params = fit_sound(config, target, steps=FIT_STEPS)
     seconds = time.perf_counter() - started
-    ratio = _snr(_heard(config, params), target)
+    ratio = snr_db(_heard(config, params), target)
     return {
         "snr_db": round(ratio.mean().item(), 2),
         "worst_db": round(ratio.min().item(), 2),
@@ -100,11 +101,6 @@ def study_field(changes: Mapping[str, Any], sounds: SoundSet) -> dict[str, float
 def _heard(config: SoundFieldConfig, params: InrParams) -> Float[Tensor, "k n"]:
     places = stretch_plan(config, 1).coordinates(0, rate_hz=16_000)
     return sound(config, params, places[None] * (config.stretch_s / 2))
-
-
-def _snr(estimate: Float[Tensor, "k n"], target: Float[Tensor, "k n"]) -> Float[Tensor, " k"]:
-    error = (estimate - target).square().sum(1).clamp_min(1e-12)
-    return 10 * torch.log10(target.square().sum(1) / error)
 
 
 def study_input(config: TrainConfig, out: Path) -> dict[str, float]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from hyperdemo.config import SAMPLE_RATE_HZ, SoundFieldConfig
 from hyperdemo.inr import sound_of_stretches
 from hyperdemo.metrics import stoi
+from hyperdemo.metrics.audio import snr_db
 from hyperdemo.model import HyperModel
 from train.config import SoundData, TrainConfig
 from train.sound.data import SoundSet, draw_windows, load_sounds, split_ids
@@ -107,7 +108,7 @@ class SoundTask:
         loss = waveform_loss(estimate, target)
         if data.spectral_weight:
             loss = loss + data.spectral_weight * spectral_loss(estimate, target)
-        return loss, {"snr": _snr(estimate.detach(), target).mean()}
+        return loss, {"snr": snr_db(estimate.detach(), target, floor=1e-10).mean()}
 
     @torch.no_grad()
     def score(self, model: HyperModel) -> dict[str, float]:
@@ -123,14 +124,7 @@ class SoundTask:
         # One after another: a window alone may hold too little speech for STOI.
         heard = (w.flatten().numpy() for w in (estimate, target))
         return {
-            "val_snr": _snr(estimate, target).mean().item(),
+            "val_snr": snr_db(estimate, target, floor=1e-10).mean().item(),
             "val_spectral": spectral_loss(estimate, target).item(),
             "val_stoi": stoi(*heard, rate_hz=SAMPLE_RATE_HZ) or 0.0,
         }
-
-
-def _snr(estimate: Float[Tensor, "b n"], target: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
-    """Energy of each target over that of its error, in dB; silence counts as −100 dBFS."""
-    signal = target.square().mean(1).clamp_min(1e-10)
-    noise = (estimate - target).square().mean(1).clamp_min(1e-10)
-    return 10 * torch.log10(signal / noise)

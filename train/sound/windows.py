@@ -22,6 +22,7 @@ from hyperdemo.checkpoints import load_checkpoint
 from hyperdemo.config import SAMPLE_RATE_HZ
 from hyperdemo.inr import sound_of_stretches
 from hyperdemo.metrics import waveform_psnr
+from hyperdemo.metrics.audio import snr_db
 from hyperdemo.model import HyperModel
 from hyperdemo.pipeline import choose_device
 from train.results_file import update
@@ -56,8 +57,9 @@ def score_windows(answer: Answer, windows: Float[Tensor, "b n"]) -> dict[str, An
     said = answer(windows).double().numpy()
     truth = windows.double().numpy()
     psnr = [waveform_psnr(s, t) for s, t in zip(said, truth, strict=True)]
-    error = ((said - truth) ** 2).sum(1)
-    snr = 10 * np.log10((truth**2).sum(1) / error) if said.any() else None
+    snr = None
+    if said.any():
+        snr = snr_db(torch.from_numpy(said), torch.from_numpy(truth)).numpy()
     return {
         "psnr": round(float(np.mean(psnr)), 3),
         "psnr_stderr": standard_error(psnr),

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
+import torch
 from jaxtyping import Float, Int8
-from numpy.lib.stride_tricks import sliding_window_view
 from plotly.subplots import make_subplots
 
 from hyperdemo.config import SAMPLE_RATE_HZ
+from hyperdemo.metrics.stft import stft_power
 
 N_FFT, HOP = 512, 160
 MAX_COLUMNS, BINS = 400, 128
@@ -35,14 +36,13 @@ def spectrogram_db(samples: Float[np.ndarray, " n"]) -> Levels:
         samples: mono; less than a window is filled up with silence.
     """
     padded = np.pad(samples, (0, max(0, N_FFT - len(samples))))
-    window = np.hanning(N_FFT + 1)[:-1]
-    frames = sliding_window_view(padded, N_FFT)[::HOP]
-    per_column = -(-len(frames) // MAX_COLUMNS)
-    columns = []
-    for start in range(0, len(frames), per_column):
-        spectrum = np.fft.rfft(frames[start : start + per_column] * window, axis=1)
-        power = (np.abs(spectrum[:, :-1]) * 2 / window.sum()) ** 2
-        columns.append(power.reshape(len(power), BINS, -1).mean(axis=(0, 2)))
+    power = stft_power(torch.from_numpy(padded).double(), n_fft=N_FFT, hop=HOP).numpy()[:-1]
+    power = (power / (N_FFT / 4) ** 2).reshape(BINS, -1, power.shape[1]).mean(1)
+    per_column = -(-power.shape[1] // MAX_COLUMNS)
+    columns = [
+        power[:, start : start + per_column].mean(1)
+        for start in range(0, power.shape[1], per_column)
+    ]
     return 10 * np.log10(np.stack(columns, axis=1) + 1e-20)
 
 

@@ -2,7 +2,6 @@ import json
 import sys
 
 import pytest
-import torch
 
 from tests.train.sound.test_task import config_of, tones
 from train.sound import study
@@ -19,13 +18,6 @@ def test_every_training_of_the_study_can_be_built(name):
     config = study.short(study.INPUTS[name], steps=7)
     assert config.steps == config.eval_every == 7
     assert config.model.n_stretches >= config.data.stretches
-
-
-def test_the_ratio_by_hand():
-    target = torch.ones(2, 100)
-    estimate = torch.stack([0.9 * target[0], 0.5 * target[1]])
-    found = study._snr(estimate, target).tolist()
-    assert found == pytest.approx([20.0, 6.0206], abs=1e-3)
 
 
 def test_more_than_a_field_can_hold_fits_worse(monkeypatch):
