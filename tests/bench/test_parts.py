@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import torch
 
 from bench.__main__ import PARTS, Plan, bench, main, parse_arguments, use_threads
 from bench.field import ClockedField, Load, bench_field, flop_per_point, points_in_sphere
-from bench.sound import REQUEST, encoder_windows, speech_like
+from bench.sound import REQUEST, bench_sounds, encoder_windows, speech_like
 from bench.sound import main as sound_main
+from bench.timing import timed
 from bench.view import orbit_seconds
 from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import FieldConfig, ViewRequest
@@ -98,12 +100,18 @@ def test_a_field_s_share_of_the_peak_of_the_same_round():
         assert np.allclose(values[f"field, {name}: share of peak"], share) and len(share) == 3
 
 
-def test_sound_has_factors_and_seconds(done):
-    rows = done["devices"]["cpu"]["parts"]["sound"]["rows"]
-    stages = [f"{m} {s}" for m in ("foundation", "scratch") for s in ("encode", "decode", "both")]
-    names = [f"0.1 s: {name}" for name in (*stages, "together", "first sound")]
-    assert list(rows) == names
-    assert [row["unit"] for row in rows.values()] == [*"×××××××", "s"]
+def test_sound_has_factors_and_seconds():
+    models = {n: LoadedModel(n, tiny.sound_model(k), {}) for k, n in enumerate("ab")}
+    pipeline = SoundPipeline(models, device=CPU)
+    found = partial(bench_sounds, pipeline, {"x": speech_like(0.1)}, repeats=2)
+    whole_s, part = timed(found, device=CPU)
+    stages = [f"{name} {stage}" for name in models for stage in ("encode", "decode", "both")]
+    assert list(part["rows"]) == [f"x: {name}" for name in (*stages, "together", "first sound")]
+    *factors, first = part["rows"].values()
+    assert {row["unit"] for row in factors} == {"×"} and first["unit"] == "s"
+    # All that was measured took less than all that was done.
+    spent = sum(0.1 / factor for row in factors for factor in row["values"])
+    assert 0 < spent + sum(first["values"]) < whole_s
 
 
 def test_a_failure_is_said_in_one_line_and_loses_nothing(folder, tmp_path, capsys):
