@@ -1,7 +1,9 @@
-"""What this page does otherwise than Gradio, all of it here: two methods of two components.
+"""What this page does otherwise than Gradio, all of it here.
 
-They are replaced on the instance. A subclass would do it in plainer words, but to define one makes
-Gradio write a stub file beside the module, and importing a module here does nothing.
+For a session that updates a component, as a click on an example does, Gradio makes it anew from its
+class. A method replaced on the instance would be lost then, so inputs are subclasses. They are
+defined in functions: beside a module that defines one Gradio writes a stub file (`adapted.pyi`),
+and importing a module here does nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components.image_editor import EditorData
 from gradio.data_classes import ImageData, MediaStreamChunk
 
 from hyperdemo.media import ts_duration_s
@@ -19,17 +22,41 @@ from hyperdemo.media import ts_duration_s
 def picture_file(**options: Any) -> gr.Image:
     """An image input that hands on the path of the file as it came.
 
-    Gradio would open it first, fail on what is no picture, and word that in its own way.
+    Gradio would open it first, fail on what is no picture or is gone by now, and word that in its
+    own way.
     """
-    image = gr.Image(type="filepath", image_mode=None, **options)
-    decode_inline = image.preprocess
 
-    def path_of(payload: ImageData | None) -> str | None:
-        if payload is None or payload.path is None:
-            return decode_inline(payload)  # nothing, or a picture inside a data: URL
-        return payload.path
+    class PictureFile(gr.Image):
+        is_template = True  # the browser shows it as what it derives from
 
-    return _with(image, "preprocess", path_of)
+        def preprocess(self, payload: ImageData | None) -> str | None:
+            if payload is None or payload.path is None:
+                return super().preprocess(payload)  # nothing, or a picture inside a data: URL
+            return payload.path
+
+    return PictureFile(type="filepath", image_mode=None, **options)
+
+
+def stroke_editor(*, gone: str, **options: Any) -> gr.ImageEditor:
+    """An image editor that hands on its layers alone.
+
+    Gradio would open the background too, whose file may be gone while the page still shows it.
+
+    Args:
+        gone: what is said where the file of a layer is gone.
+    """
+
+    class StrokeEditor(gr.ImageEditor):
+        is_template = True
+
+        def preprocess(self, payload: EditorData | None) -> dict[str, Any] | None:
+            if payload is not None and payload.id is None:
+                if not all(Path(layer.path).is_file() for layer in payload.layers):
+                    raise gr.Error(gone, print_exception=False)
+                payload = EditorData(layers=payload.layers)
+            return super().preprocess(payload)
+
+    return StrokeEditor(type="numpy", **options)
 
 
 def chunked_video(**options: Any) -> gr.Video:

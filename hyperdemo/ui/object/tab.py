@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from hyperdemo.pipeline import ViewPipeline
-from hyperdemo.ui.adapted import chunked_video, picture_file
+from hyperdemo.ui.adapted import chunked_video, picture_file, stroke_editor
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.callbacks import Callbacks
 from hyperdemo.ui.object.cuts import MAX_WAIT_S, HeldCuts
@@ -79,8 +79,8 @@ def _input_side(photographs: list[Path], objects: list[Path], cuts: HeldCuts) ->
 
 
 def _outline_editor() -> gr.ImageEditor:
-    return gr.ImageEditor(
-        label="Correct the outline", type="numpy", format="png", sources=[], transforms=[],
+    return stroke_editor(
+        gone=texts.GONE, label="Correct the outline", format="png", sources=[], transforms=[],
         layers=False, height=280, elem_id="editor", buttons=[],
         brush=gr.Brush(
             colors=[KEEP_COLOUR, CUT_COLOUR], default_color=CUT_COLOUR, color_mode="fixed",
