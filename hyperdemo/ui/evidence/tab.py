@@ -77,14 +77,14 @@ def panels(evidence: TaskEvidence) -> list[Panel]:
     """What a task's section shows, from the top down."""
     found = []
     if evidence.answers:
-        found.append(Panel("The two models among other answers", "", _answers(evidence)))
+        found.append(Panel("The two models and baselines", "", _answers(evidence)))
     if evidence.trainings:
-        found.append(Panel("How they learned", "", _trainings(evidence)))
+        found.append(Panel("Training curves", "", _trainings(evidence)))
     for experiment in evidence.experiments:
         draw = _experiment(experiment, evidence.task)
         found.append(Panel(experiment.title, experiment.question, draw))
     if evidence.rates:
-        found.append(Panel("What a bit buys", "", _rates(evidence)))
+        found.append(Panel("Quality against bitrate", "", _rates(evidence)))
     return found
 
 

@@ -16,20 +16,19 @@ from hyperdemo.results.measured import (
 )
 
 INTRODUCTION = (
-    "What was measured, on sounds and objects that no training met. Everything here is drawn from "
-    "`weights/results.json`."
+    "Every result on held-out sounds and objects, drawn from what `weights/results.json` records."
 )
 
 TASKS = {"sound": "Sound", "view": "Objects"}
 
 SPLIT_LABELS: Mapping[str, Mapping[str, str]] = {
-    "sound": {"test": "Held-out prompts", "unseen": "Unheard voice and language"},
-    "view": {"test": "Held-out objects", "unseen": "Unseen classes"},
+    "sound": {"test": "Held-out prompts", "unseen": "Held-out voice and language"},
+    "view": {"test": "Held-out objects", "unseen": "Held-out classes"},
 }
 
 _OF_SPLIT: Mapping[str, Mapping[str, str]] = {
-    "sound": {"test": "held-out prompts", "unseen": "prompts of an unheard voice and language"},
-    "view": {"test": "held-out objects", "unseen": "objects of unseen classes"},
+    "sound": {"test": "held-out prompts", "unseen": "prompts of a held-out voice and language"},
+    "view": {"test": "held-out objects", "unseen": "objects of held-out classes"},
 }
 
 ANSWER_LABELS: Mapping[str, Mapping[str, str]] = {
@@ -53,14 +52,11 @@ ANSWER_LABELS: Mapping[str, Mapping[str, str]] = {
 }
 
 YARDSTICKS = (
-    "The grey bars are the yardstick: answers that need no hypernetwork and, as a ceiling, the "
-    "same small network fitted for a short time to the truth itself."
+    "Grey bars are baselines without a hypernetwork and, as a ceiling, the same small network "
+    "fitted to the ground truth for a short time."
 )
 
-CLIMBING = (
-    "A line that still climbs at its end belongs to a training that was stopped, not to one that "
-    "was done."
-)
+CLIMBING = "A curve that still climbs at its end belongs to a training that had not converged."
 
 
 def answers_words(evidence: TaskEvidence, metric: Metric, split: str) -> str:
@@ -107,8 +103,8 @@ def answers_caption(evidence: TaskEvidence, split: str) -> str:
     others = [f"{', '.join(names)}: {n}" for n, names in counts.items() if n != common]
     return _sentences(
         words + (f" ({'; '.join(others)})" if others else ""),
-        "Whiskers and ±: one standard error, where it is known",
-        "One training a model: the luck of a seed is not in the whiskers",
+        "Whiskers and ±: one standard error",
+        "One training seed per model: seed variance is not in the whiskers",
     )
 
 
@@ -160,7 +156,7 @@ def experiment_caption(experiment: Experiment, metric: Metric, split: str, *, ta
     steps = _range([run.steps for run in runs])
     machines = list(dict.fromkeys(run.hardware for run in runs if run.hardware))
     budget = [f"{counts} {_OF_SPLIT[task][split]}"] if counts else []
-    budget += [f"{steps} steps a run"] if steps else []
+    budget += [f"{steps} steps per run"] if steps else []
     return _sentences(
         _series_words(arms), _seeds_words(arms, metric, split),
         ", ".join([*budget, " or ".join(machines)] if machines else budget),
@@ -193,10 +189,10 @@ def _seeds_words(arms: Sequence[Arm], metric: Metric, split: str) -> str:
         own = f" ({arm.series})" if labels.count(arm.label) > 1 else ""
         groups.setdefault(len(arm.spread(metric.key, split).values), []).append(arm.label + own)
     if set(groups) == {1}:
-        return "One seed an arm, so no whiskers: small differences may be luck"
+        return "One seed per arm, so no whiskers: small differences may be chance"
     whiskers = "Whiskers: ± one standard deviation over seeds; small dots: single seeds"
     if len(groups) == 1:
-        return f"{next(iter(groups))} seeds an arm. {whiskers}"
+        return f"{next(iter(groups))} seeds per arm. {whiskers}"
     told = [f"{n} seeds: {', '.join(names)}" for n, names in sorted(groups.items()) if n > 1]
     return f"{'; '.join(told)}; one seed: the others. {whiskers}" if 1 in groups else (
         f"{'; '.join(told)}. {whiskers}"
@@ -209,7 +205,7 @@ def rates_caption(rates: Rates, *, task: str) -> str:
     return _sentences(
         f"{rates.n:,} {where}" if rates.n else f"Measured on {where}",
         f"Windows of {rates.window_s:g} s" if rates.window_s else "",
-        "Bit rates on a logarithmic axis",
+        "Bitrates on a logarithmic axis",
     )
 
 

@@ -71,12 +71,10 @@ def test_a_task_alone_needs_no_tab_of_its_own(pipeline, tmp_path):
 def test_panels_are_what_there_is():
     found = measured(small.results())
     assert [panel.heading for panel in panels(found["sound"])] == [
-        "The two models among other answers", "How they learned",
-        "Does it help?", "How much?", "How many?", "What a bit buys",
+        "The two models and baselines", "Training curves",
+        "Does it help?", "How much?", "How many?", "Quality against bitrate",
     ]  # fmt: skip
-    assert [panel.heading for panel in panels(found["view"])] == [
-        "The two models among other answers"
-    ]
+    assert [panel.heading for panel in panels(found["view"])] == ["The two models and baselines"]
 
 
 def test_another_metric_redraws_everything(demo):

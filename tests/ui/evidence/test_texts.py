@@ -66,19 +66,19 @@ def test_captions_of_experiments_name_seeds_and_budget(audio):
     assert main.startswith(
         "2 seeds: both (from scratch); 3 seeds: both (pretrained); one seed: the others. "
     )
-    assert main.endswith("40 held-out prompts, 300 steps a run, 2 CPU cores.")
+    assert main.endswith("40 held-out prompts, 300 steps per run, 2 CPU cores.")
     assert "3 seeds: 100 %; one seed" in data and "standard deviation" in data
-    assert adapt.startswith("One seed an arm, so no whiskers") and "deviation" not in adapt
+    assert adapt.startswith("One seed per arm, so no whiskers") and "deviation" not in adapt
 
 
 def test_captions_hold_for_what_is_shown(audio):
     main = audio.experiments[0]
     unseen = texts.experiment_caption(main, STOI, "unseen", task="sound")
-    assert "30 prompts of an unheard voice" in unseen
+    assert "30 prompts of a held-out voice" in unseen
     assert texts.experiment_caption(main, PESQ, "test", task="sound") == ""
     alone = dataclasses.replace(main, arms=main.arms[:1])
     caption = texts.experiment_caption(alone, STOI, "test", task="sound")
-    assert caption.startswith("All arms pretrained. 3 seeds an arm. Whiskers")
+    assert caption.startswith("All arms pretrained. 3 seeds per arm. Whiskers")
 
 
 def test_rates_name_what_they_were_measured_on(audio):
