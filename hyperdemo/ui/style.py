@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gradio as gr
 
 _SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
 _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
+
+SHARED_JS = Path(__file__).with_name("shared.js").read_text(encoding="utf-8")
+"""Runs before the scripts of the viewer and the player."""
 
 PENDING = ["pending"]
 """Classes of what is on the page and not shown yet; without them it is shown."""

@@ -44,10 +44,15 @@ def url(ffmpeg, tmp_path_factory) -> Iterator[str]:
     weights = ROOT / "weights"
     if not (weights / "view-foundation.safetensors").is_file():
         weights = tiny_weights(tmp_path_factory.mktemp("weights"))
+    yield from served(weights, tmp_path_factory.mktemp("log"))
+
+
+def served(weights: Path, folder: Path) -> Iterator[str]:
+    """Run `python app.py` with these weights; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("log") / "app.log"
+    log = folder / "app.log"
     environment = os.environ | {"HYPERDEMO_WEIGHTS": str(weights), "OMP_NUM_THREADS": "2"}
     command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port)]
     with log.open("w") as out:

@@ -1,10 +1,6 @@
 """The sound tab as a visitor meets it: what the player received, and what it lets through."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +9,7 @@ import pytest
 import soundfile
 
 from tests import tiny
-from tests.browser.test_object import PATIENCE_S, ROOT, tiny_weights, wait_until_it_answers
+from tests.browser.test_object import PATIENCE_S, served, tiny_weights
 from tests.media.sounds import through_ffmpeg
 
 RATE_HZ = 22_050
@@ -41,21 +37,7 @@ def weights(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def url(weights, tmp_path_factory) -> Iterator[str]:
     """Address of `python app.py` with these models."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("log") / "app.log"
-    environment = os.environ | {"HYPERDEMO_WEIGHTS": str(weights), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("w") as out:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        wait_until_it_answers(address, server, log)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    yield from served(weights, tmp_path_factory.mktemp("log"))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import gradio as gr
 
 from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG
 from hyperdemo.render.bake import BLOCK
+from hyperdemo.ui.style import SHARED_JS
 
 _ASSETS = Path(__file__).parent
 
@@ -56,7 +57,7 @@ def _script() -> str:
     camera = {"distance": CAMERA_DISTANCE, "fovDeg": CAMERA_FOV_DEG}
     constants = {"BLOCK": BLOCK, "CAMERA": camera, "MARCH": _read("march.frag")}
     lines = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    return "\n".join([*lines, _read("scene.js"), _read("viewer.js")])
+    return "\n".join([*lines, SHARED_JS, _read("scene.js"), _read("viewer.js")])
 
 
 def _read(name: str) -> str:

@@ -12,12 +12,8 @@ const REST_MS = 200; // without a move, after which all pixels are drawn
 const MAX_SCALE = 2, MAX_SIDE = 1024; // pixels of a panel, each way: beyond, nothing more shows
 const MIN_SHARE = 0.2; // of them, each way, while it moves
 const SLOW_MS = 21, FAST_MS = 18; // between frames; 16.7 are wanted
-const RETRIES_MS = [300, 1000, 3000];
 const ELSEWHERE = "the video above and the surfaces below show the same";
 
-const part = Object.fromEntries(
-  [...element.querySelectorAll("[data-part]")].map((node) => [node.dataset.part, node]),
-);
 let panels = []; // {key, label, file}
 let shown = ""; // which files they are
 let scene = null, ready = false, lost = false, failure = "";
@@ -63,19 +59,6 @@ async function update() {
   }
   tell();
   ask();
-}
-
-async function fetchBytes(url) {
-  for (const wait of [...RETRIES_MS, null]) {
-    try {
-      const response = await fetch(url);
-      if (response.ok) return await response.arrayBuffer();
-      throw new Error(`the server answered ${response.status}`);
-    } catch (error) {
-      if (wait === null) throw error;
-      await new Promise((resolve) => setTimeout(resolve, wait));
-    }
-  }
 }
 
 function tell() {

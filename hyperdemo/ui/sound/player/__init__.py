@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from hyperdemo.ui.sound.stream import Playlist
+from hyperdemo.ui.style import SHARED_JS
 
 _ASSETS = Path(__file__).parent
 
@@ -27,7 +28,7 @@ def sound_player(labels: Mapping[str, str]) -> gr.HTML:
         (_ASSETS / f"player.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
     return gr.HTML(
-        empty_value(labels), html_template=html, css_template=css, js_on_load=js,
+        empty_value(labels), html_template=html, css_template=css, js_on_load=f"{SHARED_JS}\n{js}",
         apply_default_css=False, elem_id="sound-player",
     )  # fmt: skip
 

@@ -9,11 +9,7 @@ const LEAD_S = 0.05; // from asking for sound to the first sample, so that all t
 const REFILL_S = 1; // what must lie ahead before playback goes on that had run out of sound
 const TICK_MS = 40;
 const COLUMNS = 480; // of the drawn waveform
-const RETRIES_MS = [300, 1000, 3000];
 
-const part = Object.fromEntries(
-  [...element.querySelectorAll("[data-part]")].map((node) => [node.dataset.part, node]),
-);
 let run = null, rate = 16000, total = 0, complete = true, ended = false, failure = "";
 let tracks = []; // {key, label, pieces: [{start, buffer}], asked, arrived, queue, peaks, gain}
 let audible = 0;
@@ -83,19 +79,6 @@ function fetchPiece(track, piece) {
     failure = `a part of the sound could not be loaded: ${error.message}`;
     show();
   });
-}
-
-async function fetchBytes(url) {
-  for (const wait of [...RETRIES_MS, null]) {
-    try {
-      const response = await fetch(url);
-      if (response.ok) return await response.arrayBuffer();
-      throw new Error(`the server answered ${response.status}`);
-    } catch (error) {
-      if (wait === null) throw error;
-      await new Promise((resolve) => setTimeout(resolve, wait));
-    }
-  }
 }
 
 // The browser's own decoder would resample to the rate of the sound card.
