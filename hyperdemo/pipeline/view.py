@@ -235,7 +235,7 @@ class ViewPipeline(ModelPair):
         def exact(
             pose: np.ndarray, fov_deg: float, size: int
         ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            on_device = torch.as_tensor(pose, dtype=torch.float32, device=self.device)
+            on_device = torch.as_tensor(pose, dtype=torch.float32).to(self.device)
             seen = render_view(
                 field, on_device, fov_deg=fov_deg, size=size, n_samples=GRID, chunk=rays,
                 supersample=rays_a_side(GRID, pose, fov_deg=fov_deg, size=size),
