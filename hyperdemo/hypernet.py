@@ -1,7 +1,7 @@
 """Weight tokens, heads and base parameters: encoded tokens in, modulated INRs out.
 
 The paper's Eq. 1–2 (arXiv 2503.00838, after Trans-INR, arXiv 2208.02801): the encoder's outputs
-at the weight tokens are grouped by INR layer; a head a layer (LayerNorm + Linear) turns each
+at the weight tokens are grouped by INR layer; one head per layer (LayerNorm + Linear) turns each
 token into a mask over the layer's input axis, which gates the base weights of one group of
 outputs; the product is L2-normalised over the input axis. Biases are learned and shared.
 

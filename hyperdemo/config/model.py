@@ -35,7 +35,7 @@ class ModelConfig:
     Attributes:
         backbone: a ViT for pictures; Whisper for sound, or a ViT over its spectrogram.
         field: of the INR, which decides the task.
-        n_groups: weight tokens a layer; outputs of a layer share a token in equal groups. With
+        n_groups: weight tokens per layer; outputs of a layer share a token in equal groups. With
             algorithm "ipc" the rank of the one layer that is written, a token for each.
         algorithm: "trans-inr" writes a mask over the base weights of every layer; "ipc", instance
             pattern composers, one layer alone, as a product of low rank.
@@ -44,7 +44,7 @@ class ModelConfig:
         adapt: "full" trains all of the encoder, "frozen" none of it (tokens, heads and base
             weights only), "prompt" none of it, but learned prompts in every block, "lora" none of
             it, but an addition of low rank to every linear map of its blocks.
-        n_prompts: prompts a block where adapt is "prompt".
+        n_prompts: prompts per block where adapt is "prompt".
         lora_rank: rank of the additions where adapt is "lora".
     """
 

@@ -123,7 +123,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Arm:
-    """One answer to an experiment's question, a run a seed."""
+    """One answer to an experiment's question, one run per seed."""
 
     label: str
     series: str

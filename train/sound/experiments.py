@@ -114,7 +114,7 @@ SOUND = Sweep(
                 Arm("64 wide, to 4 kHz", series="highest frequency"),
                 Arm("to 8 kHz", _highest(8000.0, n_freqs=240), "highest frequency"),
             ),
-            x_label="numbers written for each 25 ms",
+            x_label="generated numbers per 25 ms",
             x_from="written",
             reading=(
                 "A wider network holds more, and the hypernetwork finds it no harder to write: "

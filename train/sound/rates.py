@@ -145,7 +145,7 @@ def pack(integers: Integers, *, bits: int) -> bytes:
     Integers of 16 bits are laid as all their low bytes, then all their high ones, which repeat.
 
     Args:
-        integers: of all layers, a row a stretch, below 2^bits; uint8 or uint16.
+        integers: of all layers, one row per stretch, below 2^bits; uint8 or uint16.
         bits: of each.
     """
     modulus = 2**bits

@@ -66,7 +66,7 @@ def answers_figure(
 def training_figure(
     trainings: Mapping[str, Training], check: Metric, *, labels: Mapping[str, str]
 ) -> go.Figure:
-    """Quality on validation data against steps, a line a model."""
+    """Quality on validation data against steps, one line per model."""
     tint = colours(list(trainings))
     traces = [
         go.Scatter(
@@ -110,7 +110,7 @@ def experiment_figure(
 
 
 def rates_figure(rates: Rates, metric: Metric) -> go.Figure:
-    """Quality against kbit/s, a line a codec."""
+    """Quality against kbit/s, one line per codec."""
     tint = colours(list(rates.curves))
     traces = []
     for codec, points in rates.curves.items():

@@ -50,7 +50,7 @@ def find_contact_sheets(weights: str | Path) -> list[Path]:
 
 
 def evidence_tab(tasks: Mapping[str, TaskEvidence], *, sheets: Sequence[Path] = ()) -> None:
-    """Fill the tab that is open with a section a task.
+    """Fill the tab that is open with one section per task.
 
     Args:
         tasks: at least one.
