@@ -50,6 +50,9 @@ class ViewData:
         recolour: share of the objects per step whose colour channels are permuted.
         variants: of each training object in other proportions and colours, which are drawn as
             objects of their own; see `train.objects.variants`.
+        weights: how often an object of a pack is drawn, by pack; 1 where none is given.
+        packed: keep the decoded views in files beside them and map those into memory, so that runs
+            side by side share one copy.
         alpha_weight: weight of the error of the opacity beside that of the colour.
         absolute_weight: weight of absolute errors beside the squared ones. A squared error is
             least at the mean of what may be there, which is fog, an absolute one at the median.
@@ -66,6 +69,8 @@ class ViewData:
     mirror: float = 0.5
     recolour: float = 0.0
     variants: int = 0
+    weights: dict[str, float] = dataclasses.field(default_factory=dict)
+    packed: bool = False
     alpha_weight: float = 0.5
     absolute_weight: float = 0.0
 
@@ -80,6 +85,9 @@ class ViewData:
         for name in ("variants", "alpha_weight", "absolute_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        for pack, weight in self.weights.items():
+            if not weight > 0:
+                raise ValueError(f"the weight of {pack} must be positive, got {weight}")
         if not self.radius > 0:
             raise ValueError(f"radius must be positive, got {self.radius}")
         if self.format == "learnit" and self.variants:
@@ -124,6 +132,8 @@ class TrainConfig:
         model: the hypernetwork to train; its task decides what `data` is.
         data: data set and objective.
         backbone_file: pretrained weights of the backbone.
+        start: checkpoint whose weights training starts from, as "weights/view-foundation"; without
+            one the encoder starts from its backbone and all else at random.
         train_share: share of the training objects that is used, in (0, 1].
         steps: optimiser steps.
         batch: objects per step, each encoded from one random view, or windows of sound.
@@ -150,6 +160,7 @@ class TrainConfig:
     model: ModelConfig = ModelConfig()
     data: ViewData | SoundData = ViewData()
     backbone_file: str = "data/backbones/vit_small_patch14_dinov2.safetensors"
+    start: str = ""
     train_share: float = 1.0
     steps: int = 2000
     batch: int = 8

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
+from hyperdemo.checkpoints import LoadedModel, load_checkpoint
 from hyperdemo.config import ADAPTS, INITS
 from hyperdemo.model import HyperModel
 from hyperdemo.pipeline import choose_device
@@ -49,6 +50,8 @@ class Task(Protocol):
 
 
 TASKS = {"view": ViewTask, "sound": SoundTask}
+EARLIER = ("git", "steps_taken", "minutes", "training", "started_from")
+"""What a run's facts keep of the checkpoint that it starts from."""
 
 
 def train(
@@ -74,7 +77,10 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
-    model = HyperModel(config.model, pretrained=config.backbone_file)
+    if config.start:
+        model = start_of(config).model.requires_grad_(True)
+    else:
+        model = HyperModel(config.model, pretrained=config.backbone_file)
     if config.precision == "bf16" and device.type == "cpu":
         _plain_attention(model)
     state = TrainState(config, model, device=device)
@@ -111,6 +117,22 @@ def train(
             saved = time.monotonic()
     state.save(out / "state.pt")
     return state
+
+
+def start_of(config: TrainConfig) -> LoadedModel:
+    """The checkpoint that a run starts from.
+
+    Raises:
+        ValueError: it is not there, is another model than the run's, or the run trains only a part.
+    """
+    path = Path(config.start)
+    loaded = load_checkpoint(path.parent, path.name)
+    if loaded.model.config != config.model or config.model.adapt != "full":
+        raise ValueError(
+            f"{path} is another model than this run trains; take its configuration, "
+            "all of which is trained, or leave start empty"
+        )
+    return loaded
 
 
 def _plain_attention(model: HyperModel) -> None:
@@ -201,6 +223,9 @@ def run_facts(
     """What is needed to repeat a result: configuration, command (this module's arguments), code,
     hardware and data."""
     own = {"config": config.to_dict(), "command": f"python -m train.run {command}"}
+    if config.start:
+        before = start_of(config).facts
+        own["started_from"] = {name: before[name] for name in EARLIER if name in before}
     return own | provenance(device) | task.facts
 
 

@@ -5,12 +5,14 @@ import math
 import pytest
 import torch
 
+from hyperdemo.checkpoints import load_checkpoint, save_checkpoint
 from hyperdemo.config import FieldConfig
+from hyperdemo.model import HyperModel
 from tests import tiny
 from tests.train import scenes
 from train import run as run_module
 from train.config import ViewData
-from train.run import MetricsLog, _assignment, parse_arguments, train
+from train.run import MetricsLog, _assignment, parse_arguments, run_facts, train
 from train.view.validate import quick_psnr
 
 CPU = torch.device("cpu")
@@ -155,3 +157,26 @@ def test_attention_that_is_multiplied_out_is_the_same():
     assert not any(block.attn.fused_attn for block in model.encoder.blocks)
     for one, other in zip(fused, model.encode(pictures).weights, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_starts_from_a_checkpoint_and_says_what_came_before(views, tmp_path):
+    model = HyperModel(tiny.model_config(init="scratch"))
+    facts = {"git": "abc", "steps_taken": 7, "minutes": 1.5, "val_psnr": 9.0}
+    save_checkpoint(model, tmp_path, name="view-scratch", facts=facts)
+    kept = load_checkpoint(tmp_path, "view-scratch").model
+    config = scenes.train_config(
+        model=kept.config, start=str(tmp_path / "view-scratch"), steps=2, lr=0.0, lr_backbone=0.0
+    )
+    task = scenes.task_of(config, views)
+    state = train(config, task, out=tmp_path / "still", device=CPU)
+    for name, value in kept.state_dict().items():
+        assert torch.equal(state.model.state_dict()[name], value), name
+    moving = dataclasses.replace(config, lr=1e-2, lr_backbone=1e-2)
+    state = train(moving, task, out=tmp_path / "moving", device=CPU)
+    fixed = [k for k, v in kept.state_dict().items() if torch.equal(state.model.state_dict()[k], v)]
+    assert not fixed
+    found = run_facts(config, task, device=CPU, command="")
+    assert found["started_from"] == {"git": "abc", "steps_taken": 7, "minutes": 1.5}
+    other = dataclasses.replace(config, model=tiny.model_config(init="scratch", n_groups=1))
+    with pytest.raises(ValueError, match="view-scratch is another model than this run trains"):
+        train(other, task, out=tmp_path / "other", device=CPU)

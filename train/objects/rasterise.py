@@ -18,6 +18,8 @@ from train.objects.obj import Mesh
 # shows through.
 SUPERSAMPLE = 4
 MAX_TEXTURE = 1024
+PALETTE_ROWS = 2
+"""A texture of no more rows is a list of colours: mixing neighbours would invent others."""
 _NEAR, _FAR = 1.5, 4.5
 
 _VERTEX = """
@@ -158,8 +160,13 @@ class Rasteriser:
 
     def _upload(self, image: Image.Image) -> moderngl.Texture:
         image = image.convert("RGBA").transpose(Image.Transpose.FLIP_TOP_BOTTOM)
-        image.thumbnail((MAX_TEXTURE, MAX_TEXTURE))
+        palette = min(image.size) <= PALETTE_ROWS
+        if not palette:
+            image.thumbnail((MAX_TEXTURE, MAX_TEXTURE))
         texture = self._gl.texture(image.size, 4, image.tobytes())
+        if palette:
+            texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            return texture
         texture.build_mipmaps()
         texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
         return texture

@@ -1,12 +1,14 @@
-"""Renders every usable piece of furniture into a folder of its own.
+"""Renders every usable object into a folder of its own.
 
     python -m train.objects.render_views --out data/views --workers 2
+    python -m train.objects.render_views --models data/models
     python -m train.objects.render_views --variants 3
 
 Writes OUT/<object_id>/sheet.webp and transforms.json (see `train.objects.sheets`), and
 OUT/skipped.json with the reason for every piece left out. Finished objects are not rendered again.
-About 8 minutes on 2 cores with Mesa's software OpenGL, 100 MB. With `--variants` each training
-object is rendered so many times more, in other proportions and colours, see
+About 8 minutes on 2 cores with Mesa's software OpenGL, 100 MB. With `--models` the models of a
+folder are rendered beside the furniture, see `train.objects.collection`. With `--variants` each
+training object is rendered so many times more, in other proportions and colours, see
 `train.objects.variants`.
 """
 
@@ -25,8 +27,8 @@ from tqdm import tqdm
 
 from hyperdemo.config import CAMERA_FOV_DEG
 from hyperdemo.render.cameras import look_at_origin
-from train.objects.catalogue import Piece, read_all, read_mesh
-from train.objects.furniture import fit_sphere, normalise, why_unused
+from train.objects.entries import Entry, read, read_entries, why_unused
+from train.objects.furniture import fit_sphere, normalise
 from train.objects.rasterise import Rasteriser
 from train.objects.sheets import SHEET, TRANSFORMS, save_sheet, save_transforms
 from train.objects.splits import SPLITS_PATH, load_splits
@@ -50,7 +52,7 @@ def view_angles(object_id: str, n_views: int = N_VIEWS) -> Float[np.ndarray, "n 
 
 
 def render_piece(
-    piece: Piece, out: Path, rasteriser: Rasteriser, *, variant: int = 0
+    piece: Entry, out: Path, rasteriser: Rasteriser, *, variant: int = 0
 ) -> str | None:
     """Renders an object, or one of its variants, into the folder of OUT that is named like it.
 
@@ -61,8 +63,8 @@ def render_piece(
     folder = out / name
     if (folder / TRANSFORMS).is_file():
         return None
-    mesh, textures = read_mesh(piece)
     try:
+        mesh, textures = read(piece)
         mesh = normalise(mesh)
     except ValueError as reason:
         return str(reason)
@@ -83,7 +85,7 @@ def render_piece(
     return None
 
 
-def _in_worker(job: tuple[Piece, Path, int]) -> tuple[str, str | None]:
+def _in_worker(job: tuple[Entry, Path, int]) -> tuple[str, str | None]:
     global _rasteriser
     if _rasteriser is None:
         _rasteriser = Rasteriser(fov_deg=CAMERA_FOV_DEG)
@@ -96,7 +98,7 @@ def _in_worker(job: tuple[Piece, Path, int]) -> tuple[str, str | None]:
 
 
 def _results(
-    jobs: Sequence[tuple[Piece, Path, int]], workers: int
+    jobs: Sequence[tuple[Entry, Path, int]], workers: int
 ) -> Iterator[tuple[str, str | None]]:
     if workers == 1:
         yield from map(_in_worker, jobs)
@@ -108,7 +110,7 @@ def _results(
 
 
 def render_all(
-    pieces: Sequence[Piece], out: Path, workers: int, *, variants: Sequence[int] = (0,)
+    pieces: Sequence[Entry], out: Path, workers: int, *, variants: Sequence[int] = (0,)
 ) -> dict[str, str]:
     """Renders the usable pieces, or variants of them; returns the reason for each of the others."""
     skipped = {p.object_id: why for p in pieces if (why := why_unused(p))}
@@ -123,6 +125,7 @@ def render_all(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sources", type=Path, default=Path("data/sources"))
+    parser.add_argument("--models", type=Path, help="folder of models with a table")
     parser.add_argument("--out", type=Path, default=Path("data/views"))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", nargs="*", help="object ids; all where not given")
@@ -132,7 +135,7 @@ def main() -> None:
     only = set(args.only or ()) or (
         set(load_splits(args.splits)["train"]) if args.variants else set()
     )
-    pieces = [p for p in read_all(args.sources) if not only or p.object_id in only]
+    pieces = [p for p in read_entries(args.sources, args.models) if not only or p.object_id in only]
     numbers = range(1, args.variants + 1) if args.variants else (0,)
     skipped = render_all(pieces, args.out, args.workers, variants=numbers)
     if not only:

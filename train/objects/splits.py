@@ -3,29 +3,39 @@
     python -m train.objects.splits
     python -m train.objects.splits --unseen bed person animal --held-out kator-legaz-vw-new-beetle \
         --out train/splits-with-vehicles.json
+    python -m train.objects.splits --models data/models --add-to train/splits-with-vehicles.json \
+        --out train/splits-with-models.json
 
 Whole families of near-duplicates stay together, whole classes are held out. About 3 minutes: the
-models are read, to find those of one shape. The second command shares vehicles out among training
-and test as the first does any other class, and leaves the rest where it was.
+meshes are read, to find those of one shape. The second command shares vehicles out among training
+and test as the first does any other class, and leaves the rest where it was. The third adds the
+models of a folder to the training objects, and a test of their own.
 """
 
 import argparse
 import json
 import re
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from train.objects.catalogue import Piece, read_all, read_mesh, slug
-from train.objects.furniture import UNSEEN_CLASSES, classify, is_lookalike, normalise, why_unused
+from train.objects import collection
+from train.objects.catalogue import Piece, read_all, slug
+from train.objects.collection import Model, read_table
+from train.objects.entries import Entry, classify, is_lookalike, read, why_unused
+from train.objects.furniture import UNSEEN_CLASSES, normalise
 from train.objects.obj import Mesh
 
 SPLITS_PATH = Path(__file__).resolve().parents[1] / "splits.json"
 SEED = 2025
-TEST_SHARE, VAL_SHARE = 0.13, 0.035
+SHARES = {"test": 0.13, "val": 0.035}
+MODEL_TEST = "test-models"
+"""Held-out models, beside the held-out furniture of "test"."""
+MODEL_SHARES = {MODEL_TEST: 0.06}
 
 # These two made hundreds of pieces: the same noun does not make two of theirs relatives.
 _HOUSES = ("Scopia", "Kator Legaz")
@@ -96,28 +106,30 @@ def draw(
     families: Iterable[Sequence[str]],
     classes: dict[str, str],
     *,
+    shares: Mapping[str, float] = SHARES,
     held_out: Collection[str] = (),
     seed: int = SEED,
 ) -> dict[str, list[str]]:
-    """Shares families among train, val and test, class by class.
+    """Shares families among training and the scored splits, class by class.
 
     Args:
         families: object ids, near-duplicates together; a family counts for its first one's class.
         classes: class of every object.
+        shares: of each class that the scored splits get, the first served first.
         held_out: objects whose families are the first to be tested on.
         seed: of the shuffle.
 
     Returns:
-        Sorted ids by split. A family goes to test, then val, while it fits that class's quota.
+        Sorted ids by split. A family goes to a scored split while it fits that class's quota.
     """
     by_class = defaultdict(list)
     for members in families:
         by_class[classes[members[0]]].append(list(members))
     rng = np.random.default_rng(seed)
-    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    splits: dict[str, list[str]] = {"train": [], **{name: [] for name in shares}}
     for group in sorted(by_class):
         count = sum(len(f) for f in by_class[group])
-        quota = {"test": round(TEST_SHARE * count), "val": round(VAL_SHARE * count)}
+        quota = {name: round(share * count) for name, share in shares.items()}
         order = [by_class[group][index] for index in rng.permutation(len(by_class[group]))]
         for members in sorted(order, key=lambda ids: set(ids).isdisjoint(held_out)):
             split = next((s for s in quota if len(members) <= quota[s]), "train")
@@ -137,18 +149,14 @@ def make_splits(
     classes: dict[str, str] = {}
     keys: dict[str, set[Hashable]] = {}
     unseen, excluded = [], []
-    for piece in tqdm([p for p in pieces if not why_unused(p)], unit="object"):
-        try:
-            mesh = normalise(read_mesh(piece)[0])
-        except ValueError:
-            continue
+    for piece, shape in _shapes(pieces):
         classes[piece.object_id] = classify(piece)
         if classes[piece.object_id] in unseen_classes:
             unseen.append(piece.object_id)
         elif is_lookalike(piece):
             excluded.append(piece.object_id)
         else:
-            keys[piece.object_id] = family_keys(piece) | {shape_key(mesh)}
+            keys[piece.object_id] = family_keys(piece) | {shape}
     families = group_families(keys)
     return {
         **draw(families, classes, held_out=held_out),
@@ -156,6 +164,58 @@ def make_splits(
         "excluded": sorted(excluded),
         "classes": dict(sorted(classes.items())),
         "families": [f for f in families if len(f) > 1],
+    }
+
+
+def _shapes(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Hashable]]:
+    """The usable ones with the key of their shape."""
+    for entry in tqdm([e for e in entries if not why_unused(e)], unit="object"):
+        try:
+            yield entry, shape_key(normalise(read(entry)[0]))
+        except ValueError:
+            continue
+
+
+def add_models(
+    splits: Mapping[str, Any],
+    pieces: Sequence[Piece],
+    models: Sequence[Model],
+    *,
+    unseen_classes: Collection[str],
+) -> dict[str, Any]:
+    """Splits of furniture with models beside it: more to train on, and a test of their own.
+
+    Args:
+        splits: as `make_splits` gives them; nothing in them moves.
+        pieces: the furniture of those splits.
+        models: what is added.
+        unseen_classes: whose models, and what looks like them, are left out.
+
+    Returns:
+        The splits with models in "train", "test-models" and "excluded". A model in the shape of a
+        piece of furniture goes where that piece is, if it trains, else it is left out.
+    """
+    trained = set(splits["train"])
+    twins = {shape: piece.object_id in trained for piece, shape in _shapes(pieces)}
+    classes, keys = {}, {}
+    train, excluded = [], []
+    for model, shape in _shapes(models):
+        classes[model.object_id] = classify(model)
+        if classify(model) in unseen_classes or is_lookalike(model):
+            excluded.append(model.object_id)
+        elif shape in twins:
+            (train if twins[shape] else excluded).append(model.object_id)
+        else:
+            keys[model.object_id] = collection.family_keys(model) | {shape}
+    families = group_families(keys)
+    drawn = draw(families, classes, shares=MODEL_SHARES)
+    return {
+        **splits,
+        "train": sorted([*splits["train"], *drawn["train"], *train]),
+        MODEL_TEST: drawn[MODEL_TEST],
+        "excluded": sorted([*splits["excluded"], *excluded]),
+        "classes": dict(sorted((splits["classes"] | classes).items())),
+        "families": splits["families"] + [f for f in families if len(f) > 1],
     }
 
 
@@ -176,8 +236,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=SPLITS_PATH)
     parser.add_argument("--unseen", nargs="+", default=UNSEEN_CLASSES, help="classes held out")
     parser.add_argument("--held-out", nargs="*", default=(), help="objects to be tested on")
+    parser.add_argument("--models", type=Path, help="folder of models with a table")
+    parser.add_argument("--add-to", type=Path, help="splits to which the models are added")
     args = parser.parse_args()
-    splits = make_splits(read_all(args.sources), unseen_classes=args.unseen, held_out=args.held_out)
+    if (args.models is None) != (args.add_to is None):
+        parser.error("--models and --add-to go together")
+    pieces = read_all(args.sources)
+    if args.models:
+        base = json.loads(args.add_to.read_text())
+        unseen = {base["classes"][object_id] for object_id in base["unseen"]}
+        splits = add_models(base, pieces, read_table(args.models), unseen_classes=unseen)
+    else:
+        splits = make_splits(pieces, unseen_classes=args.unseen, held_out=args.held_out)
     args.out.write_text(json.dumps(splits, indent=1, ensure_ascii=False) + "\n")
     print({name: len(splits[name]) for name in splits})  # type: ignore[arg-type]
 

@@ -25,7 +25,8 @@ from hyperdemo.render.rays import RayLoss, render_rays
 from train.objects.catalogue import Piece, read_mesh
 from train.objects.furniture import normalise
 from train.objects.rasterise import Rasteriser
-from train.view.data import ViewSet, near_object
+from train.view.batches import near_object
+from train.view.data import ViewSet
 
 
 def over_white(rgba: UInt8[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 3"]:

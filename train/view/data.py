@@ -1,29 +1,29 @@
-"""Posed pictures of objects as training batches: one input view, rays of other views as targets.
-
-Every pose is relative to the input view: the world is turned about y until the input camera stands
-at azimuth 0. The input goes through the same framing as an upload does.
-"""
+"""Posed pictures of objects, read from any data set and framed as an upload is."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from tqdm import tqdm
 
 from hyperdemo.preprocess import frame_input
-from hyperdemo.render.cameras import camera_rays, turn_about_y
+from hyperdemo.render.cameras import turn_about_y
 from train.config import ViewData
 from train.objects.sheets import load_sheet, load_transforms
 from train.objects.variants import original_id
 from train.view import learnit
+from train.view.packed import Allocate, in_memory, kept
 
 
 @dataclass(frozen=True)
@@ -131,29 +131,50 @@ def load_views(
     Raises:
         ValueError: an object is not there, or cameras differ between objects.
     """
-    # Filled in place: thousands of objects fit into memory once, but not twice.
-    rgba = framed = torch.empty(0)
+    wanted = f"{input_size} {' '.join(ids)}"
+    if data.packed:
+        digest = hashlib.sha256(wanted.encode()).hexdigest()[:16]
+        pixels, rest = kept(
+            Path(data.views_dir) / f".packed-{digest}",
+            lambda allocate: _read_objects(data, ids, input_size, allocate)[1],
+        )
+    else:
+        pixels, rest = _read_objects(data, ids, input_size, in_memory)
+    poses = rest["poses"]
+    kinds = tuple(classes[original_id(name)] for name in ids)
+    return ViewSet(
+        tuple(ids), kinds, pixels["rgba"], pixels["framed"], poses, turns_to_front(poses),
+        rest["fov_deg"],
+    )  # fmt: skip
+
+
+def _read_objects(
+    data: ViewData, ids: Sequence[str], input_size: int, allocate: Allocate
+) -> tuple[dict[str, UInt8[Tensor, "*shape"]], dict[str, Any]]:
+    """Views and framed inputs, filled in place: thousands of objects fit into memory once, but not
+    twice. Beside them poses and field of view."""
+    pixels: dict[str, Tensor] = {}
     poses, fovs = [], set()
-    for index, name in enumerate(ids):
+    for index, name in enumerate(tqdm(ids, unit="object", disable=not sys.stderr.isatty())):
         pictures, cameras, fov_deg = _read_object(data, name)
         if not index:
-            rgba = torch.empty((len(ids), *pictures.shape), dtype=torch.uint8)
-            shape = (len(ids), len(pictures), input_size, input_size, 3)
-            framed = torch.empty(shape, dtype=torch.uint8)
-        if pictures.shape != rgba.shape[1:]:
+            framed = (len(ids), len(pictures), input_size, input_size, 3)
+            pixels["rgba"] = allocate("rgba", (len(ids), *pictures.shape))
+            pixels["framed"] = allocate("framed", framed)
+        expected = pixels["rgba"].shape[1:]
+        if pictures.shape != expected:
             raise ValueError(
-                f"{rgba.shape[1]} views of each object expected, {name} has {len(pictures)}"
+                f"{expected[0]} views of each object expected, {name} has {len(pictures)}"
             )
-        rgba[index] = torch.from_numpy(pictures)
+        pixels["rgba"][index] = torch.from_numpy(pictures)
         for view, picture in enumerate(pictures):
-            framed[index, view] = torch.from_numpy(frame_input(picture, size=input_size))
+            framed_view = frame_input(picture, size=input_size)
+            pixels["framed"][index, view] = torch.from_numpy(framed_view)
         poses.append(torch.from_numpy(cameras))
         fovs.add(round(fov_deg, 4))
     if len(fovs) != 1:
         raise ValueError(f"one field of view for all objects expected, got {sorted(fovs)}")
-    stacked = torch.stack(poses)
-    kinds = tuple(classes[original_id(name)] for name in ids)
-    return ViewSet(tuple(ids), kinds, rgba, framed, stacked, turns_to_front(stacked), fovs.pop())
+    return pixels, {"poses": torch.stack(poses), "fov_deg": fovs.pop()}
 
 
 def _read_object(
@@ -171,92 +192,3 @@ def _read_object(
         )
     cameras, angle = load_transforms(folder / "transforms.json")
     return load_sheet(folder / "sheet.webp"), cameras, math.degrees(angle)
-
-
-@dataclass(frozen=True)
-class RayBatch:
-    """Inputs of b objects with n target rays each.
-
-    Attributes:
-        framed: encoder inputs, uint8 RGB.
-        origins, directions: target rays in the frame of the input view.
-        rgba: straight-alpha target of each ray, in [0, 1].
-    """
-
-    framed: UInt8[Tensor, "b s s 3"]
-    origins: Float[Tensor, "b n 3"]
-    directions: Float[Tensor, "b n 3"]
-    rgba: Float[Tensor, "b n 4"]
-
-
-def draw_batch(
-    views: ViewSet, data: ViewData, *, objects: int, generator: torch.Generator
-) -> RayBatch:
-    """Random objects, a random input view of each, and random rays of random views.
-
-    Args:
-        views: objects to draw from.
-        data: numbers of target views and rays, and the shares of rays and objects: of rays that
-            fall on or within four pixels of the object, where the gradient is; of objects that are
-            mirrored, the world of the input view at its plane x = 0; of objects whose colour
-            channels are in a random order, which leaves greys and the white ground as they are.
-        objects: how many.
-        generator: on the views' device; all that is random comes from it.
-    """
-    device = views.rgba.device
-
-    def draw(high: int, *shape: int) -> Tensor:
-        return torch.randint(high, shape, device=device, generator=generator)
-
-    n_views = views.rgba.shape[1]
-    obj = draw(len(views), objects)
-    inputs = draw(n_views, objects)
-    targets = draw(n_views, objects, data.target_views)
-    size = views.size
-    seen = views.rgba[obj[:, None], targets].flatten(0, 1)
-    pixels = _draw_pixels(seen, data.rays, data.near_share, generator)
-    rgba = seen.flatten(1, 2).gather(1, pixels[..., None].expand(-1, -1, 4))
-    where = torch.stack([pixels % size, pixels // size], dim=-1).float() + 0.5
-    poses = views.turns[obj, inputs][:, None] @ views.poses[obj[:, None], targets]
-    origins, directions = camera_rays(poses.flatten(0, 1), where, fov_deg=views.fov_deg, size=size)
-    framed = views.framed[obj, inputs]
-    flips = torch.rand(objects, device=device, generator=generator) < data.mirror
-    sign = torch.ones(objects, 1, 3, device=device)
-    sign[..., 0] -= 2.0 * flips[:, None]
-    framed = torch.where(flips[:, None, None, None], framed.flip(2), framed)
-    rgba = rgba.reshape(objects, -1, 4)
-    if data.recolour:
-        order = torch.rand(objects, 3, device=device, generator=generator).argsort(1)
-        kept = torch.rand(objects, 1, device=device, generator=generator) >= data.recolour
-        order = torch.where(kept, torch.arange(3, device=device), order)
-        framed = framed.gather(3, order[:, None, None].expand_as(framed))
-        rgb = rgba[..., :3].gather(2, order[:, None].expand(-1, rgba.shape[1], -1))
-        rgba = torch.cat([rgb, rgba[..., 3:]], dim=2)
-    return RayBatch(
-        framed,
-        origins.reshape(objects, -1, 3) * sign,
-        directions.reshape(objects, -1, 3) * sign,
-        rgba.float() / 255,
-    )
-
-
-def near_object(rgba: UInt8[Tensor, "m h h 4"]) -> Float[Tensor, "m h h"]:
-    """One where a pixel shows the object or lies within four pixels of it, else zero."""
-    opaque = (rgba[..., 3] > 0).float()[:, None]
-    # Rows, then columns: the same as a square of nine at a fifth of its time.
-    rows = F.max_pool2d(opaque, (1, 9), stride=1, padding=(0, 4))
-    return F.max_pool2d(rows, (9, 1), stride=1, padding=(4, 0))[:, 0]
-
-
-def _draw_pixels(
-    rgba: UInt8[Tensor, "m h h 4"], rays: int, near_share: float, generator: torch.Generator
-) -> Tensor:
-    """Flat pixel indices `[m, rays]`: `near_share` of them near the object, the rest anywhere."""
-    if not near_share:
-        shape = len(rgba), rays
-        pixels = rgba.shape[1] * rgba.shape[2]
-        return torch.randint(pixels, shape, device=rgba.device, generator=generator)
-    near = near_object(rgba).flatten(1)
-    uniform = torch.full_like(near, 1.0 / near.shape[1])
-    weight = (1 - near_share) * uniform + near_share * near / near.sum(1, keepdim=True).clamp_min(1)
-    return torch.multinomial(weight, rays, replacement=True, generator=generator)

@@ -11,7 +11,8 @@ from hyperdemo.render.rays import RayLoss, render_rays
 from train.config import TrainConfig, ViewData
 from train.objects.variants import original_id, variant_id
 from train.subsets import some_of
-from train.view.data import ViewSet, draw_batch, load_split, load_views, split_objects
+from train.view.batches import chances, draw_batch
+from train.view.data import ViewSet, load_split, load_views, split_objects
 from train.view.validate import quick_psnr
 
 
@@ -37,6 +38,8 @@ class ViewTask:
         self.config, self.data, self.device = config, config.data, device
         self.train_views = train_views.to(device)
         self.val_views = val_views
+        by_pack = chances(train_views.ids, self.data.weights)
+        self.chances = None if by_pack is None else by_pack.to(device)
 
     @classmethod
     def load(cls, config: TrainConfig, *, device: torch.device) -> ViewTask:
@@ -66,7 +69,10 @@ class ViewTask:
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Objective of a random batch, and its PSNR in dB."""
         data = self.data
-        batch = draw_batch(self.train_views, data, objects=self.config.batch, generator=generator)
+        batch = draw_batch(
+            self.train_views, data, objects=self.config.batch, generator=generator,
+            chances=self.chances,
+        )  # fmt: skip
         half = self.config.precision == "bf16"
         # Autocast affects matrix products only: angles of up to 2⁵π and sums along rays need the
         # digits of float32.

@@ -8,7 +8,7 @@ from hyperdemo.render.rays import RayLoss, render_rays
 from tests import tiny
 from tests.train import scenes
 from train.config import ViewData
-from train.view.data import draw_batch
+from train.view.batches import draw_batch
 from train.view.task import ViewTask
 from train.view.validate import quick_psnr
 
