@@ -1,8 +1,8 @@
 """Everything that is generated from recorded results: `python -m train.report --write`.
 
-Tables in README.md and docs/, the model cards beside the checkpoints, and what the page draws.
-`--check` fails where a file says anything else than the results, and names it; prose around the
-tables is not checked.
+Tables in README.md and docs/, the model cards beside the checkpoints, and the page's figures.
+`--check` names each file that differs from the results and fails if there is one; prose around
+the tables is not checked.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ COMMAND = "python -m train.report"
 
 
 def sections(results: Mapping[str, Any]) -> dict[Path, dict[str, str]]:
-    """What stands between which markers of which file."""
-    found: dict[Path, dict[str, str]] = {Path("README.md"): {"results": summary_table(results)}}
+    """Text by file and by the name of the markers that it stands between."""
+    found = {Path("README.md"): {"results": summary_table(results)}}
     for task in ("view", "sound"):
         own = {"results": task_tables(task, results[task])} if task in results else {}
         if sweep := sweep_tables(task, results.get("sweeps", {}).get(task, {})):
@@ -39,7 +39,7 @@ def generated(root: Path, weights: Path) -> dict[Path, str]:
     """Files and the text that they should have.
 
     Raises:
-        ValueError: a file lacks a marker, or there are no results.
+        ValueError: a marker is not in its file once, or there are no results.
     """
     results = read_recorded(weights / FILE_NAME)
     texts = dict(cards(weights, results))
@@ -53,11 +53,7 @@ def generated(root: Path, weights: Path) -> dict[Path, str]:
 
 
 def replace_section(text: str, section: str, *, name: str, path: Path) -> str:
-    """A text with a new section between the markers of this name.
-
-    Raises:
-        ValueError: the markers are not there, once each.
-    """
+    """A text with a new section between the markers of this name, which must be there once."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     if text.count(begin) != 1 or text.count(end) != 1:
         raise ValueError(f"{path} must hold {begin} and {end} once each")

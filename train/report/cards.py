@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from hyperdemo.config import INITS, SAMPLE_RATE_HZ
+from hyperdemo.results.measured import METRICS
 from train.report.tables import held_out_classes, value
 from train.sound.splits import UNSEEN_LANGUAGE
-from train.sources.speech import VERSION, VOICES, Voice
+from train.sources.speech import VERSION, VOICES
 
 ORIGIN = {
     "view": {
@@ -36,15 +37,9 @@ SPLITS = {
         "unseen": "held-out voice and language",
     },
 }
-# Name in the card, name in the results, decimals, unit.
-SCORES = {
-    "view": (("PSNR", "psnr", 2, " dB"), ("SSIM", "ssim", 3, ""),
-             ("perceptual distance", "perceptual", 3, "")),
-    "sound": (("STOI", "stoi", 3, ""), ("SI-SNR", "si_snr", 2, " dB"), ("LSD", "lsd", 2, " dB"),
-              ("PESQ", "pesq", 2, "")),
-}  # fmt: skip
 LANGUAGES = {"en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ru": "Russian"}
 _NUMBERS = ("no", "one", "two", "three", "four", "five")
+_UNHEARD = next(voice.speaker for voice in VOICES if voice.language == UNSEEN_LANGUAGE)
 
 
 def cards(weights: Path, results: Mapping[str, Any]) -> dict[Path, str]:
@@ -67,20 +62,17 @@ def cards(weights: Path, results: Mapping[str, Any]) -> dict[Path, str]:
 def card(task: str, init: str, facts: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     """Markdown card of one checkpoint."""
     splits = results.get(task, {}).get("splits", {})
-    body = {"view": _view_card, "sound": _sound_card}[task]
-    text = body(facts, splits, origin=ORIGIN[task][init], scores=_scores(task, init, splits))
-    return f"# {task}-{init}\n\n{text}"
+    write = {"view": _view_card, "sound": _sound_card}[task]
+    return f"# {task}-{init}\n\n{write(init, facts, splits)}"
 
 
-def _view_card(
-    facts: Mapping[str, Any], splits: Mapping[str, Any], *, origin: str, scores: str
-) -> str:
+def _view_card(init: str, facts: Mapping[str, Any], splits: Mapping[str, Any]) -> str:
     count = facts["training"].get("data", {}).get("variants", 0)
     varied = f",\neach also in {count} variants of other proportions and colours" if count else ""
     classes = ", ".join(held_out_classes(splits.get("unseen", {})))
     held_out = f"Classes held out altogether: {classes}." if classes else ""
     return f"""From one picture of an object, this hypernetwork writes the
-{facts["inr_parameters"]:,} weights of a small radiance field. {origin}
+{facts["inr_parameters"]:,} weights of a small radiance field. {ORIGIN["view"][init]}
 
 **Data.** {facts["train_objects"]} furniture and household models of the Sweet Home 3D libraries
 (CC BY 3.0 and CC0, every creator in `CREDITS.md`), 32 views of 128×128 pixels each{varied}.
@@ -91,7 +83,7 @@ def _view_card(
 **Results** (one input view and four target views per object; ± is the standard error over objects,
 one training seed):
 
-{scores}
+{_scores("view", init, splits)}
 
 **Use.** For demonstration and study. The side that the picture does not show is a guess from the
 training objects; people and scenes are out of its scope.
@@ -101,30 +93,36 @@ models are CC BY 3.0 and CC0.
 """
 
 
-def _sound_card(
-    facts: Mapping[str, Any], splits: Mapping[str, Any], *, origin: str, scores: str
-) -> str:
+def _sound_card(init: str, facts: Mapping[str, Any], splits: Mapping[str, Any]) -> str:
+    heard = _heard("speaker")
+    by_licence = [f"{' and '.join(own)}: {licence}" for licence, own in _heard("licence").items()]
     field, window = facts["model"]["field"], facts["model"]["backbone"]["window"]
     milliseconds = 1000 * field["stretch"] / SAMPLE_RATE_HZ
     return f"""From speech, this hypernetwork writes a small network for every {milliseconds:g} ms:
 {facts["inr_parameters"]:,} weights that map a time to an amplitude. Base weights and biases are
-shared; what is generated are masks on the base weights. {origin}
+shared; what is generated are masks on the base weights. {ORIGIN["sound"][init]}
 
-**Data.** {_data(facts)}
+**Data.** {facts["train_prompts"]} prompts of the Asterisk project (Debian's packages
+asterisk-core-sounds-*-g722 {VERSION}, decoded from the wide-band telephone codec G.722),
+recorded by {_NUMBERS[len(heard)]} speakers in {_NUMBERS[sum(map(len, heard.values()))]} languages:
+{"; ".join(f"{name} ({', '.join(languages)})" for name, languages in heard.items())}.
+{_UNHEARD}'s voice, and with it {LANGUAGES[UNSEEN_LANGUAGE]}, was held out altogether.
+Every credit is in `CREDITS.md`.
 
 {_trained(facts, f"windows of {window / SAMPLE_RATE_HZ:.2f} s")}
 
 **Results** (whole prompts resynthesised at 16 kHz; ± is the standard error over prompts, one
 training seed):
 
-{scores}
+{_scores("sound", init, splits)}
 
-**Use.** For demonstration and study. It was trained on {_NUMBERS[len(_speakers(seen=True))]} studio
+**Use.** For demonstration and study. It was trained on {_NUMBERS[len(heard)]} studio
 voices: other speakers, rooms, noise and music are not measured above. It is no codec
 ({facts["inr_parameters"]:,} weights stand for {field["stretch"]} samples), and it
 only reproduces what it is given: it does not read text aloud, and does not convert voices.
 
-**Licence.** MIT for these weights as far as they are ours; Whisper is MIT. {_licences()} Whether
+**Licence.** MIT for these weights as far as they are ours; Whisper is MIT.
+The training recordings have licences of their own ({"; ".join(by_licence)}). Whether
 weights learned from recordings are an adaptation of them, to which CC BY-SA would then extend, is
 not settled, and nothing here says that they are not. What a checkpoint makes of one of these
 recordings is treated as a changed version of that recording, under its licence.
@@ -145,50 +143,22 @@ def _trained(facts: Mapping[str, Any], things: str) -> str:
 def _scores(task: str, init: str, splits: Mapping[str, Any]) -> str:
     """A line for each split that was scored, with the metrics that were measured."""
     lines = []
+    on = {"view": "{objects} objects", "sound": "{prompts} of {of} prompts, {seconds:.0f} s"}[task]
     for split, words in SPLITS[task].items():
         if row := splits.get(split, {}).get(init):
-            told = ", ".join(
-                f"{name} {value(row, key, digits)}{unit}"
-                for name, key, digits, unit in SCORES[task]
-                if row[key] is not None
+            scores = ", ".join(
+                f"{metric.name} {value(metric, row)} {metric.unit}".rstrip()
+                for metric in METRICS[task][:4]
+                if row[metric.key] is not None
             )
-            if task == "sound":
-                on = f"{row['prompts']} of {row['of']} prompts, {row['seconds']:.0f} s"
-            else:
-                on = f"{row['objects']} objects"
-            lines.append(f"- {words}: {told} ({on})")
+            lines.append(f"- {words}: {scores} ({on.format(**row)})")
     return "\n".join(lines) or "none recorded yet"
 
 
-def _data(facts: Mapping[str, Any]) -> str:
-    heard = _speakers(seen=True)
-    languages = sum(map(len, heard.values()))
-    (unheard,) = _speakers(seen=False)
-    return (
-        f"{facts['train_prompts']} prompts of the Asterisk project (Debian's packages "
-        f"asterisk-core-sounds-*-g722 {VERSION}, decoded from the wide-band telephone codec "
-        f"G.722), recorded by {_NUMBERS[len(heard)]} speakers in {_NUMBERS[languages]} languages:\n"
-        + "; ".join(f"{name} ({', '.join(codes)})" for name, codes in heard.items())
-        + f".\n{unheard}'s voice, and with it {LANGUAGES[UNSEEN_LANGUAGE]}, was held out "
-        "altogether. Every credit is in `CREDITS.md`."
-    )
-
-
-def _licences() -> str:
-    by_licence: dict[str, list[str]] = {}
-    for voice in _voices(seen=True):
-        by_licence.setdefault(voice.licence, []).append(LANGUAGES[voice.language])
-    parts = [f"{' and '.join(names)}: {licence}" for licence, names in by_licence.items()]
-    return f"The training recordings have licences of their own ({'; '.join(parts)})."
-
-
-def _voices(*, seen: bool) -> list[Voice]:
-    return [voice for voice in VOICES if (voice.language != UNSEEN_LANGUAGE) == seen]
-
-
-def _speakers(*, seen: bool) -> dict[str, list[str]]:
-    """Languages of each speaker: one of them speaks two."""
+def _heard(by: str) -> dict[str, list[str]]:
+    """The languages that were trained on, by an attribute of their voice."""
     found: dict[str, list[str]] = {}
-    for voice in _voices(seen=seen):
-        found.setdefault(voice.speaker, []).append(LANGUAGES[voice.language])
+    for voice in VOICES:
+        if voice.language != UNSEEN_LANGUAGE:
+            found.setdefault(getattr(voice, by), []).append(LANGUAGES[voice.language])
     return found

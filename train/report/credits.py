@@ -47,7 +47,11 @@ checkpoint "foundation" is made from them.
 
 ## Speech
 
-{speech}
+Prompts of the Asterisk project in Debian's packages, decoded by `train/sources/speech.py`.
+The sound checkpoints are trained on all languages but {unseen}, and scored on all of them.
+The speakers endorse nothing here.
+
+{voices}
 
 ## 3D models
 
@@ -60,7 +64,12 @@ size, lit and rendered; fully transparent surfaces left out. The authors endorse
 
 def render_credits(pieces: Sequence[Piece]) -> str:
     """Markdown: a section per library with its licence, in it a row per model."""
-    lines = [_HEAD.format(speech=_speech())]
+    languages = [
+        [r["language"], f"{r['package']} {r['version']}", r["speaker"], r["licence"], r["credit"]]
+        for r in speech_credits()
+    ]
+    voices = markdown_table(["language", "package", "voice", "licence", "credit"], languages)
+    lines = [_HEAD.format(unseen=UNSEEN_LANGUAGE, voices=voices)]
     for library, licence in LICENCES.items():
         own = sorted((p for p in pieces if p.library == library), key=lambda p: p.object_id)
         if own:
@@ -69,20 +78,6 @@ def render_credits(pieces: Sequence[Piece]) -> str:
             rows = [[p.name, p.creator, f"`{p.object_id}`"] for p in own]
             lines.append(markdown_table(["model", "by", "object"], rows) + "\n")
     return "\n".join(lines)
-
-
-def _speech() -> str:
-    rows = [
-        [r["language"], f"{r['package']} {r['version']}", r["speaker"], r["licence"], r["credit"]]
-        for r in speech_credits()
-    ]
-    return (
-        "Prompts of the Asterisk project in Debian's packages, decoded by "
-        "`train/sources/speech.py`.\n"
-        f"The sound checkpoints are trained on all languages but {UNSEEN_LANGUAGE}, and scored "
-        "on all of them.\nThe speakers endorse nothing here.\n\n"
-        + markdown_table(["language", "package", "voice", "licence", "credit"], rows)
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

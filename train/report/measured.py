@@ -19,15 +19,12 @@ from hyperdemo.results.measured import (
     TaskEvidence,
     Training,
 )
+from train.paired import THINGS
 from train.report.tables import paired_of
 
 
 def measured(results: Mapping[str, Any]) -> dict[str, TaskEvidence]:
-    """The tasks that have something to show, sound first.
-
-    Raises:
-        KeyError: results lack what they must have.
-    """
+    """The tasks that have something to show, sound first."""
     tasks = {}
     for task in ("sound", "view"):
         own, sweep = results.get(task, {}), results.get("sweeps", {}).get(task, {})
@@ -43,12 +40,11 @@ def measured(results: Mapping[str, Any]) -> dict[str, TaskEvidence]:
 
 
 def _splits(rows: Mapping[str, Any], task: str) -> dict[str, Measured]:
-    found = {split: _measured(rows[split], task) for split in SPLITS if split in rows}
-    return {split: one for split, one in found.items() if one.values}
-
-
-def _measured(row: Mapping[str, Any], task: str) -> Measured:
-    return Measured(_values(row, task), row.get("prompts", row.get("objects")), row.get("of"))
+    return {
+        split: Measured(values, row.get(THINGS[task]), row.get("of"))
+        for split, row in ((split, rows.get(split, {})) for split in SPLITS)
+        if (values := _values(row, task))
+    }
 
 
 def _values(row: Mapping[str, Any], task: str) -> dict[str, float]:
@@ -58,12 +54,12 @@ def _values(row: Mapping[str, Any], task: str) -> dict[str, float]:
 
 def _answers(own: Mapping[str, Any], task: str) -> dict[str, dict[str, Measured]]:
     by_split = own.get("splits", {})
-    names = dict.fromkeys(n for split in SPLITS for n in by_split.get(split, {}))
-    found = {
-        name: _splits({s: rows[name] for s, rows in by_split.items() if name in rows}, task)
+    names = dict.fromkeys(name for split in SPLITS for name in by_split.get(split, {}))
+    return {
+        name: splits
         for name in names
+        if (splits := _splits({s: rows.get(name, {}) for s, rows in by_split.items()}, task))
     }
-    return {name: splits for name, splits in found.items() if splits}
 
 
 def _trainings(own: Mapping[str, Any], task: str) -> dict[str, Training]:

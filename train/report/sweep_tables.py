@@ -7,27 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hyperdemo.results.markdown import markdown_table
+from hyperdemo.results.measured import METRICS, Metric
+from train.paired import THINGS
+from train.report.tables import TASKS
 
-# Name in the results, heading, decimals.
-METRICS: Mapping[str, Sequence[tuple[str, str, int]]] = {
-    "sound": (
-        ("stoi", "STOI ↑", 3), ("si_snr", "SI-SNR (dB) ↑", 2), ("pesq", "PESQ ↑", 2),
-        ("lsd", "LSD (dB) ↓", 2),
-    ),
-    "view": (("psnr", "PSNR (dB) ↑", 2), ("ssim", "SSIM ↑", 3), ("perceptual", "perceptual ↓", 3)),
-}  # fmt: skip
-WEIGHTS = {"foundation": "pretrained", "scratch": "random"}
 SPLITS = {"test": "held-out", "unseen": "unseen"}
 NUMBERS = {
     "trainable_parameters": "trainable parameters", "written": "generated weights per INR",
     "inr_parameters": "parameters of the INR",
 }  # fmt: skip
 """Columns of an experiment whose arms stand at such a number of their runs."""
-YARDSTICKS = {
-    "white": "white picture", "mean": "mean training picture", "nearest": "nearest training object",
-    "ceiling": "ceiling: the INR fitted to the object",
-}  # fmt: skip
-"""Rows of what needs no hypernetwork."""
 
 Run = Mapping[str, Any]
 
@@ -35,18 +24,17 @@ Run = Mapping[str, Any]
 def sweep_tables(task: str, sweep: Mapping[str, Any]) -> str:
     """Markdown of every experiment that has a run, after the budget of them all."""
     runs: Mapping[str, Run] = sweep.get("runs", {})
-    yardsticks = sweep.get("yardsticks", {})
     parts = [
-        _experiment(task, experiment, runs, yardsticks)
+        _experiment(task, experiment, runs, yardsticks=sweep.get("yardsticks", {}))
         for experiment in sweep.get("experiments", {}).values()
         if any(name in runs for arm in experiment["arms"] for name in arm["runs"])
     ]
-    return "\n\n".join([_budget(runs), *parts]) if parts else ""
+    return "\n\n".join([_budget(task, runs), *parts]) if parts else ""
 
 
-def _budget(runs: Mapping[str, Run]) -> str:
+def _budget(task: str, runs: Mapping[str, Run]) -> str:
     scored = [run["metrics"]["test"] for run in runs.values()]
-    what = next(word for word in ("prompts", "objects") if word in scored[0])
+    what = THINGS[task]
     minutes = sum(run["minutes"] for run in runs.values())
     hardware = ", ".join(sorted({run["hardware"] for run in runs.values()}))
     return (
@@ -67,12 +55,13 @@ def _experiment(
     task: str,
     experiment: Mapping[str, Any],
     runs: Mapping[str, Run],
+    *,
     yardsticks: Mapping[str, Any],
 ) -> str:
     number = experiment.get("x_from", "")
     header = ["arm", "weights", *([NUMBERS[number]] if number else []), "seeds"]
     blank = ["–"] * (len(header) - 1)
-    header += [f"{heading}, {SPLITS[split]}" for split, _, heading, _ in _columns(task)]
+    header += [f"{metric.axis}, {SPLITS[split]}" for split, metric in _columns(task)]
     # An arm may stand in several series of a figure; one row is enough.
     arms: dict[tuple[str, ...], Mapping[str, Any]] = {}
     for arm in experiment["arms"]:
@@ -80,10 +69,11 @@ def _experiment(
     rows = []
     for names, arm in arms.items():
         if found := [runs[name] for name in names if name in runs]:
-            cells = [arm["label"], WEIGHTS[found[0]["config"]["model"]["init"]]]
+            scratch = found[0]["config"]["model"]["init"] == "scratch"
+            cells = [arm["label"], "random" if scratch else "pretrained"]
             cells += [f"{found[0][number]:,}"] if number else []
             rows.append([*cells, str(len(found)), *_cells(task, [r["metrics"] for r in found])])
-    for name, words in YARDSTICKS.items():
+    for name, words in TASKS[task].answers.items():
         if scored := yardsticks.get(name):
             counts = " and ".join(f"{scored[s]['objects']}" for s in SPLITS if s in scored)
             rows.append([f"*{words}, on {counts}*", *blank, *_cells(task, [scored])])
@@ -91,18 +81,17 @@ def _experiment(
     return "\n\n".join(part for part in [*words, experiment["reading"]] if part)
 
 
-def _columns(task: str) -> list[tuple[str, str, str, int]]:
-    """Split, key, heading, decimals: all metrics of the held-out split, two of the unseen one."""
-    held_out = [("test", *metric) for metric in METRICS[task]]
-    return held_out + [("unseen", *metric) for metric in METRICS[task][:2]]
+def _columns(task: str) -> list[tuple[str, Metric]]:
+    """Splits and metrics: four of the held-out split, two of the unseen one."""
+    return [(split, m) for split, n in (("test", 4), ("unseen", 2)) for m in METRICS[task][:n]]
 
 
 def _cells(task: str, scored: Sequence[Mapping[str, Any]]) -> list[str]:
     """Means over seeds, with their deviation where there are several."""
     cells = []
-    for split, key, _, digits in _columns(task):
-        known = [one[split][key] for one in scored if one.get(split, {}).get(key) is not None]
-        spread = f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else ""
-        mean = f"{statistics.mean(known):.{digits}f}".replace("-", "−") if known else "–"
-        cells.append(mean + spread)
+    for split, metric in _columns(task):
+        measured = [one[split].get(metric.key) for one in scored if split in one]
+        known = [score for score in measured if score is not None]
+        spread = f" ± {metric.text(statistics.stdev(known))}" if len(known) > 1 else ""
+        cells.append(metric.text(statistics.mean(known)) + spread if known else "–")
     return cells

@@ -12,9 +12,8 @@ import argparse
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -40,6 +39,8 @@ CLASSES = ("chair", "lamp", "table", "sofa", "vehicle")
 ASKED = {"from the side": 100.0, "from behind": 180.0}
 """Degrees of azimuth between the input view and the target."""
 
+Picture = UInt8[np.ndarray, "h h 3"]
+
 CAPTION = (
     "From the one picture on the left, the other sides of objects that no training saw: the truth, "
     "both models, and the pretrained one's answer after {steps} steps of descent on the given "
@@ -54,43 +55,29 @@ _GAP, _MARGIN, _HEADING, _LABELS = 6, 10, 26, 22
 _INK, _PALE = (31, 41, 55), (107, 114, 128)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One object of the sheet.
-
-    Attributes:
-        name: under the input view.
-        given: the input view.
-        asked: for each direction of `ASKED`, a picture per column.
-    """
+class Row(NamedTuple):
+    """One object: its name, its input view, and by direction of `ASKED` a picture per column."""
 
     name: str
-    given: UInt8[np.ndarray, "h h 3"]
-    asked: tuple[tuple[UInt8[np.ndarray, "h h 3"], ...], ...]
+    given: Picture
+    asked: tuple[tuple[Picture, ...], ...]
 
 
-def middle_object(rows: Sequence[Mapping[str, Any]], kind: str) -> str:
-    """The object of a class whose PSNR is the median, the lower of two.
-
-    Raises:
-        ValueError: there is none of this class.
-    """
-    scores = {row["object"]: row["psnr"] for row in rows if row["class"] == kind}
-    if not scores:
-        raise ValueError(f"no object of class {kind!r} was scored")
-    median = statistics.median_low(scores.values())
-    return min(name for name, score in scores.items() if score == median)
-
-
-def split_of(kind: str, scored: Mapping[str, Mapping[str, Any]]) -> str:
-    """The split that holds the objects of a class.
+def choose(
+    kind: str, scored: Mapping[str, Mapping[str, Any]], *, every: bool = False
+) -> tuple[str, list[str]]:
+    """The split that holds a class, and the object of median PSNR (the lower of two), or all.
 
     Raises:
         ValueError: none of this class was scored.
     """
     for split, answers in scored.items():
-        if any(row["class"] == kind for row in answers["foundation"]["rows"]):
-            return split
+        rows = answers["foundation"]["rows"]
+        scores = {row["object"]: row["psnr"] for row in rows if row["class"] == kind}
+        if scores:
+            median = statistics.median_low(scores.values())
+            middle = min(name for name, score in scores.items() if score == median)
+            return split, sorted(scores) if every else [middle]
     raise ValueError(f"no object of class {kind!r} was scored")
 
 
@@ -117,17 +104,12 @@ def make_row(views: ViewSet, obj: int, answers: Mapping[str, Answer], *, name: s
     return Row(name, _to_bytes(given), tuple(map(tuple, pictures)))
 
 
-def _to_bytes(picture: Float[np.ndarray, "h h 3"]) -> UInt8[np.ndarray, "h h 3"]:
+def _to_bytes(picture: Float[np.ndarray, "h h 3"]) -> Picture:
     return np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
 
 
 def draw_sheet(rows: Sequence[Row], columns: Sequence[str]) -> Image.Image:
-    """All rows under headings.
-
-    Args:
-        rows: at least one, with pictures of one size.
-        columns: names of the pictures of a direction.
-    """
+    """All rows, with pictures of one size, under the names of the columns of a direction."""
     side = rows[0].given.shape[0]
     block = len(columns) * (side + _GAP) - _GAP
     lefts = [_MARGIN, *(_MARGIN + side + 3 * _GAP + k * (block + 3 * _GAP) for k in range(2))]
@@ -135,28 +117,25 @@ def draw_sheet(rows: Sequence[Row], columns: Sequence[str]) -> Image.Image:
     size = lefts[2] + block + _MARGIN, top + len(rows) * (side + _LABELS) + _MARGIN
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
+
+    def place(picture: Picture, x: int, y: int) -> None:
+        sheet.paste(Image.fromarray(picture), (x, y))
+        draw.rectangle((x, y, x + side - 1, y + side - 1), outline=(229, 231, 235))
+
     large, small = ImageFont.load_default(15), ImageFont.load_default(12)
     draw.text((lefts[0], _MARGIN), "given", _INK, font=large)
     for left, heading in zip(lefts[1:], ASKED, strict=True):
         draw.text((left, _MARGIN), heading, _INK, font=large)
         for k, name in enumerate(columns):
-            at = left + k * (side + _GAP), _MARGIN + _HEADING
-            draw.text(at, name, _PALE, font=small)
+            draw.text((left + k * (side + _GAP), _MARGIN + _HEADING), name, _PALE, font=small)
     for index, row in enumerate(rows):
         y = top + index * (side + _LABELS)
-        _place(sheet, row.given, (lefts[0], y))
+        place(row.given, lefts[0], y)
         draw.text((lefts[0], y + side + 2), row.name, _PALE, font=small)
         for left, pictures in zip(lefts[1:], row.asked, strict=True):
             for k, picture in enumerate(pictures):
-                _place(sheet, picture, (left + k * (side + _GAP), y))
+                place(picture, left + k * (side + _GAP), y)
     return sheet
-
-
-def _place(sheet: Image.Image, picture: UInt8[np.ndarray, "h h 3"], at: tuple[int, int]) -> None:
-    sheet.paste(Image.fromarray(picture), at)
-    x, y = at
-    box = (x, y, x + picture.shape[1] - 1, y + picture.shape[0] - 1)
-    ImageDraw.Draw(sheet).rectangle(box, outline=(229, 231, 235))
 
 
 def main() -> None:
@@ -185,16 +164,11 @@ def main() -> None:
     if args.ceiling_steps:
         answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps, device=device)
     recorded = read_recorded(args.weights / FILE_NAME)["view"]
-    scored = recorded["splits"]
     data = ViewData(views_dir=args.views, splits_file=recorded["splits_file"])
     rows = []
     for kind in [args.every] if args.every else CLASSES:
-        split = split_of(kind, scored)
+        split, chosen = choose(kind, recorded["splits"], every=bool(args.every))
         views = load_split(data, split, input_size=config.backbone.image_size)
-        found = scored[split]["foundation"]["rows"]
-        chosen = [middle_object(found, kind)]
-        if args.every:
-            chosen = sorted(row["object"] for row in found if row["class"] == kind)
         name = kind if split == "test" else f"{kind}, an unseen class"
         for one in chosen:
             rows.append(make_row(views, views.ids.index(one), answers, name=name))
@@ -204,10 +178,9 @@ def main() -> None:
     path.parent.mkdir(exist_ok=True)
     draw_sheet(rows, ["truth", *answers]).save(path, quality=90, method=6)
     which = f"These are all {args.every}s that were held out." if args.every else IN_THE_MIDDLE
-    caption = CAPTION.format(steps=args.refine_steps)
-    ceiling = CEILING.format(views=views.rgba.shape[1] - len(ASKED))
-    words = [caption, ceiling, which] if args.ceiling_steps else [caption, which]
-    path.with_suffix(".txt").write_text(" ".join(words) + "\n")
+    ceiling = CEILING.format(views=views.rgba.shape[1] - len(ASKED)) if args.ceiling_steps else ""
+    words = [CAPTION.format(steps=args.refine_steps), ceiling, which]
+    path.with_suffix(".txt").write_text(" ".join(filter(None, words)) + "\n")
     print(path)
 
 

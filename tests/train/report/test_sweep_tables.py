@@ -64,7 +64,7 @@ def test_answers_without_a_hypernetwork_stand_in_every_table():
     assert lines[6:] == [
         "| one | pretrained | 58,244 | 1 | 14.00 | 0.600 | 0.500 | 14.00 | 0.600 |",
         "| *white picture, on 40 and 40* | – | – | – | 14.00 | 0.600 | 0.500 | 14.00 | 0.600 |",
-        "| *ceiling: the INR fitted to the object, on 4* | – | – | – | 21.96 | 0.789 | 0.286 "
+        "| *ceiling: the same INR fitted to 28 views, on 4* | – | – | – | 21.96 | 0.789 | 0.286 "
         "| – | – |",
     ]
 

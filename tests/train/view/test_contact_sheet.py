@@ -3,18 +3,10 @@ import pytest
 
 from tests.train import scenes
 from train.view.answers import choose_cases
-from train.view.contact_sheet import (
-    ASKED,
-    Row,
-    asked_views,
-    draw_sheet,
-    make_row,
-    middle_object,
-    split_of,
-)
+from train.view.contact_sheet import ASKED, Row, asked_views, choose, draw_sheet, make_row
 
 
-def test_the_object_in_the_middle_of_its_class_is_chosen():
+def test_the_object_in_the_middle_of_its_class_is_chosen_or_all():
     rows = [
         {"object": name, "class": kind, "psnr": value}
         for name, kind, value in (
@@ -22,19 +14,13 @@ def test_the_object_in_the_middle_of_its_class_is_chosen():
             ("e", "chair", 30.0), ("f", "lamp", 3.0), ("g", "lamp", 20.0),
         )
     ]  # fmt: skip
-    assert middle_object(rows, "chair") == "d" and middle_object(rows, "lamp") == "a"
+    bed = {"object": "h", "class": "bed", "psnr": 1.0}
+    scored = {"test": {"foundation": {"rows": rows}}, "unseen": {"foundation": {"rows": [bed]}}}
+    assert choose("chair", scored) == ("test", ["d"]) and choose("lamp", scored)[1] == ["a"]
+    assert choose("lamp", scored, every=True) == ("test", ["a", "f", "g"])
+    assert choose("bed", scored) == ("unseen", ["h"])
     with pytest.raises(ValueError, match="no object of class 'car'"):
-        middle_object(rows, "car")
-
-
-def test_a_class_is_looked_for_among_all_that_is_held_out():
-    scored = {
-        "test": {"foundation": {"rows": [{"class": "lamp"}]}},
-        "unseen": {"foundation": {"rows": [{"class": "bed"}]}},
-    }
-    assert split_of("lamp", scored) == "test" and split_of("bed", scored) == "unseen"
-    with pytest.raises(ValueError, match="no object of class 'car'"):
-        split_of("car", scored)
+        choose("car", scored)
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,7 @@ from tests.train import scenes
 from train.view import evaluate
 from train.view.answers import Case, choose_cases, constant_answer
 from train.view.baselines import over_white
-from train.view.evaluate import (
-    Scorer,
-    add_result,
-    compare,
-    evaluate_split,
-    summarise,
-    trained_on,
-)
+from train.view.evaluate import Scorer, add_result, evaluate_split, summarise, trained_on
 
 
 @pytest.fixture(scope="module")
@@ -151,18 +144,6 @@ def test_scores_on_other_splits_are_not_dropped(command, tmp_path):
         )
     assert command("--answers", "white")["splits_file"] == before["splits_file"]
     command("--answers", "mean", "--splits", str(other), "--out", str(tmp_path / "other" / "r"))
-
-
-def test_differences_by_hand():
-    def rows(*values):
-        names = ("psnr", "ssim", "perceptual")
-        return [{"object": f"o{k}"} | dict.fromkeys(names, v) for k, v in enumerate(values)]
-
-    found = compare(rows(3.0, 5.0, 4.0, 9.0), rows(1.0, 4.0, 4.0))
-    assert found["psnr"]["mean"] == 1.0 and found["psnr"]["objects"] == 3
-    assert found["psnr"]["stderr"] == pytest.approx(1 / np.sqrt(3))  # σ = 1 with n − 1
-    assert found["psnr"]["better"] == 2 and found["perceptual"]["better"] == 0
-    assert compare(rows(1.0), []) == {}
 
 
 def test_models_must_share_their_splits():

@@ -1,0 +1,26 @@
+"""Two answers compared object by object, or prompt by prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hyperdemo.metrics.paired import Paired, paired_difference
+from hyperdemo.results.measured import METRICS
+
+Rows = Sequence[Mapping[str, Any]]
+THINGS = {"view": "objects", "sound": "prompts"}
+"""What the scores of a task are of."""
+
+
+def compare(task: str, first: Rows, second: Rows) -> dict[str, Paired]:
+    """Differences first − second by metric, over what both rows have a value of, if anything."""
+    name = THINGS[task].removesuffix("s")
+    theirs = {row[name]: row for row in second}
+    pairs = [(row, theirs[row[name]]) for row in first if row[name] in theirs]
+    found = {}
+    for metric in METRICS[task]:
+        both = [(a.get(metric.key), b.get(metric.key)) for a, b in pairs]
+        if known := [pair for pair in both if None not in pair]:
+            found[metric.key] = paired_difference(*zip(*known, strict=True), higher=metric.higher)
+    return found
