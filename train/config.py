@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,31 @@ CONFIG_DIR = Path(__file__).parent / "configs"
 OLD_CONFIGS = {"audio-cpu": "sound-cpu", "audio-vit": "sound-vit"}
 
 
-def _at_least_one(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
+def _require(config: object, names: str, allowed: Callable[[Any], bool], what: str) -> None:
+    for name in names.split():
+        if not allowed(value := getattr(config, name)):
+            raise ValueError(f"{name} must {what}, got {value!r}")
 
 
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+def _at_least_one(config: object, names: str) -> None:
+    _require(config, names, lambda value: value >= 1, "be at least 1")
+
+
+def _not_negative(config: object, names: str) -> None:
+    _require(config, names, lambda value: value >= 0, "not be negative")
+
+
+def _shares(config: object, names: str) -> None:
+    _require(config, names, lambda value: 0 <= value <= 1, "lie in [0, 1]")
+
+
+def _one_of(config: object, name: str, *known: str) -> None:
+    _require(config, name, lambda value: value in known, f"be one of {', '.join(known)}")
 
 
 def _refuse_unknown(cls: type, data: dict[str, Any], *, what: str) -> None:
     known = {f.name for f in dataclasses.fields(cls)}
-    unknown = sorted(set(data) - known)
-    if unknown:
+    if unknown := sorted(set(data) - known):
         raise ValueError(f"{what} has no {unknown}; it has {sorted(known)}")
 
 
@@ -75,21 +87,14 @@ class ViewData:
     absolute_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        _one_of("data.format", self.format, ("rendered", "learnit"))
-        for name in ("target_views", "rays", "samples"):
-            _at_least_one(name, getattr(self, name))
-        for name in ("near_share", "mirror", "recolour"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {value}")
-        for name in ("variants", "alpha_weight", "absolute_weight"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        _one_of(self, "format", "rendered", "learnit")
+        _at_least_one(self, "target_views rays samples")
+        _shares(self, "near_share mirror recolour")
+        _not_negative(self, "variants alpha_weight absolute_weight")
+        _require(self, "radius", lambda value: value > 0, "be positive")
         for pack, weight in self.weights.items():
             if not weight > 0:
                 raise ValueError(f"the weight of {pack} must be positive, got {weight}")
-        if not self.radius > 0:
-            raise ValueError(f"radius must be positive, got {self.radius}")
         if self.format == "learnit" and self.variants:
             raise ValueError("variants are rendered here; with format 'learnit' set variants = 0")
 
@@ -116,12 +121,10 @@ class SoundData:
     flip: float = 0.5
 
     def __post_init__(self) -> None:
-        _one_of("data.format", self.format, ("prompts", "librispeech"))
-        _at_least_one("stretches", self.stretches)
-        if self.spectral_weight < 0:
-            raise ValueError(f"spectral_weight must not be negative, got {self.spectral_weight}")
-        if not 0 <= self.flip <= 1:
-            raise ValueError(f"flip must lie in [0, 1], got {self.flip}")
+        _one_of(self, "format", "prompts", "librispeech")
+        _at_least_one(self, "stretches")
+        _not_negative(self, "spectral_weight")
+        _shares(self, "flip")
 
 
 @dataclass(frozen=True)
@@ -180,8 +183,9 @@ class TrainConfig:
     save_minutes: float = 3.0
 
     def __post_init__(self) -> None:
-        if self.precision not in ("fp32", "bf16"):
-            raise ValueError(f"precision must be 'fp32' or 'bf16', got {self.precision!r}")
+        _one_of(self, "precision", "fp32", "bf16")
+        _at_least_one(self, "steps batch eval_every")
+        _require(self, "train_share decay", lambda value: 0 < value <= 1, "lie in (0, 1]")
         expected = ViewData if self.model.task == "view" else SoundData
         if not isinstance(self.data, expected):
             raise ValueError(f"the {self.model.task} task takes {expected.__name__} as its data")
@@ -190,12 +194,6 @@ class TrainConfig:
                 f"data.stretches must be at most the {self.model.n_stretches} stretches of a "
                 f"window, got {self.data.stretches}"
             )
-        for name in ("steps", "batch", "eval_every"):
-            _at_least_one(name, getattr(self, name))
-        for name in ("train_share", "decay"):
-            value = getattr(self, name)
-            if not 0 < value <= 1:
-                raise ValueError(f"{name} must lie in (0, 1], got {value}")
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {"model": self.model.to_dict()}

@@ -1,7 +1,7 @@
 """What a sweep is made of: experiments, their arms, and the configuration of each.
 
-An arm differs from the shipped configuration of its task in what it names and in nothing else;
-all arms of a sweep have the same budget.
+An arm differs from the shipped configuration of its task only in what it names, and all arms of a
+sweep have the same budget.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ PRETRAINED, FROM_SCRATCH = "pretrained", "from scratch"
 
 @dataclass(frozen=True)
 class Arm:
-    """One answer to an experiment's question.
+    """One answer to an experiment's question, with a run per seed.
 
     Attributes:
-        label: what it is, beside its bar or in its row.
+        label: beside its bar or in its row.
         changes: what differs from the sweep's configuration, with keys as `load_config` takes.
         series: arms of the same series share a colour, and a line where they have an x.
         x: where it stands on the experiment's axis, if that has numbers.
-        seeds: one run each.
     """
 
     label: str
@@ -46,8 +45,6 @@ class Experiment:
     """A question and the arms that answer it.
 
     Attributes:
-        title: a few words.
-        question: in a sentence.
         arms: in the order in which they are shown.
         x_label: of the axis of numbers; "" for bars.
         x_from: key of the results' rows that gives the x of arms without one of their own.
@@ -69,7 +66,6 @@ class Run:
     Attributes:
         name: the configuration's name and what differs from it; the same for equal runs.
         changes: all of what differs.
-        config: the whole.
     """
 
     name: str
@@ -90,7 +86,6 @@ class Sweep:
     Attributes:
         base: configuration in `train/configs` that arms differ from.
         budget: what differs from it in every arm, to make the runs short.
-        experiments: by short names.
     """
 
     base: str
@@ -99,8 +94,7 @@ class Sweep:
 
     def run(self, arm: Arm, seed: int) -> Run:
         """The training of an arm from a seed; arms that differ in nothing share one."""
-        changes = {"model.init": "foundation"} | dict(self.budget) | dict(arm.changes)
-        changes["seed"] = seed
+        changes = {"model.init": "foundation", **self.budget, **arm.changes, "seed": seed}
         changes = dict(sorted(changes.items()))
         name = " ".join([self.base, *(f"{key}={value}" for key, value in changes.items())])
         return Run(name, changes, load_config(self.base, overrides=changes))
@@ -123,10 +117,8 @@ class Pairs:
         self, label: str, changes: Changes, *, x: float | None = None, seeds: tuple[int, ...] = (0,)
     ) -> tuple[Arm, Arm]:
         """The pretrained arm of a label and its twin from scratch."""
-        return (
-            Arm(label, changes, PRETRAINED, x, seeds),
-            Arm(label, dict(changes) | dict(self.scratch), FROM_SCRATCH, x, seeds),
-        )
+        scratch = {**changes, **self.scratch}
+        return Arm(label, changes, x=x, seeds=seeds), Arm(label, scratch, FROM_SCRATCH, x, seeds)
 
     def adaptation(self, reading: str) -> Experiment:
         """How much of the encoder must be trained?"""
@@ -147,7 +139,7 @@ class Pairs:
 
     def shares(self, seeds: Mapping[int, tuple[int, ...]]) -> tuple[Arm, ...]:
         """Both arms on shares of the training data in per cent, with the seeds of each."""
-        arms = []
+        arms: list[Arm] = []
         for percent, of in seeds.items():
             changes = {} if percent == 100 else {"train_share": percent / 100}
             arms += self.both(f"{percent} %", changes, x=percent, seeds=of)

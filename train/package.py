@@ -43,8 +43,7 @@ def package(run: Path, out: Path) -> Path:
         for row in rows
         if set(names) <= set(row) and row["step"] <= state["step"]
     ]
-    training = config.to_dict()
-    training.pop("model")
+    training = {key: value for key, value in config.to_dict().items() if key != "model"}
     last = curve[-1][1:] if curve else [None] * len(names)
     facts |= {
         "training": training,

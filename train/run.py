@@ -105,11 +105,10 @@ def train(
         row = _one_step(state, task)
         state.seconds += time.monotonic() - started
         bar.update()
-        scores = {}
-        if state.step % config.eval_every == 0 or state.step == config.steps:
-            scores = task.score(state.average)
-        row |= scores
-        if state.step % 10 == 0 or scores:
+        scored = state.step % config.eval_every == 0 or state.step == config.steps
+        if scored:
+            row |= task.score(state.average)
+        if state.step % 10 == 0 or scored:
             log.write(row)
             bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if "snr" in k})
         if time.monotonic() - saved > 60 * config.save_minutes:
@@ -201,9 +200,7 @@ def parse_arguments(argv: Sequence[str]) -> tuple[TrainConfig, Path, torch.devic
     if unclear := [text for text in args.set if "=" not in text]:
         parser.error(f"--set expects KEY=VALUE, got {', '.join(unclear)}")
     overrides = dict(_assignment(text) for text in args.set)
-    for name in ("init", "adapt"):
-        if getattr(args, name):
-            overrides[f"model.{name}"] = getattr(args, name)
+    overrides |= {f"model.{name}": v for name in ("init", "adapt") if (v := getattr(args, name))}
     config = load_config(args.config, overrides=overrides)
     name = f"{Path(args.config).stem}-{config.model.init}-{config.model.adapt}"
     return config, args.out or Path("runs") / name, choose_device(args.device)

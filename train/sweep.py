@@ -36,7 +36,6 @@ from train.results_file import update
 from train.run import TASKS, run_facts, train
 from train.sound.experiments import SOUND
 from train.sound.scores import score_sound_model
-from train.state import TrainState
 from train.view.experiments import VIEW
 from train.view.scores import score_view_model, view_yardsticks
 
@@ -83,19 +82,12 @@ def train_and_score(
     """The row of one run."""
     config = run.config
     data = TASKS[task].load(config, device=device)
-    facts = run_facts(config, data, device=device, command=run.command)
-    state = train(config, data, out=folder, device=device, facts=facts)
+    begun = run_facts(config, data, device=device, command=run.command)
+    state = train(config, data, out=folder, device=device, facts=begun)
     facts = json.loads((folder / "run.json").read_text())
     if state.step < config.steps:
         raise RuntimeError(f"{run.name} ended at step {state.step} of {config.steps}")
     loaded = LoadedModel(f"{task}-{config.model.init}", state.average, facts)
-    return _row(state, facts, folder) | {
-        "metrics": SCORES[task](loaded, data_config=config.data, limit=limit)
-    }
-
-
-def _row(state: TrainState, facts: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    config = state.config
     lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     scores = [
         {k: round(v, 4) for k, v in line.items() if k == "step" or k.startswith("val_")}
@@ -112,6 +104,7 @@ def _row(state: TrainState, facts: Mapping[str, Any], folder: Path) -> dict[str,
         "inr_parameters": config.model.field.n_parameters,
         "written": config.model.n_written,
         "curve": [row for row in scores if len(row) > 1],
+        "metrics": SCORES[task](loaded, data_config=config.data, limit=limit),
     }
 
 
@@ -120,27 +113,21 @@ def describe(sweep: Sweep, names: Sequence[str]) -> dict[str, Any]:
     found = {}
     for name in names:
         experiment = sweep.experiments[name]
-        words = dataclasses.asdict(experiment)
-        del words["arms"]  # as they are; by the names of their runs they come last
-        words["arms"] = [
-            {
-                "label": arm.label,
-                "series": arm.series,
-                "x": arm.x,
-                "runs": [sweep.run(arm, seed).name for seed in arm.seeds],
-            }
+        arms = [
+            {"label": arm.label, "series": arm.series, "x": arm.x,
+             "runs": [sweep.run(arm, seed).name for seed in arm.seeds]}
             for arm in experiment.arms
-        ]
-        found[name] = words
+        ]  # fmt: skip
+        found[name] = dataclasses.asdict(experiment) | {"arms": arms}
     return found
 
 
-def add_row(out: Path, task: str, run: Run, row: Mapping[str, Any]) -> None:
-    def change(results: dict[str, Any]) -> None:
-        mine = results.setdefault("sweeps", {}).setdefault(task, {})
-        mine.setdefault("runs", {})[run.name] = row
+def _own(results: dict[str, Any], task: str, key: str) -> dict[str, Any]:
+    return results.setdefault("sweeps", {}).setdefault(task, {}).setdefault(key, {})
 
-    update(out, change)
+
+def add_row(out: Path, task: str, run: Run, row: Mapping[str, Any]) -> None:
+    update(out, lambda results: _own(results, task, "runs").update({run.name: row}))
 
 
 def add_words(out: Path, task: str, sweep: Sweep, *, names: Sequence[str], limit: int) -> None:
@@ -152,10 +139,10 @@ def add_words(out: Path, task: str, sweep: Sweep, *, names: Sequence[str], limit
     splits_file = load_config(sweep.base).data.splits_file
 
     def change(results: dict[str, Any]) -> None:
-        mine = results.setdefault("sweeps", {}).setdefault(task, {})
-        mine.setdefault("experiments", {}).update(describe(sweep, names))
+        _own(results, task, "experiments").update(describe(sweep, names))
         if task == "view":
             found = view_yardsticks(results, splits_file=splits_file, limit=limit)
+            mine = results["sweeps"][task]
             mine["yardsticks"] = found or mine.get("yardsticks", {})
 
     update(out, change)
@@ -186,10 +173,8 @@ def work(
 
 def listing(sweep: Sweep, results: Mapping[str, Any], *, task: str, names: Sequence[str]) -> str:
     """A line per run: whether it is done, and its name."""
-    marks = {True: "done", False: "    "}
-    return "\n".join(
-        f"{marks[done(results, task, run)]} {run.name}" for run in sweep.runs(tuple(names))
-    )
+    runs = sweep.runs(tuple(names))
+    return "\n".join(f"{'done' if done(results, task, run) else '':4} {run.name}" for run in runs)
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -202,9 +187,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="EXPERIMENT", help="some of the experiments")
     parser.add_argument("--list", action="store_true", help="what there is to do, and what is done")
     parser.add_argument("--steps", type=int, help="of every run, instead of the sweep's budget")
-    parser.add_argument(
-        "--limit", type=int, default=40, help="held-out sounds or objects per split"
-    )
+    parser.add_argument("--limit", type=int, default=40, help="prompts or objects per split")
     parser.add_argument("--keep", action="store_true", help="keep the state of finished runs")
     parser.add_argument("--runs", type=Path, default=Path("runs/sweep"))
     parser.add_argument("--out", type=Path, default=Path("weights/results.json"))

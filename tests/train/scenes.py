@@ -87,6 +87,11 @@ def train_config(**changes):
     return TrainConfig(**small | changes)
 
 
+def log_of(out):
+    """The metrics of each step of a run."""
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
 def task_of(config, views):
     """The same objects to learn from and to score on."""
     return ViewTask(config, views, views, device=torch.device("cpu"))

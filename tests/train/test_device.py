@@ -30,11 +30,6 @@ def on_both(compute):
         return expected, compute(device)
 
 
-@pytest.fixture(scope="module")
-def views():
-    return scenes.views_of(n_views=12)
-
-
 def test_the_stand_in_refuses_what_a_gpu_would():
     with gpu.stand_in() as device:
         there = torch.arange(3.0, device=device)

@@ -12,21 +12,21 @@ from train.run import run_facts, train
 CPU = torch.device("cpu")
 
 
-@pytest.fixture
-def finished(tmp_path):
-    """A run of four steps, evaluated at every second, and its state."""
-    views = scenes.views_of()
-    config = scenes.train_config(steps=4, eval_every=2)
-    out = tmp_path / "run"
-    task = scenes.task_of(config, views)
+def finish(config, task, out):
+    """A run of four steps, evaluated at every second: its folder and its state."""
     facts = run_facts(config, task, device=CPU, command="--config mine")
     return out, train(config, task, out=out, device=CPU, facts=facts)
 
 
+@pytest.fixture
+def finished(views, tmp_path):
+    config = scenes.train_config(steps=4, eval_every=2)
+    return finish(config, scenes.task_of(config, views), tmp_path / "run")
+
+
 def curve_of(out, *names):
     """Steps and rounded scores of a run's log."""
-    rows = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
-    return [[row["step"], *(round(row[name], 3) for name in names)] for row in rows]
+    return [[r["step"], *(round(r[name], 3) for name in names)] for r in scenes.log_of(out)]
 
 
 def test_what_is_shipped_is_the_average_and_its_facts(finished, tmp_path, capsys):
@@ -62,9 +62,7 @@ def test_a_run_that_goes_on_is_packaged_as_it_is(finished, tmp_path):
 
 def test_a_sound_run_is_packaged_with_scores_of_its_own(tmp_path):
     config = config_of(steps=4)
-    task = task_of(config, tones(200, 330))
-    facts = run_facts(config, task, device=CPU, command="--config mine")
-    state = train(config, task, out=tmp_path / "run", device=CPU, facts=facts)
+    _, state = finish(config, task_of(config, tones(200, 330)), tmp_path / "run")
     package(tmp_path / "run", tmp_path / "weights")
     loaded = load_checkpoint(tmp_path / "weights", "sound-scratch")
     assert loaded.model.config == state.config.model and loaded.facts["train_prompts"] == 2

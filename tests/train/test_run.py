@@ -18,15 +18,6 @@ from train.view.validate import quick_psnr
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def views():
-    return scenes.views_of()
-
-
-def rows_of(out):
-    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-
-
 def test_a_tiny_model_learns_two_balls(tmp_path):
     """Balls on the axis: framing crops to the object, so that colour alone tells them apart."""
     red = dict(density=60.0, radius=0.5, rgb=(0.9, 0.2, 0.1), height=0.3)
@@ -38,7 +29,7 @@ def test_a_tiny_model_learns_two_balls(tmp_path):
         data=ViewData(target_views=2, rays=64, samples=16, mirror=0.5), lr=1e-2, eval_every=10,
     )  # fmt: skip
     state = train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
-    scores = [row["val_psnr"] for row in rows_of(tmp_path)]
+    scores = [row["val_psnr"] for row in scenes.log_of(tmp_path)]
     assert scores[-1] > 22 and scores[-1] > scores[0] + 8
     swapped = dataclasses.replace(views, framed=views.framed.flip(0))
     assert quick_psnr(state.average, swapped, device=CPU) < 15  # so it does read the picture
@@ -47,7 +38,7 @@ def test_a_tiny_model_learns_two_balls(tmp_path):
 def test_rows_say_what_a_plot_needs(views, tmp_path):
     config = scenes.train_config(steps=12, eval_every=5)
     train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
-    rows = rows_of(tmp_path)
+    rows = scenes.log_of(tmp_path)
     # Every tenth step, each evaluation, and the last step.
     assert [row["step"] for row in rows] == [5, 10, 12]
     keys = {"step", "seconds", "loss", "psnr", "grad_norm", "lr_scale", "val_psnr"}
@@ -116,17 +107,17 @@ def test_the_norm_of_the_gradient_is_clipped(views, tmp_path, monkeypatch):
     config = scenes.train_config(steps=2, clip=1e-4)
     train(config, scenes.task_of(config, views), out=tmp_path, device=CPU)
     assert norms == pytest.approx([1e-4, 1e-4], rel=1e-2)
-    assert rows_of(tmp_path)[-1]["grad_norm"] > 1e-3  # as it was before
+    assert scenes.log_of(tmp_path)[-1]["grad_norm"] > 1e-3  # as it was before
 
 
 def test_the_log_drops_the_steps_that_come_again_and_lines_that_a_kill_cut(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 10, "loss": 5.0}\n{"step": 20, "loss": 4.0}\n{"step": 30, "lo')
     MetricsLog(path, since=10).write({"step": 20, "loss": 0.0})
-    assert rows_of(tmp_path) == [{"step": 10, "loss": 5.0}, {"step": 20, "loss": 0.0}]
+    assert scenes.log_of(tmp_path) == [{"step": 10, "loss": 5.0}, {"step": 20, "loss": 0.0}]
     path.write_text('{"step": 10, "loss": 5.0}\n{"step": 20, "lo')
     MetricsLog(path, since=20).write({"step": 30})
-    assert [row["step"] for row in rows_of(tmp_path)] == [10, 30]
+    assert [row["step"] for row in scenes.log_of(tmp_path)] == [10, 30]
 
 
 def test_arguments_become_a_config(tmp_path):

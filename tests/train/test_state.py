@@ -1,4 +1,3 @@
-import json
 import math
 import shutil
 
@@ -15,11 +14,6 @@ from train.state import TrainState, learning_rate_scale
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def views():
-    return scenes.views_of()
-
-
 def state_of(**changes):
     config = scenes.train_config(**{"lr_heads": 1e-2} | changes)
     torch.manual_seed(0)
@@ -33,8 +27,7 @@ def run(out, views, *, stop_at=None, **changes):
 
 def rows(out):
     """The metrics of each step, but for the time that it took."""
-    lines = (out / "metrics.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in scenes.log_of(out)]
 
 
 def assert_equal_states(a, b):

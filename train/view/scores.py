@@ -33,10 +33,10 @@ def score_view_model(
     size = loaded.model.config.backbone.image_size
     encoder = build_vit(BackboneConfig(image_size=size), pretrained=SCORER_FILE).eval()
     scorer = Scorer(encoder.to(next(loaded.model.parameters()).device))
+    answers = {"model": model_answer(loaded)}
     scores = {}
     for split in held_out(data_config):
         views = load_split(data_config, split, input_size=size)
-        answers = {"model": model_answer(loaded)}
         [(_, found)] = evaluate_split(views, answers, scorer, few={"model": limit})
         scores[split] = {key: value for key, value in found.items() if key != "rows"}
     return scores
@@ -49,13 +49,12 @@ def view_yardsticks(
 
     Args:
         results: content of `weights/results.json`.
-        splits_file: of the sweep's runs.
+        splits_file: of the sweep's runs; results on other splits give nothing.
         limit: as of `score_view_model`.
 
     Returns:
         By answer and split, what `train.view.evaluate.summarise` gives. An answer that was not
         scored on all of these objects, as the ceiling, is averaged over all that it was scored on.
-        Nothing if the results are those of other splits.
     """
     recorded = results.get("view", {})
     if recorded.get("splits_file") != splits_file:

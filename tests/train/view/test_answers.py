@@ -1,7 +1,6 @@
 import dataclasses
 
 import numpy as np
-import pytest
 import torch
 
 from hyperdemo.checkpoints import LoadedModel
@@ -26,11 +25,6 @@ from train.view.answers import (
     refined_answer,
 )
 from train.view.baselines import over_white
-
-
-@pytest.fixture(scope="module")
-def views():
-    return scenes.views_of(n_views=12)
 
 
 def test_every_object_has_one_case_and_none_shows_its_input(views):

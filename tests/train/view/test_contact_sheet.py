@@ -23,11 +23,6 @@ def test_the_object_in_the_middle_of_its_class_is_chosen_or_all():
         choose("car", scored)
 
 
-@pytest.fixture(scope="module")
-def views():
-    return scenes.views_of(n_views=12)
-
-
 def test_asked_views_lie_beside_and_behind_the_given_one(views):
     for obj in range(len(views)):
         for source in range(12):

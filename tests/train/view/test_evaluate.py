@@ -16,11 +16,6 @@ from train.view.evaluate import Scorer, add_result, evaluate_split, summarise, t
 
 
 @pytest.fixture(scope="module")
-def views():
-    return scenes.views_of(n_views=12)
-
-
-@pytest.fixture(scope="module")
 def scorer():
     torch.manual_seed(0)
     return Scorer(build_vit(tiny.BACKBONE).eval())
