@@ -35,7 +35,7 @@ class HyperModel(nn.Module):
         self.heads = build_heads(self.encoder.dim, config, clock=self._clock())
         self.prompts = None
         if config.adapt == "prompt":
-            shape = (self.encoder.n_blocks, config.n_prompts, self.encoder.dim)
+            shape = (len(self.encoder.blocks), config.n_prompts, self.encoder.dim)
             self.prompts = nn.Parameter(torch.randn(shape) * 0.02)
         self._additions: list[nn.Parameter] = []
         if config.adapt != "full":

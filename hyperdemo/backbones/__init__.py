@@ -1,13 +1,12 @@
 """Encoders: media to tokens to encoded tokens, and their pretrained weights."""
 
-from hyperdemo.backbones.build import Encoder, build_encoder
+from hyperdemo.backbones.build import build_encoder
 from hyperdemo.backbones.lora import add_low_rank
 from hyperdemo.backbones.spectrogram import SpectrogramVit
 from hyperdemo.backbones.vit import VitEncoder, build_vit
 from hyperdemo.backbones.whisper import WhisperEncoder, build_whisper
 
 __all__ = [
-    "Encoder",
     "SpectrogramVit",
     "VitEncoder",
     "WhisperEncoder",

@@ -9,14 +9,12 @@ from hyperdemo.backbones.vit import VitEncoder, build_vit
 from hyperdemo.backbones.whisper import WhisperEncoder, build_whisper
 from hyperdemo.config import BackboneConfig, SpectrogramConfig, WhisperConfig
 
-Encoder = VitEncoder | WhisperEncoder | SpectrogramVit
-
 
 def build_encoder(
     config: BackboneConfig | WhisperConfig | SpectrogramConfig,
     *,
     pretrained: str | Path | bool = False,
-) -> Encoder:
+) -> VitEncoder | WhisperEncoder | SpectrogramVit:
     """The encoder of a configuration, with random or pretrained weights.
 
     Raises:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hyperdemo.backbones.sequence import check_window, patch_embedding, tie
 from hyperdemo.backbones.vit import build_vit
 from hyperdemo.backbones.whisper import sinusoids
 from hyperdemo.config.backbones import MEL_TOKEN, SpectrogramConfig
 from hyperdemo.preprocess.logmel import log_mel
 
-# A window's log-mel values span at most 2, from 2 below their maximum.
-_SPAN = 2.0
-# The clock starts at the scale that weight tokens have beside a ViT's patches.
-_CLOCK_SCALE = 0.15
-_PATCH_RMS = 0.15
-_WAVE_RMS = 0.1
+_SPAN = 2.0  # a window's log-mel values span at most this
+_TOKEN_SCALE = 0.15  # of weight tokens beside a ViT's patches; clock and patches start at it
 
 
 class SpectrogramVit(nn.Module):
@@ -32,7 +28,6 @@ class SpectrogramVit(nn.Module):
         pretrained: weights of the ViT, as in `build_vit`.
 
     Attributes:
-        config: the same.
         dim: width of the tokens.
     """
 
@@ -41,23 +36,16 @@ class SpectrogramVit(nn.Module):
         self.config = config
         self.eye = build_vit(config.vit, pretrained=pretrained)
         self.dim: int = self.eye.dim
-        self.patch_embed = nn.Linear(config.patch, self.dim)
-        std = _PATCH_RMS / (_WAVE_RMS * math.sqrt(config.patch))
-        nn.init.normal_(self.patch_embed.weight, std=std)
-        nn.init.zeros_(self.patch_embed.bias)
+        self.patch_embed = patch_embedding(config.patch, self.dim, rms=_TOKEN_SCALE)
 
     @property
     def blocks(self) -> nn.Module:
         return self.eye.blocks
 
-    @property
-    def n_blocks(self) -> int:
-        return self.eye.n_blocks
-
     def clock(self, k: int, *, first: float, step: float) -> Float[Tensor, "k d"]:
         """Positions of the samples first, first + step, … of a window."""
         table = sinusoids(k, self.dim, step=step / MEL_TOKEN, start=first / MEL_TOKEN)
-        return _CLOCK_SCALE * table
+        return _TOKEN_SCALE * table
 
     def new_parameters(self) -> list[nn.Parameter]:
         """The parameters that no pretrained file holds."""
@@ -69,11 +57,7 @@ class SpectrogramVit(nn.Module):
         Raises:
             ValueError: a window of another length.
         """
-        if wave.shape[-1] != self.config.window:
-            raise ValueError(
-                f"windows of {self.config.window} samples expected, got {wave.shape[-1]}; "
-                "cut or pad the sound"
-            )
+        check_window(wave, self.config.window)
         mel = log_mel(wave, n_mels=self.config.n_mels).flip(1)
         bright = (mel - mel.amax(dim=(1, 2), keepdim=True)) / _SPAN + 1
         side = self.config.vit.image_size
@@ -90,5 +74,4 @@ class SpectrogramVit(nn.Module):
         """Encoder outputs at the extra tokens, of which each patch has a run of equal length."""
         picture = self.picture(wave)
         patches = self.patch_embed(wave.unfold(1, self.config.patch, self.config.patch_hop))
-        tied = extra.unflatten(1, (patches.shape[1], -1)) + patches[:, :, None]
-        return self.eye(picture, tied.flatten(1, 2), prompts=prompts)
+        return self.eye(picture, tie(extra, patches), prompts=prompts)

@@ -12,34 +12,27 @@ from timm.layers import LayerScale, resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from hyperdemo.backbones.sequence import run_blocks
 from hyperdemo.config import BackboneConfig
 
 
 class VitEncoder(nn.Module):
     """A ViT that reads a picture's patches and extra tokens in one sequence.
 
-    The extra tokens have no position embedding of their own: they are learned, and may learn it.
-
     Attributes:
         dim: width of the tokens.
-        n_patches: data tokens a picture, without the class token.
     """
 
     def __init__(self, vit: VisionTransformer, *, mean: Tensor, std: Tensor):
         super().__init__()
         self.vit = vit
         self.dim: int = vit.embed_dim
-        self.n_patches: int = vit.patch_embed.num_patches
         self.register_buffer("mean", mean.view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", std.view(1, 3, 1, 1), persistent=False)
 
     @property
     def blocks(self) -> nn.Module:
         return self.vit.blocks
-
-    @property
-    def n_blocks(self) -> int:
-        return len(self.vit.blocks)
 
     def new_parameters(self) -> list[nn.Parameter]:
         """The parameters that no pretrained file holds: none."""
@@ -57,28 +50,22 @@ class VitEncoder(nn.Module):
         *,
         prompts: Float[Tensor, "l p d"] | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """Encoder outputs at the extra tokens.
+        """Encoder outputs at the extra tokens, as `run_blocks` places them and the prompts.
 
         Args:
             pixels: RGB in [0, 1] at the encoder's own size.
             extra: tokens appended to the picture's.
-            prompts: learned tokens that stand in the sequence of each of the l blocks and are
-                replaced at the next (deep visual prompt tuning, Jia et al. 2022).
+            prompts: learned tokens of each block.
 
         Raises:
-            ValueError: pixels of another size than the encoder was built for.
+            ValueError: pixels of another size than the encoder was built for, or prompts for
+                another number of blocks.
         """
         expected = tuple(self.vit.patch_embed.img_size)
         if tuple(pixels.shape[-2:]) != expected:
             raise ValueError(f"pictures of {expected} pixels expected, got {pixels.shape[-2:]}")
-        x = torch.cat([self.embed(pixels), extra], dim=1)
-        length = x.shape[1]
-        for index, block in enumerate(self.vit.blocks):
-            if prompts is not None:
-                prompt = prompts[index].expand(len(x), -1, -1)
-                x = torch.cat([x[:, :length], prompt], dim=1)
-            x = block(x)
-        return self.vit.norm(x[:, length - extra.shape[1] : length])
+        out = run_blocks(self.vit.blocks, self.embed(pixels), extra, prompts=prompts)
+        return self.vit.norm(out)
 
 
 def build_vit(config: BackboneConfig, *, pretrained: str | Path | bool = False) -> VitEncoder:
@@ -136,11 +123,10 @@ def _create(config: BackboneConfig, *, hub: bool) -> VisionTransformer:
 
 
 def _open_layer_scales(vit: VisionTransformer) -> None:
-    """Set the LayerScales of a random ViT to 1, those of a ViT without any.
+    """Set the LayerScales of a random ViT to 1, as if it had none.
 
-    timm starts DINOv2's at 1e-5, which suits a training of hundreds of thousands of steps; in a
-    short one the blocks would hardly act, and a comparison with pretrained weights would flatter
-    those.
+    timm starts DINOv2's at 1e-5, which suits hundreds of thousands of steps; in a short training
+    the blocks would hardly act, and a comparison would flatter pretrained weights.
     """
     for module in vit.modules():
         if isinstance(module, LayerScale):

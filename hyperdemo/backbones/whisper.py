@@ -16,16 +16,15 @@ from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from hyperdemo.backbones.sequence import check_window, patch_embedding, run_blocks, tie
 from hyperdemo.config.backbones import MEL_TOKEN, WhisperConfig
 from hyperdemo.preprocess.logmel import log_mel
 
-# New patches start as loud to the blocks as the mel tokens of the pretrained tiny.en are, whose
-# root mean square without positions is 0.40 to 0.43 on speech and music. The waveform of such
-# sound has about 0.1 (-20 dBFS).
+# Root mean square of new patches, that of the pretrained tiny.en's mel tokens without positions,
+# which have 0.40 to 0.43 on speech and music.
 TOKEN_RMS = 0.4
-WAVE_RMS = 0.1
 
-# What a pretrained file holds in vain for an encoder that reads no mel frames.
+# Weights that an encoder without mel frames leaves aside.
 _STEM = ("conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias", "positional_embedding")
 
 
@@ -83,7 +82,6 @@ class Block(nn.Module):
 class WhisperEncoder(nn.Module):
     """A Whisper encoder that reads a window of sound and extra tokens in one sequence.
 
-    The extra tokens have no position embedding of their own: they are learned, and may learn it.
     All weights start at random, the position table at Whisper's fixed sinusoids; `build_whisper`
     loads pretrained ones.
 
@@ -91,7 +89,6 @@ class WhisperEncoder(nn.Module):
         config: sizes, and what is read of the window.
 
     Attributes:
-        config: the same.
         dim: width of the tokens.
     """
 
@@ -108,26 +105,13 @@ class WhisperEncoder(nn.Module):
         )
         self.ln_post = nn.LayerNorm(config.dim)
         if config.inputs != "mel":
-            self._add_patches()
-
-    def _add_patches(self) -> None:
-        """Patch embedding and positions, which start on the clock of the mel tokens.
-
-        So pretrained attention, which tells time by these sinusoids, finds a patch beside the mel
-        tokens of the same moment.
-        """
-        patch, n = self.config.patch, self.config.n_patches
-        self.patch_embed = nn.Linear(patch, self.dim)
-        nn.init.normal_(self.patch_embed.weight, std=TOKEN_RMS / (WAVE_RMS * math.sqrt(patch)))
-        nn.init.zeros_(self.patch_embed.bias)
-        if not self.config.tied:
-            self.patch_position = nn.Parameter(
-                self.clock(n, first=patch / 2, step=float(self.config.patch_hop))
-            )
-
-    @property
-    def n_blocks(self) -> int:
-        return len(self.blocks)
+            self.patch_embed = patch_embedding(config.patch, config.dim, rms=TOKEN_RMS)
+            if not config.tied:
+                # On the clock of the mel tokens: pretrained attention, which tells time by these
+                # sinusoids, finds a patch beside the mel tokens of the same moment.
+                hop = float(config.patch_hop)
+                positions = self.clock(config.n_patches, first=config.patch / 2, step=hop)
+                self.patch_position = nn.Parameter(positions)
 
     def clock(self, k: int, *, first: float, step: float) -> Float[Tensor, "k d"]:
         """Whisper's own positions of the samples first, first + step, … of a window."""
@@ -141,7 +125,7 @@ class WhisperEncoder(nn.Module):
         return [*self.patch_embed.parameters(), *positions]
 
     def embed(self, wave: Float[Tensor, "b s"]) -> Float[Tensor, "b n d"]:
-        """Mel tokens, one each 20 ms, then untied patches, all with their positions.
+        """Mel tokens, one per 20 ms, then untied patches, all with their positions.
 
         Args:
             wave: mono at 16 kHz, in [-1, 1], s the window of the configuration.
@@ -149,11 +133,7 @@ class WhisperEncoder(nn.Module):
         Raises:
             ValueError: a window of another length.
         """
-        if wave.shape[-1] != self.config.window:
-            raise ValueError(
-                f"windows of {self.config.window} samples expected, got {wave.shape[-1]}; "
-                "cut or pad the sound"
-            )
+        check_window(wave, self.config.window)
         tokens = [wave.new_zeros(len(wave), 0, self.dim)]
         if self.config.inputs != "raw":
             frames = F.gelu(self.conv1(log_mel(wave, n_mels=self.config.n_mels)))
@@ -167,20 +147,6 @@ class WhisperEncoder(nn.Module):
         """A linear view of each patch of the waveform, without a position."""
         return self.patch_embed(wave.unfold(1, self.config.patch, self.config.patch_hop))
 
-    def tie(
-        self, wave: Float[Tensor, "b s"], extra: Float[Tensor, "b m d"]
-    ) -> Float[Tensor, "b m d"]:
-        """Patches added to the extra tokens, which come in as many equal runs as there are."""
-        if self.config.inputs == "mel" or not self.config.tied:
-            return extra
-        patches = self.embed_patches(wave)
-        if extra.shape[1] % patches.shape[1]:
-            raise ValueError(
-                f"extra tokens in {patches.shape[1]} equal runs expected, one a patch, got "
-                f"{extra.shape[1]}"
-            )
-        return (extra.unflatten(1, (patches.shape[1], -1)) + patches[:, :, None]).flatten(1, 2)
-
     def forward(
         self,
         wave: Float[Tensor, "b s"],
@@ -188,28 +154,21 @@ class WhisperEncoder(nn.Module):
         *,
         prompts: Float[Tensor, "l p d"] | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """Encoder outputs at the extra tokens.
+        """Encoder outputs at the extra tokens, as `run_blocks` places them and the prompts.
 
         Args:
             wave: mono at 16 kHz, in [-1, 1], s the window of the configuration.
-            extra: tokens appended to the sound's; where patches are tied, in one run a patch.
-            prompts: learned tokens that stand in the sequence of each of the l blocks and are
-                replaced at the next (deep visual prompt tuning, Jia et al. 2022).
+            extra: tokens appended to the sound's; where patches are tied, one run per patch.
+            prompts: learned tokens of each block.
 
         Raises:
             ValueError: a window of another length, prompts for another number of blocks, or extra
                 tokens that the patches cannot be tied to.
         """
-        if prompts is not None and len(prompts) != self.n_blocks:
-            raise ValueError(f"prompts for {self.n_blocks} blocks expected, got {len(prompts)}")
-        x = torch.cat([self.embed(wave), self.tie(wave, extra)], dim=1)
-        length = x.shape[1]
-        for index, block in enumerate(self.blocks):
-            if prompts is not None:
-                prompt = prompts[index].expand(len(x), -1, -1)
-                x = torch.cat([x[:, :length], prompt], dim=1)
-            x = block(x)
-        return self.ln_post(x[:, length - extra.shape[1] : length])
+        data = self.embed(wave)
+        if self.config.inputs != "mel" and self.config.tied:
+            extra = tie(extra, self.embed_patches(wave))
+        return self.ln_post(run_blocks(self.blocks, data, extra, prompts=prompts))
 
 
 def build_whisper(
@@ -220,11 +179,11 @@ def build_whisper(
     Args:
         config: which encoder, and what it reads.
         pretrained: False for random weights; otherwise a safetensors file in OpenAI's naming,
-            which must match exactly. What reads the waveform is new in any case. An encoder that
-            reads nothing else leaves the file's convolutions and position table aside.
+            which must match exactly. The embedding of the waveform is new in any case. An encoder
+            that reads nothing else leaves the file's convolutions and position table aside.
 
     Raises:
-        ValueError: weights that do not fit, no such file, or True: there is no hub to ask.
+        ValueError: weights that do not fit, no such file, or True: no hub has these weights.
     """
     encoder = WhisperEncoder(config)
     if pretrained is True:
@@ -240,12 +199,11 @@ def build_whisper(
 
 
 def _open_stem(encoder: WhisperEncoder) -> None:
-    """Let the random convolutions keep the loudness of what they read.
+    """Let the random convolutions keep the scale of their input.
 
-    Of inputs as small as these a GELU passes half the amplitude, hence the gain of 2.
-
-    At torch's default the mel tokens are a tenth as loud as the pretrained stem makes them, under
-    positions as loud as ever; a short comparison would then flatter the pretrained weights.
+    A GELU passes half the amplitude of inputs this small, hence the gain of 2. At torch's default
+    the mel tokens have a tenth of the pretrained stem's scale, under positions of full scale; a
+    short comparison would then flatter the pretrained weights.
     """
     if encoder.config.inputs != "raw":
         for conv in (encoder.conv1, encoder.conv2):
@@ -262,8 +220,8 @@ def _load_strict(encoder: WhisperEncoder, path: Path) -> None:
     if encoder.config.inputs == "raw":
         state = {name: value for name, value in state.items() if name not in _STEM}
     new = set(map(id, encoder.new_parameters()))
-    new_names = {name for name, parameter in encoder.named_parameters() if id(parameter) in new}
-    expected = set(encoder.state_dict()) - new_names
+    named = dict(encoder.named_parameters())
+    expected = {name for name in encoder.state_dict() if id(named.get(name)) not in new}
     problems = {
         "Missing": sorted(expected - set(state)),
         "Unexpected": sorted(set(state) - expected),

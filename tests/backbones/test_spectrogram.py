@@ -3,6 +3,7 @@ import math
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from hyperdemo.backbones import SpectrogramVit, build_encoder, build_vit
 from hyperdemo.config import ModelConfig, SpectrogramConfig
@@ -56,8 +57,6 @@ def test_a_hypernetwork_writes_sound_with_it(tmp_path):
 
 
 def test_pretrained_weights_are_the_vit_s(tmp_path):
-    from safetensors.torch import save_file
-
     state = {k: v.contiguous() for k, v in build_vit(tiny.BACKBONE).vit.state_dict().items()}
     save_file(state, tmp_path / "vit.safetensors")
     made = build_encoder(CONFIG, pretrained=tmp_path / "vit.safetensors")

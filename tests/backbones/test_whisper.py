@@ -1,14 +1,15 @@
-"""Whisper's encoder against one written out in NumPy."""
+"""Whisper's encoder against one written out from its definition."""
 
 import math
 
-import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from hyperdemo.backbones.whisper import TOKEN_RMS, WhisperEncoder, build_whisper, sinusoids
 from hyperdemo.config.backbones import MEL_TOKEN, MIN_WINDOW, WhisperConfig
 from hyperdemo.preprocess.logmel import HOP, MIN_SAMPLES, log_mel
+from tests.backbones.by_hand import gelu, norm, run_blocks_by_hand
 
 ALL_INPUTS = ("mel", "raw", "both")
 
@@ -36,117 +37,81 @@ def sounds(batch=2, samples=2400):
     return 0.1 * torch.randn(batch, samples, generator=generator)
 
 
-def gelu(x):
-    return 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+NAMES = (
+    "attn_ln", "mlp_ln", "attn.query", "attn.key", "attn.value", "attn.out", "mlp.0", "mlp.2",
+)  # fmt: skip
 
 
-def convolve(weight, bias, x, *, stride):
+def convolve(state, name, x, *, stride):
     """Width 3 over zeros at the ends; `[c, t]` to `[d, t / stride]`."""
-    padded = np.pad(x, ((0, 0), (1, 1)))
-    starts = range(0, x.shape[1], stride)
-    columns = [np.einsum("dck,ck->d", weight, padded[:, s : s + 3]) + bias for s in starts]
-    return np.stack(columns, axis=1)
-
-
-def data_tokens_by_hand(state, config, wave):
-    tokens = []
-    if config.inputs != "raw":
-        x = log_mel(wave[None].double(), n_mels=config.n_mels)[0].numpy()
-        for index in (1, 2):
-            weight, bias = state[f"conv{index}.weight"], state[f"conv{index}.bias"]
-            x = gelu(convolve(weight, bias, x, stride=index))
-        tokens += [row + state["positional_embedding"][k] for k, row in enumerate(x.T)]
-    if config.inputs != "mel" and not config.tied:
-        patches = patches_by_hand(state, config, wave)
-        tokens += [patch + state["patch_position"][k] for k, patch in enumerate(patches)]
-    return np.stack(tokens) if tokens else np.zeros((0, config.dim))
-
-
-def patches_by_hand(state, config, wave):
-    starts = range(0, config.window - config.patch + 1, config.patch_hop)
-    patches = [wave[s : s + config.patch].double().numpy() for s in starts]
-    return [state["patch_embed.weight"] @ patch + state["patch_embed.bias"] for patch in patches]
+    padded, weight = F.pad(x, (1, 1)), state[f"{name}.weight"]
+    columns = [
+        (weight * padded[:, start : start + 3]).sum((1, 2)) + state[f"{name}.bias"]
+        for start in range(0, x.shape[1], stride)
+    ]
+    return torch.stack(columns, dim=1)
 
 
 def encoder_by_hand(encoder, wave, extra, *, prompts=None):
-    """All tokens of the last block, the data tokens first, for one window; float64."""
-    config = encoder.config
-    state = {key: value.double().numpy() for key, value in encoder.state_dict().items()}
-    extra = extra.double().numpy()
-    if config.tied and config.inputs != "mel":
-        patches = np.stack(patches_by_hand(state, config, wave))
-        extra = extra + np.repeat(patches, len(extra) // len(patches), axis=0)
-    x = np.concatenate([data_tokens_by_hand(state, config, wave), extra])
-
-    def linear(name, x):
-        return x @ state[f"{name}.weight"].T + state.get(f"{name}.bias", 0)
-
-    def norm(name, x):
-        centred = x - x.mean(-1, keepdims=True)
-        unit = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
-        return unit * state[f"{name}.weight"] + state[f"{name}.bias"]
-
-    length, width = len(x), config.dim // config.n_heads
-    for block in range(config.n_blocks):
-        if prompts is not None:
-            x = np.concatenate([x[:length], prompts[block].double().numpy()])
-        name = f"blocks.{block}"
-        q, k, v = (linear(f"{name}.attn.{p}", norm(f"{name}.attn_ln", x)) for p in QKV)
-        mixed = []
-        for head in range(config.n_heads):
-            own = slice(head * width, (head + 1) * width)
-            weights = np.exp(q[:, own] @ k[:, own].T / math.sqrt(width))
-            mixed.append(weights / weights.sum(1, keepdims=True) @ v[:, own])
-        x = x + linear(f"{name}.attn.out", np.concatenate(mixed, axis=1))
-        hidden = gelu(linear(f"{name}.mlp.0", norm(f"{name}.mlp_ln", x)))
-        x = x + linear(f"{name}.mlp.2", hidden)
-    return torch.from_numpy(norm("ln_post", x[:length]))
+    """Outputs at the extra tokens for one window, in float64, and how many tokens come before."""
+    config, n_extra = encoder.config, len(extra)
+    state = {key: value.double() for key, value in encoder.state_dict().items()}
+    wave, x = wave.double(), extra.double()
+    data = []
+    if config.inputs != "raw":
+        mel = log_mel(wave[None], n_mels=config.n_mels)[0]
+        for stride, name in enumerate(("conv1", "conv2"), start=1):
+            mel = gelu(convolve(state, name, mel, stride=stride))
+        data += [row + state["positional_embedding"][k] for k, row in enumerate(mel.T)]
+    if config.inputs != "mel":
+        starts = range(0, config.window - config.patch + 1, config.patch_hop)
+        patches = [
+            state["patch_embed.weight"] @ wave[s : s + config.patch] + state["patch_embed.bias"]
+            for s in starts
+        ]
+        if config.tied:
+            x = x + torch.stack(patches).repeat_interleave(n_extra // len(patches), dim=0)
+        else:
+            data += [patch + state["patch_position"][k] for k, patch in enumerate(patches)]
+    x = torch.cat([*(token[None] for token in data), x])
+    x = run_blocks_by_hand(
+        state, x, prompts=prompts, n_heads=config.n_heads, names=NAMES, eps=1e-5
+    )
+    return norm(state, "ln_post", x[len(data) :], 1e-5), len(data)
 
 
-QKV = ("query", "key", "value")
-
-
-@pytest.mark.parametrize("inputs", ALL_INPUTS)
-def test_extra_tokens_run_in_the_sequence_that_the_definition_makes(inputs):
-    encoder, wave, extra = made(inputs), sounds(), torch.randn(2, 5, 12)
-    n_data = {"mel": 8, "raw": 6, "both": 14}[inputs]  # 2400 = 15 hops, so 8 mel tokens
-    assert encoder.embed(wave).shape == (2, n_data, 12)
-    assert encoder.config.n_mel_tokens + encoder.config.n_patches == n_data
-    out = encoder(wave, extra)
-    assert out.shape == (2, 5, 12) and encoder.dim == 12 and encoder.n_blocks == 2
-    for index in range(2):
-        by_hand = encoder_by_hand(encoder, wave[index], extra[index])[n_data:]
-        torch.testing.assert_close(out[index].double(), by_hand, atol=2e-4, rtol=1e-4)
-    assert (out - encoder(sounds().flip(0), extra)).abs().max() > 1e-2  # they do hear the sound
-
-
-@pytest.mark.parametrize("inputs", ["raw", "both"])
-def test_tied_patches_are_added_to_their_run_of_extra_tokens(inputs):
-    encoder, wave, extra = made(inputs, tied=True), sounds(), torch.randn(2, 12, 12)
-    n_data = {"raw": 0, "both": 8}[inputs]
-    assert encoder.embed(wave).shape == (2, n_data, 12) and encoder.config.n_patches == 6
-    out = encoder(wave, extra)
-    for index in range(2):
-        by_hand = encoder_by_hand(encoder, wave[index], extra[index])[n_data:]
-        torch.testing.assert_close(out[index].double(), by_hand, atol=2e-4, rtol=1e-4)
-    with pytest.raises(ValueError, match="in 6 equal runs expected, one a patch, got 13"):
-        encoder(wave, torch.randn(2, 13, 12))
-    only_mel = made("mel", tied=True)
-    assert only_mel.tie(wave, extra) is extra and not only_mel.new_parameters()
-
-
-def test_prompts_are_new_in_every_block():
-    encoder, wave, extra = made(), sounds(1), torch.randn(1, 5, 12)
-    prompts = torch.randn(2, 3, 12)
+@pytest.mark.parametrize("n_prompts", [0, 3])
+@pytest.mark.parametrize(
+    ("inputs", "tied", "n_data"),
+    [
+        ("mel", True, 8), ("raw", True, 0), ("both", True, 8),
+        ("mel", False, 8), ("raw", False, 6), ("both", False, 14),
+    ],
+)  # fmt: skip
+def test_all_tokens_run_in_the_sequence_that_the_definition_makes(inputs, tied, n_data, n_prompts):
+    encoder, wave, extra = made(inputs, tied=tied), sounds(), torch.randn(2, 12, 12)
+    prompts = torch.randn(2, n_prompts, 12) if n_prompts else None
+    assert encoder.embed(wave).shape == (2, n_data, 12)  # 2400 samples are 15 hops, 8 mel tokens
     out = encoder(wave, extra, prompts=prompts)
-    by_hand = encoder_by_hand(encoder, wave[0], extra[0], prompts=prompts)[-5:]
-    torch.testing.assert_close(out[0].double(), by_hand, atol=2e-4, rtol=1e-4)
-    for block in range(2):
-        other = prompts.clone()
-        other[block] += torch.randn(3, 12)
-        assert (encoder(wave, extra, prompts=other) - out).abs().max() > 1e-3
+    assert out.shape == (2, 12, 12) and encoder.dim == 12
+    for index in range(2):
+        by_hand, before = encoder_by_hand(encoder, wave[index], extra[index], prompts=prompts)
+        torch.testing.assert_close(out[index].double(), by_hand, atol=2e-4, rtol=1e-4)
+        assert before == n_data
+    assert len(encoder.new_parameters()) == (0 if inputs == "mel" else 2 if tied else 3)
+    if not tied:
+        assert encoder.config.n_mel_tokens + encoder.config.n_patches == n_data
+
+
+def test_what_does_not_fit_the_encoder_is_refused():
+    encoder, wave, extra = made(tied=True), sounds(1), torch.randn(1, 12, 12)
+    with pytest.raises(ValueError, match="in 6 equal runs expected, one a patch, got 13"):
+        encoder(wave, torch.randn(1, 13, 12))
     with pytest.raises(ValueError, match="prompts for 2 blocks expected, got 1"):
-        encoder(wave, extra, prompts=prompts[:1])
+        encoder(wave, extra, prompts=torch.randn(1, 3, 12))
+    for samples in (2399, 2800):
+        with pytest.raises(ValueError, match=f"windows of 2400 samples expected, got {samples}"):
+            encoder(sounds(1, samples), extra)
 
 
 def test_extra_tokens_have_no_place_but_sound_has():
@@ -168,12 +133,6 @@ def test_gradient_reaches_tokens_prompts_and_every_weight():
     encoder(wave, extra, prompts=prompts).square().sum().backward()
     for tensor in (extra, prompts, *encoder.parameters()):
         assert tensor.grad is not None and tensor.grad.abs().max() > 0
-
-
-def test_another_window_than_built_for_is_refused():
-    for samples in (2399, 2800):
-        with pytest.raises(ValueError, match=f"windows of 2400 samples expected, got {samples}"):
-            made()(sounds(1, samples), torch.zeros(1, 1, 12))
 
 
 def test_the_sinusoids_are_those_of_the_definition():
@@ -213,18 +172,6 @@ def test_raw_tokens_start_as_loud_as_mel_tokens_and_on_their_clock():
     quarter = build_whisper(WhisperConfig(patch=80, patch_hop=80, window=16_000, tied=False))
     centre = quarter.patch_position.unflatten(0, (50, 4))[:, 1:3].mean(1)
     torch.testing.assert_close(centre[:, :20], encoder.patch_position[:, :20], atol=0.02, rtol=0)
-
-
-@pytest.mark.parametrize("inputs", ALL_INPUTS)
-def test_what_no_file_holds_is_new(inputs):
-    encoder = made(inputs)
-    raw = ["patch_embed.weight", "patch_embed.bias", "patch_position"]
-    expected = [encoder.get_parameter(name) for name in raw] if inputs != "mel" else []
-    assert list(map(id, encoder.new_parameters())) == list(map(id, expected))
-    tied = made(inputs, tied=True)
-    assert len(tied.new_parameters()) == (0 if inputs == "mel" else 2)
-    stem = {n for n in encoder.state_dict() if n.startswith(("conv", "positional"))}
-    assert len(stem) == (0 if inputs == "raw" else 5)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_file_that_lacks_or_adds_a_weight_is_refused(inputs, weights):
 def test_only_an_encoder_without_mel_frames_does_without_the_stem(weights):
     path, state = weights
     save_file({k: v for k, v in state.items() if not k.startswith("conv")}, path)
-    assert build_whisper(config("raw"), pretrained=path).n_blocks == 2
+    build_whisper(config("raw"), pretrained=path)
     for inputs in ("mel", "both"):
         with pytest.raises(ValueError, match="Missing: conv1.bias, conv1.weight, conv2.bias"):
             build_whisper(config(inputs), pretrained=path)
