@@ -28,34 +28,38 @@ def test_a_sound_field_in_numbers():
     assert field.n_parameters == 2176 + 4160 + 65
 
 
-def test_an_audio_model_comes_back_through_json():
-    config = tiny.sound_config(n_groups=2, init="scratch")
-    data = json.loads(json.dumps(config.to_dict()))
-    assert data["task"] == config.task == "sound" and ModelConfig().task == "view"
-    assert ModelConfig.from_dict(data) == config
-    with pytest.raises(ValueError, match="task must be one of .*, got 'smell'"):
-        ModelConfig.from_dict({"task": "smell"})
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            lambda: ModelConfig(backbone=WhisperConfig()),
+            "the view task takes a BackboneConfig, got WhisperConfig",
+        ),
+        (lambda: whisper_over(stretch=480, window=16_000), r"k·400 \+ 80 samples .*, got 16000"),
+        (lambda: whisper_over(stretch=480, window=400), "whole stretches"),
+        (
+            lambda: ModelConfig(backbone=WhisperConfig(), field=SoundFieldConfig(stretch=4080)),
+            "patch=4080 and patch_hop=4000 expected, got 480 and 400",
+        ),
+    ],
+)
+def test_an_encoder_and_a_field_that_do_not_go_together(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
 
 
-def test_an_encoder_and_a_field_that_do_not_go_together():
-    with pytest.raises(ValueError, match="the view task takes a BackboneConfig, got WhisperConfig"):
-        ModelConfig(backbone=WhisperConfig())
-    with pytest.raises(ValueError, match=r"whole stretches: k·400 \+ 80 samples .*, got 16000"):
-        ModelConfig(backbone=WhisperConfig(window=16_000, inputs="mel"), field=SoundFieldConfig())
-    with pytest.raises(ValueError, match="whole stretches"):
-        ModelConfig(backbone=WhisperConfig(window=400, inputs="mel"), field=SoundFieldConfig())
-    long = SoundFieldConfig(stretch=4080)
-    with pytest.raises(ValueError, match="patch=4080 and patch_hop=4000 expected, got 480 and 400"):
-        ModelConfig(backbone=WhisperConfig(), field=long)
-    assert ModelConfig(backbone=WhisperConfig(tied=False), field=long).n_stretches == 4
+def whisper_over(*, stretch, **changes):
+    """A model of which no patch is tied to a stretch."""
+    backbone = WhisperConfig(inputs="mel", **changes)
+    return ModelConfig(backbone=backbone, field=SoundFieldConfig(stretch=stretch))
 
 
 def test_stretches_of_a_window():
     assert ModelConfig().n_stretches == 1
     config = ModelConfig(backbone=WhisperConfig(), field=SoundFieldConfig())
     assert config.n_stretches == 40 and config.field.stretch_s == 0.03
-    whole = SoundFieldConfig(stretch=16_080, overlap=80)
-    assert ModelConfig(backbone=WhisperConfig(tied=False), field=whole).n_stretches == 1
+    assert whisper_over(stretch=4080).n_stretches == 4
+    assert whisper_over(stretch=16_080).n_stretches == 1
 
 
 def test_the_last_layer_has_no_more_tokens_than_outputs():
@@ -63,28 +67,32 @@ def test_the_last_layer_has_no_more_tokens_than_outputs():
     assert ModelConfig(field=FieldConfig(width=16, depth=2), n_groups=2).groups == (2, 2)
 
 
-def test_comes_back_through_json():
-    config = ModelConfig(
-        backbone=BackboneConfig(image_size=56, depth=3, overrides={"embed_dim": 48}),
-        field=FieldConfig(width=32, max_log2_freq=3.0),
-        n_groups=4,
-        adapt="prompt",
-        n_prompts=5,
-    )
-    again = ModelConfig.from_dict(json.loads(json.dumps(config.to_dict())))
-    assert again == config and isinstance(again.backbone, BackboneConfig)
-    assert ModelConfig.from_dict({}) == ModelConfig()
+@pytest.mark.parametrize(
+    "config",
+    [
+        ModelConfig(
+            backbone=BackboneConfig(image_size=56, depth=3, overrides={"embed_dim": 48}),
+            field=FieldConfig(width=32, max_log2_freq=3.0), n_groups=4, adapt="prompt", n_prompts=5,
+        ),
+        tiny.sound_config(n_groups=2, init="scratch"),
+    ],
+)  # fmt: skip
+def test_comes_back_through_json(config):
+    data = json.loads(json.dumps(config.to_dict()))
+    assert ModelConfig.from_dict(data) == config and data["task"] == config.task
+    assert ModelConfig.from_dict({}) == ModelConfig() and ModelConfig().task == "view"
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
+        ({"task": "smell"}, "task must be one of .*, got 'smell'"),
         ({"colour": 1}, "ModelConfig has no colour"),
         ({"field": {"widht": 8}}, "FieldConfig has no widht; it has .*width"),
         ({"backbone": {"patch": 8}}, "BackboneConfig has no patch"),
     ],
 )
-def test_an_unknown_key_is_named(data, message):
+def test_an_unknown_key_or_task_is_named(data, message):
     with pytest.raises(ValueError, match=message):
         ModelConfig.from_dict(data)
 
@@ -115,10 +123,11 @@ def test_an_unknown_key_is_named(data, message):
         (ModelConfig, {"n_prompts": 0}, "n_prompts must be at least 1"),
         (ModelConfig, {"lora_rank": 0}, "lora_rank must be at least 1"),
         (ModelConfig, {"init": "scratch", "adapt": "frozen"}, "scratch encoder must train in full"),
-        (ModelConfig, {"init": "scratch", "adapt": "prompt"}, "scratch encoder must train in full"),
         (ViewRequest, {"size": 14}, "even number of pixels from 16 to 1024, got 14"),
         (ViewRequest, {"size": 33}, "even number of pixels"),
         (ViewRequest, {"size": 1026}, "even number of pixels"),
+        (ViewRequest, {"refine_steps": -1}, "refine_steps must be from 0 to 400, got -1"),
+        (ViewRequest, {"refine_steps": 401}, "refine_steps must be from 0 to 400, got 401"),
         (ViewRequest, {"n_frames": 0}, "n_frames must be from 1 to 960, got 0"),
         (ViewRequest, {"fps": 121}, "fps must be from 1 to 120"),
         (ViewRequest, {"elevation_deg": 90.0}, "elevation_deg must be from -89 to 89"),

@@ -1,6 +1,5 @@
 import huggingface_hub.constants
 import pytest
-import timm
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file

@@ -74,9 +74,7 @@ def encoder_by_hand(encoder, wave, extra, *, prompts=None):
         else:
             data += [patch + state["patch_position"][k] for k, patch in enumerate(patches)]
     x = torch.cat([*(token[None] for token in data), x])
-    x = run_blocks_by_hand(
-        state, x, prompts=prompts, n_heads=config.n_heads, names=NAMES, eps=1e-5
-    )
+    x = run_blocks_by_hand(state, x, prompts=prompts, n_heads=config.n_heads, names=NAMES, eps=1e-5)
     return norm(state, "ln_post", x[len(data) :], 1e-5), len(data)
 
 
