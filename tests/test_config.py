@@ -28,38 +28,26 @@ def test_a_sound_field_in_numbers():
     assert field.n_parameters == 2176 + 4160 + 65
 
 
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (
-            lambda: ModelConfig(backbone=WhisperConfig()),
-            "the view task takes a BackboneConfig, got WhisperConfig",
-        ),
-        (lambda: whisper_over(stretch=480, window=16_000), r"k·400 \+ 80 samples .*, got 16000"),
-        (lambda: whisper_over(stretch=480, window=400), "whole stretches"),
-        (
-            lambda: ModelConfig(backbone=WhisperConfig(), field=SoundFieldConfig(stretch=4080)),
-            "patch=4080 and patch_hop=4000 expected, got 480 and 400",
-        ),
-    ],
-)
-def test_an_encoder_and_a_field_that_do_not_go_together(build, message):
-    with pytest.raises(ValueError, match=message):
-        build()
-
-
-def whisper_over(*, stretch, **changes):
-    """A model of which no patch is tied to a stretch."""
-    backbone = WhisperConfig(inputs="mel", **changes)
-    return ModelConfig(backbone=backbone, field=SoundFieldConfig(stretch=stretch))
+def test_an_encoder_and_a_field_that_do_not_go_together():
+    with pytest.raises(ValueError, match="the view task takes a BackboneConfig, got WhisperConfig"):
+        ModelConfig(backbone=WhisperConfig())
+    for window in (16_000, 400):
+        with pytest.raises(ValueError, match=rf"stretches: k·400 \+ 80 samples .*, got {window}"):
+            ModelConfig(
+                backbone=WhisperConfig(window=window, inputs="mel"), field=SoundFieldConfig()
+            )
+    long = SoundFieldConfig(stretch=4080)
+    with pytest.raises(ValueError, match="patch=4080 and patch_hop=4000 expected, got 480 and 400"):
+        ModelConfig(backbone=WhisperConfig(), field=long)
+    assert ModelConfig(backbone=WhisperConfig(tied=False), field=long).n_stretches == 4
 
 
 def test_stretches_of_a_window():
     assert ModelConfig().n_stretches == 1
     config = ModelConfig(backbone=WhisperConfig(), field=SoundFieldConfig())
     assert config.n_stretches == 40 and config.field.stretch_s == 0.03
-    assert whisper_over(stretch=4080).n_stretches == 4
-    assert whisper_over(stretch=16_080).n_stretches == 1
+    whole = SoundFieldConfig(stretch=16_080)
+    assert ModelConfig(backbone=WhisperConfig(tied=False), field=whole).n_stretches == 1
 
 
 def test_the_last_layer_has_no_more_tokens_than_outputs():

@@ -69,14 +69,6 @@ def test_encoding_leaves_nothing_behind():
     torch.testing.assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
 
 
-def test_prompts_make_a_difference():
-    model = tiny.model(adapt="prompt", n_prompts=5)
-    before = model.encode(pictures()).weights[0]
-    with torch.no_grad():
-        model.prompts += torch.randn_like(model.prompts)
-    assert (model.encode(pictures()).weights[0] - before).abs().max() > 1e-4
-
-
 @pytest.mark.parametrize("changes", [{}, {"biases": "generated"}, {"algorithm": "ipc"}])
 def test_weights_are_written_in_full_precision(changes):
     model = tiny.model(**changes)
@@ -109,10 +101,9 @@ def test_one_seed_gives_one_start_but_for_the_encoder_s_weights():
 def test_pixels_by_hand():
     framed = torch.zeros(1, 2, 2, 3, dtype=torch.uint8)
     framed[0, 0, 1] = torch.tensor([255, 51, 0])
-    pixels = to_pixels(framed)
-    assert pixels.shape == (1, 3, 2, 2) and pixels.dtype == torch.float32
-    assert pixels[0, :, 0, 1].tolist() == pytest.approx([1.0, 0.2, 0.0])
-    assert pixels.sum().item() == pytest.approx(1.2)
+    expected = torch.zeros(1, 3, 2, 2)
+    expected[0, :, 0, 1] = torch.tensor([1.0, 0.2, 0.0])
+    torch.testing.assert_close(to_pixels(framed), expected)
 
 
 def sounds(batch=2):
@@ -123,17 +114,14 @@ def sounds(batch=2):
 @pytest.mark.parametrize("adapt", ["full", "frozen", "prompt", "lora"])
 def test_what_no_file_holds_trains_in_every_variant_of_sound(adapt):
     model = tiny.sound_model(adapt=adapt, n_prompts=5)
-    raw = {"encoder.patch_embed.weight", "encoder.patch_embed.bias"}
+    raw = {model.encoder.patch_embed.weight, model.encoder.patch_embed.bias}
     encoder, own = model.parameter_groups()
-    names = {id(p): name for name, p in model.named_parameters()}
-    assert raw <= {names[id(p)] for p in own}
-    assert len({id(p) for p in encoder + own}) == len(encoder + own)
+    assert raw <= set(own) and len(set(encoder + own)) == len(encoder + own)
     assert sum(p.numel() for p in encoder + own) == model.n_trainable
     assert bool(encoder) == (adapt == "full")
     params = model.encode(sounds())
-    assert tuple(w.shape[1:] for w in params.weights) == tiny.SOUND.layer_shapes
     sum(w.square().sum(2).sqrt().sum() for w in params.weights).backward()
-    assert {name for name, p in model.named_parameters() if p.grad is not None} >= raw
+    assert all(p.grad is not None for p in raw)
     if adapt == "prompt":
         assert model.prompts.shape == (2, 5, 24)
 
