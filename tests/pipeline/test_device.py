@@ -1,12 +1,9 @@
 """Both pipelines on a stand-in for a GPU: what a visitor gets is what the CPU makes."""
 
-import copy
 from concurrent.futures import Future
-from functools import partial
 
 import numpy as np
 import pytest
-import torch
 
 from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import SoundRequest, ViewRequest
@@ -15,11 +12,8 @@ from hyperdemo.metrics import psnr
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline, orbit
 from hyperdemo.pipeline import view as pipeline_module
 from hyperdemo.preprocess.sound import PreparedSound
-from hyperdemo.render.bake import bake
-from hyperdemo.render.mesh import extract_mesh
 from tests import gpu, tiny
-
-CPU = torch.device("cpu")
+from tests.pipeline.conftest import CPU, photo
 
 
 class AtOnce:
@@ -48,16 +42,13 @@ def on_both(compute):
 )
 def test_objects(monkeypatch, changes):
     monkeypatch.setattr(orbit, "ThreadPoolExecutor", AtOnce)
-    monkeypatch.setattr(pipeline_module, "bake", partial(bake, resolution=32))
-    monkeypatch.setattr(pipeline_module, "extract_mesh", partial(extract_mesh, resolution=24))
-    rgba = np.zeros((60, 80, 4), np.uint8)
-    rgba[20:40, 20:60] = 200, 90, 40, 255
+    monkeypatch.setattr(pipeline_module, "GRID", 32)
 
     def shown(device):
-        model = copy.deepcopy(tiny.model()).requires_grad_(False).to(device)
+        model = tiny.model().requires_grad_(False).to(device)
         pipeline = ViewPipeline({"x": LoadedModel("view-x", model, {})}, device=device)
         request = ViewRequest(size=16, n_frames=2, **changes)
-        events = list(pipeline.view(pipeline.prepare(rgba), request))
+        events = list(pipeline.view(pipeline.prepare(photo()), request))
         weights = [e.params.weights[0].cpu().tolist() for e in events if isinstance(e, Encoded)]
         frames = np.concatenate([e.rgb["x"] for e in events if isinstance(e, Frames)])
         return weights, frames, [e.glb is not None for e in events if isinstance(e, MeshReady)]

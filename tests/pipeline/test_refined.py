@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import ViewRequest
 from hyperdemo.events import Done, Encoded, Frames, Progress
-from hyperdemo.pipeline import ViewPipeline
+from hyperdemo.pipeline import ViewPipeline, refined
 from hyperdemo.pipeline.refined import Refiner
 from tests import tiny
+from tests.pipeline.conftest import CPU, pair, photo
 
 PLAIN = ViewRequest(size=32, n_frames=2, chunk_frames=2)
 REFINED = dataclasses.replace(PLAIN, refine_steps=12)
@@ -19,18 +19,12 @@ REFINED = dataclasses.replace(PLAIN, refine_steps=12)
 
 @pytest.fixture(scope="module")
 def pipeline():
-    models = {
-        name: LoadedModel(name, tiny.model(seed).requires_grad_(False).eval(), {})
-        for seed, name in enumerate(("foundation", "scratch"))
-    }
-    return ViewPipeline(models, device=torch.device("cpu"))
+    return ViewPipeline(pair(), device=CPU)
 
 
 @pytest.fixture(scope="module")
 def prepared(pipeline):
-    rgba = np.zeros((60, 80, 4), np.uint8)
-    rgba[15:50, 20:60] = (200, 60, 30, 255)
-    return pipeline.prepare(rgba)
+    return pipeline.prepare(photo())
 
 
 def weights_of(events, name):
@@ -41,11 +35,10 @@ def weights_of(events, name):
 def test_networks_are_told_of_as_written_and_as_refined(pipeline, prepared):
     events = list(pipeline.view(prepared, REFINED))
     for name in pipeline.models:
-        written, refined = weights_of(events, name)
-        assert torch.equal(
-            written, pipeline.encode(prepared.framed, pipeline.models[name]).weights[0]
-        )
-        assert not torch.equal(written, refined)
+        written, fitted = weights_of(events, name)
+        by_model = pipeline.encode(prepared.framed, pipeline.models[name])
+        assert torch.equal(written, by_model.weights[0])
+        assert not torch.equal(written, fitted)
     told = [e.message for e in events if isinstance(e, Progress) and "step" in e.message]
     assert told[0] == "foundation: fine-tuning on the picture, step 1 of 12"
     assert len(told) == 6  # steps 1, 6 and 11 of two models
@@ -60,15 +53,15 @@ def test_what_is_shown_is_the_refined_network_and_the_plain_one_stays_as_it_was(
         events = list(pipeline.view(prepared, request))
         return next(e.rgb["foundation"] for e in events if isinstance(e, Frames))
 
-    plain, refined = frames(PLAIN), frames(REFINED)
-    assert np.abs(plain.astype(int) - refined).max() > 3
+    plain, fitted = frames(PLAIN), frames(REFINED)
+    assert np.abs(plain.astype(int) - fitted).max() > 3
     np.testing.assert_array_equal(frames(PLAIN), plain)
-    np.testing.assert_array_equal(frames(REFINED), refined)
+    np.testing.assert_array_equal(frames(REFINED), fitted)
 
 
 def test_a_second_request_is_answered_from_what_was_kept(pipeline, prepared, monkeypatch):
     first = weights_of(pipeline.view(prepared, REFINED), "scratch")
-    monkeypatch.setattr("hyperdemo.pipeline.refined.refine", None)
+    monkeypatch.setattr(refined, "refine", None)
     events = list(pipeline.view(prepared, REFINED))
     assert all(map(torch.equal, weights_of(events, "scratch"), first))
     other = dataclasses.replace(REFINED, refine_steps=13)
@@ -91,36 +84,28 @@ def test_two_at_once_show_one_network(pipeline, prepared):
 
 
 def test_the_loss_is_that_of_the_models_training(pipeline, prepared):
-    def refined(**data):
+    def fitted(**data):
         loaded = dataclasses.replace(pipeline.models["scratch"], facts={"training": {"data": data}})
         own = ViewPipeline({"scratch": loaded}, device=pipeline.device)
         return weights_of(own.view(prepared, REFINED), "scratch")[1]
 
-    default = refined()
-    assert torch.equal(refined(alpha_weight=0.5, absolute_weight=0.3), default)
-    assert not torch.equal(refined(alpha_weight=0.5, absolute_weight=0.0), default)
+    default = fitted()
+    assert torch.equal(fitted(alpha_weight=0.5, absolute_weight=0.3), default)
+    assert not torch.equal(fitted(alpha_weight=0.5, absolute_weight=0.0), default)
 
 
 def test_closing_it_on_the_way_stops_the_work(pipeline, prepared, monkeypatch):
-    taken = []
-    from hyperdemo.pipeline import refined as module
+    taken, refine = [], refined.refine
 
     def counted(*args, **options):
         for state in refine(*args, **options):
             taken.append(state.step)
             yield state
 
-    refine = module.refine
-    monkeypatch.setattr(module, "refine", counted)
+    monkeypatch.setattr(refined, "refine", counted)
     events = pipeline.view(prepared, dataclasses.replace(PLAIN, refine_steps=40))
     for event in events:
         if isinstance(event, Progress) and "step 6" in event.message:
             events.close()
             break
     assert taken == [1, 2, 3, 4, 5, 6]
-
-
-@pytest.mark.parametrize("steps", [-1, 401])
-def test_steps_that_cannot_be_are_refused(steps):
-    with pytest.raises(ValueError, match=f"refine_steps must be from 0 to 400, got {steps}"):
-        ViewRequest(refine_steps=steps)

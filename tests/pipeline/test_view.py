@@ -2,55 +2,31 @@ import itertools
 import threading
 import time
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 import trimesh
 
-from hyperdemo.checkpoints import LoadedModel, save_checkpoint
+from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import ViewRequest
 from hyperdemo.events import Done, Encoded, Frames, MeshReady, Progress, Views, VolumeReady
 from hyperdemo.inr import as_field
 from hyperdemo.metrics import psnr
-from hyperdemo.pipeline import ViewPipeline, choose_device
+from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.pipeline import view as pipeline_module
 from hyperdemo.pipeline.orbit import depth_picture
-from hyperdemo.render.bake import bake
 from hyperdemo.render.cameras import PosedViews, look_at_origin, orbit
-from hyperdemo.render.mesh import extract_mesh
 from hyperdemo.render.quadrature import render_view
 from tests import tiny
+from tests.pipeline.conftest import CPU, NAMES, loaded, pair, photo
 
-CPU = torch.device("cpu")
 REQUEST = ViewRequest(size=32, n_frames=7, chunk_frames=3, elevation_deg=10.0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_grids():
-    """The app's grids take seconds; the course of events is the same on smaller ones."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline_module, "bake", partial(bake, resolution=64))
-        patch.setattr(pipeline_module, "extract_mesh", partial(extract_mesh, resolution=24))
-        yield
 
 
 @pytest.fixture(scope="module")
 def pipeline():
-    models = {
-        name: LoadedModel(f"view-{name}", tiny.model(seed).requires_grad_(False), {})
-        for seed, name in enumerate(("foundation", "scratch"))
-    }
-    return ViewPipeline(models, device=CPU)
-
-
-def photo(shade=200):
-    """A grey box, cut out."""
-    rgba = np.zeros((60, 80, 4), np.uint8)
-    rgba[20:40, 20:60] = (shade, 90, 40, 255)
-    rgba[30:40, 20:40, 2] = 200
-    return rgba
+    return ViewPipeline(pair(), device=CPU)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +34,19 @@ def prepared(pipeline):
     return pipeline.prepare(photo())
 
 
+def only(kind, events):
+    return [event for event in events if isinstance(event, kind)]
+
+
 def frames_of(events, name):
-    return np.concatenate([event.rgb[name] for event in events if isinstance(event, Frames)])
+    return np.concatenate([event.rgb[name] for event in only(Frames, events)])
+
+
+def as_rendered(params, pose, **options):
+    """A network's picture by the exact renderer."""
+    field = as_field(tiny.FIELD, params)
+    seen = render_view(field, torch.from_numpy(pose), **options)
+    return seen.rgb.numpy().astype(np.float64)
 
 
 @pytest.fixture(scope="module")
@@ -74,21 +61,20 @@ def test_events_come_in_order(events):
     kinds = (Encoded, Frames, Views, VolumeReady, MeshReady)
     expected = [kind for kind in kinds for _ in range(3 if kind is Frames else 2)] + [Done]
     assert told == expected
-    for kind in (Encoded, Views, MeshReady):
-        names = [event.name for event in events if isinstance(event, kind)]
-        assert names == ["foundation", "scratch"]
-    fractions = [event.fraction for event in events if isinstance(event, Progress)]
+    for kind in (Encoded, Views, VolumeReady, MeshReady):
+        assert [event.name for event in only(kind, events)] == NAMES
+    fractions = [event.fraction for event in only(Progress, events)]
     assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] <= 1
     # Whatever takes long is announced before it is done.
     assert isinstance(events[0], Progress)
 
 
 def test_frames_of_both_models_are_in_step(events):
-    chunks = [event for event in events if isinstance(event, Frames)]
+    chunks = only(Frames, events)
     assert [chunk.start for chunk in chunks] == [0, 3, 6]
     for chunk, length in zip(chunks, (3, 3, 1), strict=True):
         for pictures in (chunk.rgb, chunk.depth):
-            assert list(pictures) == ["foundation", "scratch"]
+            assert list(pictures) == NAMES
             for part in pictures.values():
                 assert part.shape == (length, 32, 32, 3) and part.dtype == np.uint8
     foundation, scratch = frames_of(events, "foundation"), frames_of(events, "scratch")
@@ -98,40 +84,35 @@ def test_frames_of_both_models_are_in_step(events):
 def test_an_orbit_goes_round(events, prepared, pipeline):
     """Every frame is its own camera's: against the exact renderer at the orbit's poses."""
     params = pipeline.encode(prepared.framed, pipeline.models["scratch"])
-    field = as_field(tiny.FIELD, params)
     frames = frames_of(events, "scratch")
     for frame, pose in zip(frames, orbit(7, 10.0), strict=True):
-        seen = render_view(field, torch.from_numpy(pose), fov_deg=40.0, size=32, supersample=4)
-        assert psnr(frame, seen.rgb.numpy().astype(np.float64)) > 30
+        assert psnr(frame, as_rendered(params, pose, fov_deg=40.0, size=32, supersample=4)) > 30
     assert psnr(frames[0], frames[3]) < 30
 
 
 def test_the_exact_renderer_shows_the_same(events, pipeline, prepared):
     exact = ViewRequest(size=32, n_frames=7, elevation_deg=10.0, renderer="exact")
     again = list(pipeline.view(prepared, exact))
-    for name in ("foundation", "scratch"):
+    for name in NAMES:
         assert psnr(frames_of(again, name), frames_of(events, name)) > 30
         assert not np.array_equal(frames_of(again, name), frames_of(events, name))
 
 
 def test_views_are_of_the_poses_asked_for(events, pipeline, prepared):
-    for event in (event for event in events if isinstance(event, Views)):
+    for event in only(Views, events):
         assert event.rgb.shape == (2, 32, 32, 3)
         np.testing.assert_array_equal(event.rgb[0], frames_of(events, event.name)[0])
-    pose = look_at_origin(120.0, 10.0)[None]
+    pose = look_at_origin(120.0, 10.0)
     larger = ViewRequest(size=16, n_frames=1, pose_size=48, elevation_deg=10.0)
-    poses = PosedViews(pose, 20.0, (None,))
+    poses = PosedViews(pose[None], 20.0, (None,))
     told = list(pipeline.view(prepared, larger, names=["foundation"], poses=poses))
-    (view,) = [event.rgb for event in told if isinstance(event, Views)]
-    params = next(event.params for event in told if isinstance(event, Encoded))
-    field = as_field(tiny.FIELD, params)
-    seen = render_view(field, torch.from_numpy(pose[0]), fov_deg=20.0, size=48, supersample=2)
-    assert view.shape == (1, 48, 48, 3)
-    assert psnr(view[0], seen.rgb.numpy().astype(np.float64)) > 30
+    (view,), (written,) = only(Views, told), only(Encoded, told)
+    seen = as_rendered(written.params, pose, fov_deg=20.0, size=48, supersample=2)
+    assert view.rgb.shape == (1, 48, 48, 3) and psnr(view.rgb[0], seen) > 30
 
 
-def test_the_mesh_is_a_glb_or_none(events, pipeline, prepared, monkeypatch):
-    for event in (event for event in events if isinstance(event, MeshReady)):
+def test_the_mesh_is_a_glb(events):
+    for event in only(MeshReady, events):
         assert event.glb[:4] == b"glTF"
         scene = trimesh.load(trimesh.util.wrap_as_stream(event.glb), file_type="glb")
         assert 0.1 < np.abs(scene.bounds).max() <= 1.1
@@ -139,26 +120,17 @@ def test_the_mesh_is_a_glb_or_none(events, pipeline, prepared, monkeypatch):
 
 def test_seconds_are_told_by_stage(events):
     seconds = events[-1].seconds
-    models = ("foundation", "scratch")
     own = ("encode", "bake", "views", "pack", "mesh")
-    stages = {f"{model}.{stage}" for model in models for stage in own} | {"orbit"}
+    stages = {f"{model}.{stage}" for model in NAMES for stage in own} | {"orbit"}
     assert set(seconds) == stages and min(seconds.values()) > 0
-    (first,) = [e for e in events if isinstance(e, Encoded) and e.name == "foundation"]
-    assert first.seconds == seconds["foundation.encode"]
+    assert only(Encoded, events)[0].seconds == seconds["foundation.encode"]
 
 
-def test_names_choose_and_order_the_models(pipeline, prepared):
-    told = list(pipeline.view(prepared, ViewRequest(size=16, n_frames=1), names=["scratch"]))
-    assert all(list(event.rgb) == ["scratch"] for event in told if isinstance(event, Frames))
-    stream = pipeline.view(prepared, REQUEST, names=["scratch", "foundation"])
-    encoded = itertools.islice((e.name for e in stream if isinstance(e, Encoded)), 2)
-    assert list(encoded) == ["scratch", "foundation"]
-
-
-@pytest.mark.parametrize("names", [["foundation", "other"], []])
-def test_unknown_names_are_refused(pipeline, prepared, names):
-    with pytest.raises(ValueError, match=r"among \['foundation', 'scratch'\], got"):
-        next(pipeline.view(prepared, REQUEST, names=names))
+def test_models_are_shown_in_the_order_asked_for(pipeline, prepared):
+    request, names = ViewRequest(size=16, n_frames=1), ["scratch", "foundation"]
+    told = list(pipeline.view(prepared, request, names=names))
+    assert [event.name for event in only(Encoded, told)] == names
+    assert all(list(event.rgb) == names for event in only(Frames, told))
 
 
 def test_closing_early_stops_the_work(pipeline, prepared, monkeypatch):
@@ -191,7 +163,7 @@ def test_a_failing_frame_fails_the_request(pipeline, prepared, monkeypatch):
 
 
 def test_the_same_picture_is_not_written_twice(prepared, monkeypatch):
-    own = ViewPipeline({"scratch": LoadedModel("view-scratch", tiny.model(1), {})}, device=CPU)
+    own = ViewPipeline({"scratch": loaded()}, device=CPU)
     calls = []
     for name in ("encode", "_mesh"):
         made = getattr(own, name)
@@ -214,7 +186,7 @@ def test_two_requests_taken_in_turns_do_not_mix(pipeline, prepared, events):
     pairs = list(
         itertools.zip_longest(pipeline.view(prepared, REQUEST), pipeline.view(other, request))
     )
-    for name in ("foundation", "scratch"):
+    for name in NAMES:
         for index, expected in ((0, events), (1, alone)):
             mixed = [pair[index] for pair in pairs if pair[index] is not None]
             np.testing.assert_array_equal(frames_of(mixed, name), frames_of(expected, name))
@@ -260,33 +232,6 @@ def test_depth_is_dark_in_front_and_white_where_there_is_nothing():
     half = 255 * 0.425
     expected = [0, half, 255 * 0.85, 255, 0.5 * half + 0.5 * 255]
     np.testing.assert_allclose(grey[0, :, 0], expected, atol=0.5 + 1e-3)
-
-
-def test_from_weights_loads_the_pair_or_one_of_it(tmp_path):
-    for seed, init in enumerate(("foundation", "scratch")):
-        model = tiny.model(seed, init=init)
-        save_checkpoint(model, tmp_path, name=f"view-{init}", facts={"git": init})
-    pair = ViewPipeline.from_weights(tmp_path, device="cpu")
-    assert list(pair.models) == ["foundation", "scratch"] and pair.device == CPU
-    assert pair.models["scratch"].facts["git"] == "scratch"
-    assert "CPU" in pair.device_name
-    pair.warm_up()
-    (tmp_path / "view-scratch.safetensors").unlink()
-    alone = ViewPipeline.from_weights(tmp_path, names=["foundation"], device="cpu")
-    assert list(alone.models) == ["foundation"]
-    with pytest.raises(ValueError, match="no checkpoint .*view-scratch"):
-        ViewPipeline.from_weights(tmp_path, device="cpu")
-
-
-def test_there_must_be_a_model_and_a_device(monkeypatch):
-    with pytest.raises(ValueError, match="at least one model"):
-        ViewPipeline({}, device=CPU)
-    with pytest.raises(ValueError, match="'cpu' or 'cuda', got 'abacus'"):
-        choose_device("abacus")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device() == choose_device("cpu") == CPU
-    with pytest.raises(ValueError, match="torch sees no GPU; use 'cpu'"):
-        choose_device("cuda")
 
 
 def test_the_gpu_shows_the_same(gpu, pipeline, prepared, events):
