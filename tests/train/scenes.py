@@ -41,6 +41,19 @@ def photograph(ball, pose, size):
     return np.rint(255 * rgba).astype(np.uint8).reshape(size, size, 4)
 
 
+def pose_from(obj, source, view, *, n_views):
+    """Camera of a view of `views_of` in the world of the object's source view."""
+    directions = angles(n_views, 31.0 * obj)
+    azimuth, elevation = directions[view] - [directions[source, 0], 0.0]
+    return look_at_origin(float(azimuth), float(elevation))
+
+
+def on_white(rgba):
+    """Straight alpha over white, in [0, 1]."""
+    rgba = np.asarray(rgba) / 255.0
+    return rgba[..., :3] * rgba[..., 3:] + 1 - rgba[..., 3:]
+
+
 def views_of(balls=BALLS, *, n_views=6, size=32, input_size=28):
     """A ViewSet in which object k's cameras are shifted by 31·k degrees."""
     rgba, poses = [], []

@@ -1,5 +1,7 @@
 """All that a GPU would run, on a stand-in for one: the CPU's own numbers come back."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -58,13 +60,6 @@ def test_training(views, tmp_path, monkeypatch, changes):
     assert again == pytest.approx(psnr, abs=0.05)
 
 
-ASKED = {
-    "model": lambda device: model_answer(loaded(device)),
-    "refined": lambda device: refined_answer(loaded(device), steps=3),
-    "ceiling": lambda device: ceiling_answer(tiny.FIELD, steps=3, device=device),
-}
-
-
 def loaded(device):
     return LoadedModel("view-x", tiny.model().to(device), {})
 
@@ -79,14 +74,17 @@ def match(device):
 
 
 def score(device):
-    def scored(views, case):
-        grey = np.full((4, 32, 32, 3), 0.5)
-        return list(Scorer(encoder(device)).score(grey, views, case).values())
-
-    return scored
+    grey, scorer = np.full((4, 32, 32, 3), 0.5), Scorer(encoder(device))
+    return lambda views, case: list(scorer.score(grey, views, case).values())
 
 
-ASKED |= {"nearest": match, "score": score}
+ASKED = {
+    "model": lambda device: model_answer(loaded(device)),
+    "refined": lambda device: refined_answer(loaded(device), steps=3),
+    "ceiling": lambda device: ceiling_answer(tiny.FIELD, steps=3, device=device),
+    "nearest": match,
+    "score": score,
+}
 
 
 @pytest.mark.parametrize("kind", ASKED)
@@ -99,17 +97,12 @@ def test_answers_and_scores(views, monkeypatch, kind):
 
 def test_a_sweep_trains_and_scores(tmp_path, monkeypatch):
     monkeypatch.setattr(scores, "build_vit", lambda *_, **__: encoder(CPU))
-    folder, splits = scenes.write_dataset(tmp_path)
-    data = ViewData(
-        views_dir=str(folder), splits_file=str(splits), target_views=2, rays=8, samples=8
-    )
+    folder, splits = map(str, scenes.write_dataset(tmp_path))
+    data = ViewData(views_dir=folder, splits_file=splits, target_views=2, rays=8, samples=8)
     run = Run("tiny", {}, scenes.train_config(data=data, steps=2))
 
-    def row(device):
-        out = tmp_path / device.type
-        return sweep.train_and_score(run, out, task="view", device=device, limit=1)
-
-    expected, found = on_both(row)
+    score = partial(sweep.train_and_score, run, task="view", limit=1)
+    expected, found = on_both(lambda device: score(tmp_path / device.type, device=device))
     assert set(found["metrics"]) == {"test", "unseen"}
     views = load_split(data, "test", input_size=28)
     average = load_checkpoint(package(tmp_path / "cpu", tmp_path).parent, "view-scratch")

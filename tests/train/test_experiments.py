@@ -34,32 +34,26 @@ def test_equal_arms_are_one_run_and_first_seeds_come_first():
 
 
 ASKS_FOR_MORE = {"four times the rays"}
-"""Arms whose question is what more samples a step would bring."""
+"""Arms whose question is what more samples per step would bring."""
 
 
 def samples(config):
-    """What a step sees: stretches of sound, or rays."""
+    """Stretches of sound or rays per step."""
     data = config.data
-    if config.model.task == "sound":
-        return config.batch * data.stretches
-    return config.batch * data.target_views * data.rays
+    each = data.stretches if config.model.task == "sound" else data.target_views * data.rays
+    return config.batch * each
 
 
 @pytest.mark.parametrize("task", SWEEPS)
 def test_every_experiment_is_a_fair_comparison(task):
-    """All arms of all experiments share what the budget is, but for those that ask what a larger
-    one would bring; scratch differs from its pretrained twin by where its weights come from and by
-    the rate at which they learn, and by no more."""
+    """All arms share the budget, but for those that ask for a larger one; an arm from scratch
+    differs from its pretrained twin only in its initial weights and their learning rate."""
     sweep = SWEEPS[task]
     runs = sweep.runs(tuple(sweep.experiments))
     assert len({run.name for run in runs}) == len({str(run.config) for run in runs}) == len(runs)
     assert {run.config.steps for run in runs} == {sweep.budget["steps"]}
-    equal = [
-        sweep.run(arm, 0).config
-        for experiment in sweep.experiments.values()
-        for arm in experiment.arms
-        if arm.label not in ASKS_FOR_MORE
-    ]
+    arms = [arm for experiment in sweep.experiments.values() for arm in experiment.arms]
+    equal = [sweep.run(arm, 0).config for arm in arms if arm.label not in ASKS_FOR_MORE]
     assert len({samples(config) for config in equal}) == 1
     assert all(run.config.model.task == task for run in runs)
     for experiment in sweep.experiments.values():

@@ -40,20 +40,17 @@ def test_adamw_by_hand():
 def test_the_schedule_reaches_every_group():
     config = scenes.train_config(lr=3e-3, lr_backbone=7e-4, lr_heads=2e-2)
     state = TrainState(config, HyperModel(config.model), device=torch.device("cpu"))
-    state.step = 1
-    assert state.set_learning_rate() == 1.0
-    state.step = 0
-    assert state.set_learning_rate() == 0.5
+    for state.step, scale in ((1, 1.0), (0, 0.5)):
+        assert state.set_learning_rate() == scale
     assert {group["lr"] for group in state.optimizer.param_groups} == {1.5e-3, 3.5e-4, 1e-2}
 
 
-def test_a_frozen_encoder_is_not_in_the_optimiser():
-    config = scenes.train_config(lr_heads=1e-2)
-    for adapt in ("frozen", "prompt"):
-        model = tiny.model(adapt=adapt)
-        optimizer = build_optimizer(model, config)
-        count = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
-        assert count == model.n_trainable
+@pytest.mark.parametrize("adapt", ["frozen", "prompt"])
+def test_a_frozen_encoder_is_not_in_the_optimiser(adapt):
+    model = tiny.model(adapt=adapt)
+    optimizer = build_optimizer(model, scenes.train_config(lr_heads=1e-2))
+    count = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
+    assert count == model.n_trainable
 
 
 @pytest.mark.parametrize("biases", ["shared", "generated"])

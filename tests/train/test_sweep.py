@@ -49,17 +49,16 @@ class TinyTask:
         return task_of(config, SOUNDS)
 
 
+def score(loaded, *, data_config, limit):
+    assert not loaded.model.training
+    total = sum(p.double().sum().item() for p in loaded.model.parameters())
+    return {"test": {"stoi": round(total, 6), "prompts": limit}}
+
+
 @pytest.fixture(autouse=True)
 def tiny_tasks(monkeypatch):
-    monkeypatch.setattr(module, "TASKS", {"sound": TinyTask})
-    monkeypatch.setattr(module, "SWEEPS", {"sound": TINY})
-
-    def score(loaded, *, data_config, limit):
-        assert not loaded.model.training
-        total = sum(p.double().sum().item() for p in loaded.model.parameters())
-        return {"test": {"stoi": round(total, 6), "prompts": limit}}
-
-    monkeypatch.setattr(module, "SCORES", {"sound": score})
+    for name, tiny in (("TASKS", TinyTask), ("SWEEPS", TINY), ("SCORES", score)):
+        monkeypatch.setattr(module, name, {"sound": tiny})
 
 
 def arguments(folder, *more):
@@ -77,8 +76,7 @@ def test_a_row_per_run_and_what_is_done_is_skipped(tmp_path):
     rows = rows_of(args)
     assert list(rows) == ["tiny lr=0.0001 seed=0", "tiny seed=0"]
     row = rows["tiny seed=0"]
-    config = config_of(seed=0)
-    assert row["config"] == json.loads(json.dumps(config.to_dict()))
+    assert row["config"] == json.loads(json.dumps(config_of(seed=0).to_dict()))
     assert (row["seed"], row["steps"], row["train_prompts"]) == (0, 4, 2)
     assert {"minutes", "hardware", "git", "torch"} <= set(row)
     assert row["command"] == "python -m train.run --config tiny --set seed=0"
@@ -116,12 +114,12 @@ def test_a_run_that_another_process_works_on_is_left_to_it(tmp_path):
     lock = args.runs / f"{folder_of(run)}.lock"
     code = (
         "import pathlib, sys\nfrom train.sweep import claimed\n"
-        f"with claimed(pathlib.Path({str(lock)!r})) as mine:\n"
+        "with claimed(pathlib.Path(sys.argv[1])) as mine:\n"
         "    print(mine, flush=True)\n    sys.stdin.read()\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
+    command = [sys.executable, "-c", code, str(lock)]
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, **pipes) as other:
         assert other.stdout.readline() == "True\n"
         with claimed(lock) as mine:
             assert not mine
@@ -156,10 +154,10 @@ def test_experiments_name_the_runs_of_their_arms():
 
 
 def test_folders_differ_where_runs_do():
-    run = TINY.runs(("rate",))[0]
-    odd = dataclasses.replace(run, name="sound-cpu data/x=a b model.init=scratch")
+    first, *others = TINY.runs(("rate", "seeds"))
+    odd = dataclasses.replace(first, name="sound-cpu data/x=a b model.init=scratch")
     assert folder_of(odd) == "sound-cpu_data_x=a_b_init=scratch"
-    assert len({folder_of(r) for r in TINY.runs(("rate", "seeds"))}) == 3
+    assert len({folder_of(run) for run in (first, *others)}) == 3
 
 
 def test_unknown_experiments_are_named(capsys):

@@ -25,21 +25,14 @@ def test_the_spread_is_over_seeds_with_n_minus_one(audio):
     assert alone.spread("pesq", "test") is None and alone.spread("stoi", "elsewhere") is None
 
 
-def test_what_is_not_there_yet_is_skipped(audio):
-    assert [experiment.title for experiment in audio.experiments] == [
-        "Does it help?", "How much?", "How many?",
-    ]  # fmt: skip
-    arms = audio.experiments[0].arms
-    assert [(arm.label, len(arm.runs)) for arm in arms] == [
-        ("both", 3), ("both", 2), ("waveform alone", 1),
-    ]  # fmt: skip
-
-
-def test_arms_stand_where_they_say_or_where_their_runs_do(audio):
-    main, data, adapt = audio.experiments
-    assert [arm.x for arm in data.arms] == [10, 1, 100, 1]
-    assert [arm.x for arm in adapt.arms] == [1e5, 3e5, 8e6, 8e6]
-    assert data.has_axis and adapt.has_axis and not main.has_axis
+def test_arms_without_a_run_are_skipped_and_others_stand_where_they_or_their_runs_say(audio):
+    found = {exp.title: [(arm.x, len(arm.runs)) for arm in exp.arms] for exp in audio.experiments}
+    assert found == {
+        "Does it help?": [(None, 3), (None, 2), (None, 1)],
+        "How much?": [(10, 1), (1, 1), (100, 3), (1, 1)],
+        "How many?": [(1e5, 1), (3e5, 1), (8e6, 1), (8e6, 1)],
+    }
+    assert [exp.has_axis for exp in audio.experiments] == [False, True, True]
 
 
 def test_yardsticks_of_a_sweep_stand_beside_its_experiments():
@@ -54,14 +47,13 @@ def test_yardsticks_of_a_sweep_stand_beside_its_experiments():
 
 
 def test_an_x_from_the_runs_is_their_mean():
-    results = small.results()
-    runs = results["sweeps"]["sound"]["runs"] = copy.deepcopy(small.RUNS)
-    for name, written in (("a0", 100), ("a1", 200), ("a2", 600), ("b0", 50)):
-        runs[name]["written"] = written
-    experiment = small.MAIN | {"x_from": "written"}
-    results["sweeps"]["sound"]["experiments"] = {"main": experiment}
+    results = copy.deepcopy(small.results())
+    sweep = results["sweeps"]["sound"]
+    for name, number in (("a0", 100), ("a1", 200), ("a2", 600), ("b0", 50)):
+        sweep["runs"][name]["written"] = number
+    sweep["experiments"] = {"main": small.MAIN | {"x_from": "written"}}
     (found,) = measured(results)["sound"].experiments
-    # b1 has not written: no axis can be drawn.
+    # b1 has no such number: no axis can be drawn.
     assert [arm.x for arm in found.arms] == [300, None, 100] and not found.has_axis
 
 

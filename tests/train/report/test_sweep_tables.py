@@ -16,13 +16,9 @@ def arm(label, *runs):
     return {"label": label, "series": "s", "x": None, "runs": list(runs)}
 
 
-def experiment(*arms, **more):
-    words = {"title": "Does it?", "question": "Ask.", "reading": "It does.", "x_from": ""}
-    return words | {"arms": list(arms)} | more
-
-
-def sweep(*arms, runs, **more):
-    return {"experiments": {"a": experiment(*arms, **more)}, "runs": runs}
+def sweep(*arms, runs, reading="It does.", x_from=""):
+    words = {"title": "Does it?", "question": "Ask.", "reading": reading, "x_from": x_from}
+    return {"experiments": {"a": words | {"arms": list(arms)}}, "runs": runs}
 
 
 def test_a_table_says_what_was_measured():
@@ -53,18 +49,15 @@ def test_a_column_for_what_arms_stand_at_and_no_arm_twice():
 
 def test_answers_without_a_hypernetwork_stand_in_every_table():
     scores = {"psnr": 14.0, "ssim": 0.6, "perceptual": 0.5, "objects": 40}
-    row = run(0.0, metrics={"test": scores, "unseen": scores})
-    words = sweep(arm("one", "a"), runs={"a": row}, x_from="inr_parameters", reading="")
-    words["runs"]["a"]["inr_parameters"] = 58244
-    ceiling = {"psnr": 21.96, "ssim": 0.789, "perceptual": 0.286, "objects": 4}
     white = {"test": scores, "unseen": scores}
-    words["yardsticks"] = {"ceiling": {"test": ceiling}, "white": white}
-    lines = sweep_tables("view", words).splitlines()
+    found = sweep(arm("one", "a"), runs={"a": run(0.0, metrics=white)}, reading="")
+    found["yardsticks"] = {"ceiling": {"test": scores | {"psnr": 21.96}}, "white": white}
+    lines = sweep_tables("view", found).splitlines()
     assert "scored on 40 held-out objects and as many unseen ones" in lines[0]
     assert lines[6:] == [
-        "| one | pretrained | 58,244 | 1 | 14.00 | 0.600 | 0.500 | 14.00 | 0.600 |",
-        "| *white picture, on 40 and 40* | – | – | – | 14.00 | 0.600 | 0.500 | 14.00 | 0.600 |",
-        "| *ceiling: the same INR fitted to 28 views, on 4* | – | – | – | 21.96 | 0.789 | 0.286 "
+        "| one | pretrained | 1 | 14.00 | 0.600 | 0.500 | 14.00 | 0.600 |",
+        "| *white picture, on 40 and 40* | – | – | 14.00 | 0.600 | 0.500 | 14.00 | 0.600 |",
+        "| *ceiling: the same INR fitted to 28 views, on 40* | – | – | 21.96 | 0.600 | 0.500 "
         "| – | – |",
     ]
 

@@ -10,20 +10,11 @@ from hyperdemo.metrics import psnr
 from hyperdemo.model import to_pixels
 from hyperdemo.preprocess.frame import DEFAULT_FILL, alpha_bounds
 from hyperdemo.refine import InputCamera
-from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.quadrature import render_view
 from tests import tiny
 from tests.train import scenes
 from train.view import answers
-from train.view.answers import (
-    N_TARGETS,
-    Case,
-    ceiling_answer,
-    choose_cases,
-    model_answer,
-    nearest_answer,
-    refined_answer,
-)
+from train.view.answers import N_TARGETS, Case, choose_cases, model_answer
 from train.view.baselines import over_white
 
 
@@ -44,10 +35,8 @@ def test_a_model_s_answer_is_what_the_exact_renderer_shows(views):
     assert answer.shape == (2, 32, 32, 3)
     with torch.no_grad():
         params = loaded.model.encode(to_pixels(views.framed[1, 4][None]))
-    directions = scenes.angles(12, 31.0)
     for picture, view in zip(answer, case.targets, strict=True):
-        azimuth, elevation = directions[view] - [directions[4, 0], 0.0]
-        pose = torch.from_numpy(look_at_origin(float(azimuth), float(elevation)))
+        pose = torch.from_numpy(scenes.pose_from(1, 4, view, n_views=12))
         seen = render_view(as_field(tiny.FIELD, params), pose, fov_deg=40.0, size=32)
         assert psnr(picture, seen.rgb.numpy()) > 40
 
@@ -59,30 +48,28 @@ def test_the_nearest_object_is_asked_from_the_input_s_world(views):
             return np.full((len(poses), 32, 32, 4), [255, 0, 0, 51], np.uint8)
 
     nearest, case = Nearest(), Case(2, 3, (3, 5))
-    shown = nearest_answer(nearest)(views, case)
+    shown = answers.nearest_answer(nearest)(views, case)
     assert torch.equal(nearest.framed, views.framed[2, 3])
-    elevation = float(scenes.angles(12, 62.0)[3, 1])
-    np.testing.assert_allclose(nearest.poses[0], look_at_origin(0.0, elevation), atol=1e-5)
+    expected = scenes.pose_from(2, 3, 3, n_views=12)
+    np.testing.assert_allclose(nearest.poses[0], expected, atol=1e-5)
     np.testing.assert_allclose(shown[0, 0, 0], [1.0, 0.8, 0.8], atol=1e-6)
 
 
 def test_the_ceiling_never_sees_its_targets(views, monkeypatch):
     given = {}
 
-    def fit(config, rgba, poses, *, fov_deg, steps, device):
-        given.update(rgba=rgba, poses=poses, steps=steps)
+    def fit(config, rgba, poses, **settings):
+        given.update(rgba=rgba, poses=poses, **settings)
         return tiny.params()
 
     monkeypatch.setattr(answers, "fit_inr", fit)
     case = choose_cases(views)[1]
-    ceiling_answer(tiny.FIELD, steps=7)(views, case)
+    answers.ceiling_answer(tiny.FIELD, steps=7)(views, case)
     kept = [v for v in range(12) if v not in case.targets]
     assert len(kept) == 12 - N_TARGETS and case.source in kept and given["steps"] == 7
     assert torch.equal(given["rgba"], views.rgba[1, kept])
-    directions = scenes.angles(12, 31.0)
     for pose, view in zip(given["poses"], kept, strict=True):
-        azimuth, elevation = directions[view] - [directions[case.source, 0], 0.0]
-        expected = look_at_origin(float(azimuth), float(elevation))
+        expected = scenes.pose_from(1, case.source, view, n_views=12)
         np.testing.assert_allclose(pose, expected, atol=1e-5)
 
 
@@ -104,8 +91,5 @@ def test_a_refined_answer_is_nearer_to_what_was_shown(views, monkeypatch):
     # Asked for the very view that was shown, the fit must come closer to it.
     shown = dataclasses.replace(case, targets=(case.source,))
     true = over_white(views.rgba[case.obj, case.source].numpy())
-    plain, refined = (
-        psnr(answer(views, shown)[0], true)
-        for answer in (model_answer(loaded), refined_answer(loaded, steps=60))
-    )
-    assert refined > plain + 2.0
+    refined = answers.refined_answer(loaded, steps=60)(views, shown)[0]
+    assert psnr(refined, true) > psnr(model_answer(loaded)(views, shown)[0], true) + 2.0

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,6 @@ from train.view.baselines import (
     NearestObject,
     fit_inr,
     mean_image,
-    over_white,
     patch_features,
     picture_features,
 )
@@ -33,8 +34,7 @@ def encoder():
 
 
 def test_the_mean_image_is_the_mean(views):
-    rgba = views.rgba.numpy() / 255.0
-    pictures = rgba[..., :3] * rgba[..., 3:] + 1 - rgba[..., 3:]
+    pictures = scenes.on_white(views.rgba)
     np.testing.assert_allclose(mean_image(views), pictures.mean((0, 1)), atol=1e-5)
     np.testing.assert_allclose(mean_image(views, n_objects=1), pictures[0].mean(0), atol=1e-5)
 
@@ -66,17 +66,12 @@ class Catalogue:
         return np.zeros((len(poses), self.size, self.size, 4), np.uint8)
 
 
-class Entry:
-    def __init__(self, object_id):
-        self.object_id = object_id
-
-
 @pytest.fixture
 def nearest(encoder, views, monkeypatch):
     monkeypatch.setattr(baselines, "Rasteriser", Catalogue)
     monkeypatch.setattr(baselines, "read_mesh", lambda p: (f"mesh of {p.object_id}", "textures"))
     monkeypatch.setattr(baselines, "normalise", lambda mesh: f"normalised {mesh}")
-    entries = [Entry(name) for name in ("other", *views.ids)]
+    entries = [SimpleNamespace(object_id=name) for name in ("other", *views.ids)]
     return NearestObject(encoder, views, entries, stride=2)
 
 
@@ -101,8 +96,7 @@ def test_the_nearest_object_is_turned_as_its_view_stood(nearest, views):
     azimuth = float(scenes.angles(8, 31.0 * obj)[view, 0])
     np.testing.assert_allclose(asked[0], look_at_origin(azimuth, 10.0), atol=1e-5)
     np.testing.assert_allclose(asked[1], look_at_origin(azimuth + 75.0, -20.0), atol=1e-5)
-    assert shown.shape == (2, 32, 32, 4)
-    assert (nearest.rasteriser.size, nearest.rasteriser.fov_deg) == (32, 40.0)
+    assert shown.shape == (2, 32, 32, 4) and nearest.rasteriser.fov_deg == 40.0
 
 
 @pytest.mark.parametrize(
@@ -122,7 +116,7 @@ def test_a_fitted_inr_shows_a_ball_from_where_it_was_not_seen(radius, lr, white,
         samples=24, lr=lr,
     )  # fmt: skip
     seen = render_view(as_field(config, params), views.poses[0, 3], fov_deg=40.0, size=32)
-    truth = over_white(views.rgba[0, 3].numpy())
+    truth = scenes.on_white(views.rgba[0, 3])
     assert psnr(np.ones_like(truth), truth) < white
     assert psnr(seen.rgb.numpy(), truth) > least
     assert not any(t.requires_grad for t in params.tensors().values())

@@ -46,9 +46,8 @@ def test_a_row_asks_for_what_it_shows(views):
     [case] = asked
     assert case.source == choose_cases(views)[1].source and row.name == "ball"
     for k, (truth, answered) in enumerate(row.asked):
-        rgba = views.rgba[1, case.targets[k]].numpy() / 255.0
-        over = rgba[..., :3] * rgba[..., 3:] + 1 - rgba[..., 3:]
-        assert np.abs(truth / 255.0 - over).max() < 0.6 / 255
+        expected = scenes.on_white(views.rgba[1, case.targets[k]])
+        assert np.abs(truth / 255.0 - expected).max() < 0.6 / 255
         assert (answered == (64, 255)[k]).all()
 
 

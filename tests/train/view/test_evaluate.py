@@ -22,8 +22,7 @@ def scorer():
 
 
 def truth(views, case):
-    rgba = views.rgba[case.obj, list(case.targets)].numpy() / 255.0
-    return rgba[..., :3] * rgba[..., 3:] + 1 - rgba[..., 3:]
+    return scenes.on_white(views.rgba[case.obj, list(case.targets)])
 
 
 def test_scores_are_the_metrics_themselves(views, scorer):

@@ -1,17 +1,17 @@
 """The examples with ground truth: how they are made, and that the shipped ones are whole."""
 
-from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from hyperdemo.render.cameras import look_at_origin, read_transforms
+from tests.conftest import ROOT
 from train.view import examples
 from train.view.data import read_split
 from train.view.examples import CHOSEN, SOURCE_AZIMUTH_DEG, write_example
 
-ROOT = Path(__file__).resolve().parents[3]
 SPLITS = ROOT / "train" / "splits-with-vehicles.json"
 
 
@@ -36,10 +36,6 @@ class Painter:
         return np.broadcast_to(number, (len(poses), self.size, self.size, 4))
 
 
-class Entry:
-    object_id, name = "a-chair", "Chair"
-
-
 def test_the_file_s_cameras_go_round_the_input_the_rendered_ones_round_the_object(
     tmp_path, monkeypatch
 ):
@@ -47,7 +43,7 @@ def test_the_file_s_cameras_go_round_the_input_the_rendered_ones_round_the_objec
     monkeypatch.setattr(examples, "read_mesh", lambda _: ("mesh", "textures"))
     monkeypatch.setattr(examples, "normalise", lambda mesh: mesh)
     Painter.asked = []
-    folder = write_example(Entry(), tmp_path)
+    folder = write_example(SimpleNamespace(object_id="a-chair", name="Chair"), tmp_path)
     assert folder == tmp_path / "a-chair" and (folder / "name.txt").read_text() == "Chair\n"
     shown, truth = Painter.asked
     stored = read_transforms(folder / "transforms.json")

@@ -4,11 +4,9 @@ import torch
 
 from hyperdemo.inr import as_field
 from hyperdemo.model import to_pixels
-from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.quadrature import render_view
 from tests import tiny
 from tests.train import scenes
-from train.view.baselines import over_white
 from train.view.validate import quick_psnr
 
 CPU = torch.device("cpu")
@@ -18,15 +16,13 @@ def psnr_by_hand(model, views):
     """Whole pictures from the exact renderer, of which every fourth pixel is then compared."""
     scores = []
     for obj in range(len(views)):
-        directions = scenes.angles(6, 31.0 * obj)
         with torch.no_grad():
             field = as_field(tiny.FIELD, model.encode(to_pixels(views.framed[obj, :1])))
         errors = []
         for view in (1, 2, 4, 5):  # four of the five others, spread
-            azimuth, elevation = directions[view] - [directions[0, 0], 0.0]
-            pose = torch.from_numpy(look_at_origin(float(azimuth), float(elevation)))
+            pose = torch.from_numpy(scenes.pose_from(obj, 0, view, n_views=6))
             seen = render_view(field, pose, fov_deg=40.0, size=32, n_samples=32).rgb.numpy()
-            truth = over_white(views.rgba[obj, view].numpy())
+            truth = scenes.on_white(views.rgba[obj, view])
             errors.append((seen - truth)[2::4, 2::4] ** 2)
         scores.append(-10 * np.log10(np.mean(errors)))
     return np.mean(scores)
