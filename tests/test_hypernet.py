@@ -83,19 +83,6 @@ def test_gradient_reaches_every_parameter(changes):
     assert {id(p) for p in model.heads.matrices()} <= {id(p) for p in model.heads.parameters()}
 
 
-def test_gradient_by_finite_differences():
-    config = ModelConfig(field=FieldConfig(width=4, depth=2, n_freqs=1), n_groups=2)
-    made = heads(config).double()
-    encoded = torch.randn(1, 4, DIM, dtype=torch.float64, requires_grad=True)
-    own = [made.base[0], made.heads[0][1].weight, made.heads[1][0].weight, made.biases[1]]
-
-    def written(encoded, *_):
-        params = made(encoded).params()
-        return (*params.weights, *params.biases)
-
-    assert torch.autograd.gradcheck(written, (encoded, *own))
-
-
 @pytest.mark.parametrize("unit_output", [True, False])
 def test_stretches_share_heads_and_differ_by_their_tokens(unit_output):
     field = SoundFieldConfig(

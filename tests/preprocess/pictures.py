@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 HEIGHT, WIDTH = 240, 320
+RED = np.broadcast_to([190.0, 50.0, 45.0], (HEIGHT, WIDTH, 3))
 
 
 def blob_mask(height=HEIGHT, width=WIDTH):

@@ -17,11 +17,8 @@ def test_soft_shadow_is_background(kind):
     assert mask[strip].mean() < 0.3
 
 
-def test_texture_is_not_plain():
+def test_textures_and_two_halves_are_not_plain():
     assert background_mask(photograph("grass")[..., :3]) is None
-
-
-def test_two_halves_are_not_plain():
     halves = photograph("white").copy()[..., :3]
     halves[:110] = halves[:110] // 3
     assert background_mask(halves) is None

@@ -6,20 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from hyperdemo.preprocess.logmel import HOP, MIN_SAMPLES, N_FFT, log_mel, mel_filterbank
-
-
-def hz_of_mel(mel):
-    """Slaney's scale, one number at a time."""
-    if mel < 15:
-        return mel * 200 / 3
-    return 1000 * 6.4 ** ((mel - 15) / 27)
+from hyperdemo.preprocess.logmel import MIN_SAMPLES, log_mel, mel_filterbank
 
 
 def filters_by_hand(n_mels):
-    """Each triangle by interpolation between its corners, over its area."""
-    top = 15 + 27 * math.log(8) / math.log(6.4)
-    corners = [hz_of_mel(top * k / (n_mels + 1)) for k in range(n_mels + 2)]
+    """Each triangle by interpolation between its corners on Slaney's scale, over its area."""
+    mels = (15 + 27 * math.log(8) / math.log(6.4)) * np.arange(n_mels + 2) / (n_mels + 1)
+    corners = [m * 200 / 3 if m < 15 else 1000 * 6.4 ** ((m - 15) / 27) for m in mels]
     hz = 40.0 * np.arange(201)
     return np.stack([
         np.interp(hz, corners[k : k + 3], [0, 1, 0]) / ((corners[k + 2] - corners[k]) / 2)
@@ -55,9 +48,6 @@ def test_the_filters_are_triangles_of_area_one(n_mels):
     assert filters.shape == (n_mels, 201)
     np.testing.assert_allclose(filters, filters_by_hand(n_mels), atol=1e-12)
     assert (filters.amax(dim=1) > 0).all()  # none falls between two bins
-    if n_mels == 20:
-        # The sum over bins of 40 Hz nears the integral where a triangle is many bins wide.
-        np.testing.assert_allclose(40 * filters[10:].sum(1), 1, atol=0.02)
 
 
 @pytest.mark.parametrize("samples", [MIN_SAMPLES, 4000, 4079, 16_000])
@@ -65,40 +55,12 @@ def test_the_spectrogram_is_that_of_the_definition(samples):
     wave = sounds(2, samples)
     found = log_mel(wave)
     assert found.dtype == torch.float64
-    for index in range(2):
-        by_hand = log_mel_by_hand(wave[index].numpy())
-        np.testing.assert_allclose(found[index], by_hand, atol=1e-9)
-    np.testing.assert_allclose(log_mel(wave.float()), found, atol=1e-3)
-
-
-def test_a_second_makes_a_hundred_frames_of_eighty_bands():
-    found = log_mel(torch.rand(3, 16_000) - 0.5)
-    assert found.shape == (3, 80, 100) and found.dtype == torch.float32
-    assert log_mel(torch.rand(1, 4000), n_mels=40).shape == (1, 40, 25)
-
-
-@pytest.mark.parametrize("hz", [240.0, 1000.0, 3120.0, 7000.0])
-def test_a_sine_is_loudest_in_the_band_that_it_falls_into(hz):
-    time = torch.arange(16_000, dtype=torch.float64) / 16_000
-    wave = 0.5 * torch.sin(2 * math.pi * hz * time)[None]
-    weights = filters_by_hand(80)[:, round(hz / 40)]  # hz is the middle of a bin
-    middle = log_mel(wave)[0, :, 10:-10]
-    # The windowed sine has half its amplitude times the window's sum in its own bin, half of
-    # that in the two beside it, and nothing elsewhere.
-    power = (0.5 / 2 * N_FFT / 2) ** 2
-    around = filters_by_hand(80)[:, [round(hz / 40) - 1, round(hz / 40) + 1]].sum(1) / 4
-    expected = np.log10(power * (weights + around)[weights > 0]) / 4 + 1
-    # Overlapping bands both contain the tone; the closed form says how loudly.
-    for band, value in zip(np.flatnonzero(weights > 0), expected, strict=True):
-        np.testing.assert_allclose(middle[band], value, atol=1e-6)
-    assert set(middle.argmax(0).tolist()) == {int((weights + around).argmax())}
-
-
-def test_a_click_shows_in_the_frames_that_reach_it():
-    wave = torch.zeros(1, 16_000)
-    wave[0, 8000] = 1.0  # the middle of frame 50; 200 samples on either side reach frames 49 to 51
-    loud = (log_mel(wave)[0] > log_mel(wave).min()).any(0)
-    assert torch.arange(100)[loud].tolist() == [49, 50, 51] and HOP * 50 == 8000
+    for one, spectrogram in zip(wave, found, strict=True):
+        np.testing.assert_allclose(spectrogram, log_mel_by_hand(one.numpy()), atol=1e-9)
+    assert found.shape == (2, 80, samples // 160)  # a second makes 100 frames
+    again = log_mel(wave.float())
+    assert again.dtype == torch.float32
+    np.testing.assert_allclose(again, found, atol=1e-3)
 
 
 def test_silence_is_flat_and_the_floor_is_each_window_s_own():

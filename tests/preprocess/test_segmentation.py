@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from hyperdemo.preprocess.segmentation import segmentation_mask
-from tests.preprocess.pictures import blob_mask, overlap, photograph
-
-RED = np.broadcast_to([190.0, 60.0, 50.0], (240, 320, 3))
+from tests.preprocess.pictures import RED, blob_mask, overlap, photograph
 
 
 @pytest.mark.parametrize("kind", ["white", "blue", "grass"])
