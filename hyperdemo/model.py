@@ -25,12 +25,11 @@ class HyperModel(nn.Module):
         pretrained: weights of the backbone, as in `build_encoder`; ignored by scratch.
     """
 
-    def __init__(self, config: ModelConfig, *, pretrained: str | Path | bool = False):
+    def __init__(self, config: ModelConfig, *, pretrained: str | Path | None = None):
         super().__init__()
         self.config = config
-        foundation = config.init == "foundation"
         self.encoder = build_encoder(
-            config.backbone, pretrained=pretrained if foundation else False
+            config.backbone, pretrained=pretrained if config.init == "foundation" else None
         )
         self.heads = build_heads(self.encoder.dim, config, clock=self._clock())
         self.prompts = None
