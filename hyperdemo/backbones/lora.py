@@ -14,34 +14,34 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+ALPHA = 8.0
+"""Additions are scaled by ALPHA / rank, so that one learning rate suits all ranks."""
+
 
 class LowRank(nn.Module):
     """A matrix plus a learned one of low rank, as a parametrization of torch.
 
     Args:
         outputs, inputs: shape of the matrix.
-        rank: r, of what is added to it.
-        alpha: what is added is scaled by alpha / rank, so that a rate that suits one rank suits
-            another.
+        rank: r, of the addition.
     """
 
-    def __init__(self, outputs: int, inputs: int, *, rank: int, alpha: float):
+    def __init__(self, outputs: int, inputs: int, *, rank: int):
         super().__init__()
         self.down = nn.Parameter(torch.randn(rank, inputs) / math.sqrt(inputs))
         self.up = nn.Parameter(torch.zeros(outputs, rank))
-        self.scale = alpha / rank
+        self.scale = ALPHA / rank
 
     def forward(self, weight: Float[Tensor, "o i"]) -> Float[Tensor, "o i"]:
         return torch.addmm(weight, self.up, self.down, alpha=self.scale)
 
 
-def add_low_rank(blocks: nn.Module, *, rank: int, alpha: float = 8.0) -> list[nn.Parameter]:
+def add_low_rank(blocks: nn.Module, *, rank: int) -> list[nn.Parameter]:
     """Give every linear map in some blocks an addition of low rank, and freeze the map itself.
 
     Args:
         blocks: changed in place; attention's and the MLP's maps alike.
         rank: of each addition.
-        alpha: scale of the additions times the rank.
 
     Returns:
         The new parameters, which alone of the blocks' are left to train.
@@ -57,8 +57,8 @@ def add_low_rank(blocks: nn.Module, *, rank: int, alpha: float = 8.0) -> list[nn
     blocks.requires_grad_(False)
     added = []
     for module in linear:
-        low_rank = LowRank(*module.weight.shape, rank=rank, alpha=alpha)
-        # The matrix is added to, never made anew: there is nothing to invert or to check.
+        low_rank = LowRank(*module.weight.shape, rank=rank)
+        # Unsafe means unchecked: the sum needs no inverse and keeps shape and type.
         parametrize.register_parametrization(module, "weight", low_rank, unsafe=True)
         added += list(low_rank.parameters())
     return added

@@ -7,8 +7,6 @@ from hyperdemo.config.model import (
     COMPOSED_LAYER,
     INITS,
     TASKS,
-    Adapt,
-    Init,
     ModelConfig,
     Task,
 )
@@ -23,14 +21,12 @@ from hyperdemo.config.requests import (
 
 __all__ = [
     "ADAPTS",
-    "Adapt",
     "BackboneConfig",
     "CAMERA_DISTANCE",
     "CAMERA_FOV_DEG",
     "COMPOSED_LAYER",
     "FieldConfig",
     "INITS",
-    "Init",
     "MAX_RATE_HZ",
     "MIN_RATE_HZ",
     "ModelConfig",

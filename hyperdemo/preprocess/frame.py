@@ -12,14 +12,12 @@ from jaxtyping import Bool, Float, UInt8
 
 # Pixels fainter than this are antialiasing or noise: they do not move the bounding box.
 ALPHA_THRESHOLD = 26  # of 255, about 10 %
-DEFAULT_FILL = 0.9
+DEFAULT_FILL = 0.9  # share of the frame's side that the object's longer side takes
 _WHITE = np.float32(255.0)
 
 
-def frame_input(
-    rgba: UInt8[np.ndarray, "h w 4"], *, size: int, fill: float = DEFAULT_FILL
-) -> UInt8[np.ndarray, "s s 3"]:
-    """Crop to the object, scale its longer side to `fill * size`, centre it on white.
+def frame_input(rgba: UInt8[np.ndarray, "h w 4"], *, size: int) -> UInt8[np.ndarray, "s s 3"]:
+    """Crop to the object, scale its longer side to `DEFAULT_FILL * size`, centre it on white.
 
     The resampling is linear in premultiplied colour: compositing on white is itself linear in
     it, so the crop is composited first and resized once. Shrinking averages over areas
@@ -27,23 +25,23 @@ def frame_input(
 
     Args:
         rgba: straight (not premultiplied) alpha, opaque where the object is.
-        size: side of the result in pixels.
-        fill: share of the side that the object's longer extent takes, in (0, 1].
+        size: side of the result in pixels, at least 8.
 
     Returns:
         RGB on white, `size` x `size`. The same input always gives the same bytes.
 
     Raises:
-        ValueError: the array is not uint8 RGBA, nothing in it is opaque, or `size` or `fill`
-            is out of range.
+        ValueError: the array is not uint8 RGBA, nothing in it is opaque, or `size` is too small.
     """
-    _check_frame_arguments(rgba, size, fill)
+    check_rgba(rgba)
+    if size < 8:
+        raise ValueError(f"expected a frame of at least 8 pixels a side, got size={size}")
     top, bottom, left, right = alpha_bounds(rgba)
     composited = composite_on_white(rgba[top:bottom, left:right])
     height, width = composited.shape[:2]
-    scale = fill * size / max(height, width)
-    new_height = _scaled_length(height, scale)
-    new_width = _scaled_length(width, scale)
+    scale = DEFAULT_FILL * size / max(height, width)
+    # floor(x + 0.5) and not round(): banker's rounding would treat 56.5 and 57.5 differently.
+    new_height, new_width = (max(1, math.floor(n * scale + 0.5)) for n in (height, width))
     method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
     resized = cv2.resize(composited, (new_width, new_height), interpolation=method)
     framed = np.full((size, size, 3), 255, dtype=np.uint8)
@@ -54,14 +52,12 @@ def frame_input(
     return framed
 
 
-def frame_alpha(
-    rgba: UInt8[np.ndarray, "h w 4"], *, size: int, fill: float = DEFAULT_FILL
-) -> Float[np.ndarray, "s s"]:
+def frame_alpha(rgba: UInt8[np.ndarray, "h w 4"], *, size: int) -> Float[np.ndarray, "s s"]:
     """Opacity in [0, 1] of what `frame_input` shows, pixel by pixel."""
     black = rgba.copy()
     black[..., :3] = 0
     # A black object on white is as dark as it is opaque.
-    return 1.0 - frame_input(black, size=size, fill=fill)[..., 0].astype(np.float32) / 255.0
+    return 1.0 - frame_input(black, size=size)[..., 0].astype(np.float32) / 255.0
 
 
 def alpha_bounds(rgba: UInt8[np.ndarray, "h w 4"]) -> tuple[int, int, int, int]:
@@ -102,16 +98,3 @@ def check_rgba(rgba: np.ndarray) -> None:
             "expected an RGBA picture, uint8 of shape [height, width, 4], "
             f"got {rgba.dtype} of shape {list(rgba.shape)}; decode_image makes one"
         )
-
-
-def _check_frame_arguments(rgba: np.ndarray, size: int, fill: float) -> None:
-    check_rgba(rgba)
-    if size < 8:
-        raise ValueError(f"expected a frame of at least 8 pixels a side, got size={size}")
-    if not 0.0 < fill <= 1.0:
-        raise ValueError(f"expected fill in (0, 1], got {fill}")
-
-
-def _scaled_length(length: int, scale: float) -> int:
-    # floor(x + 0.5) and not round(): banker's rounding would treat 56.5 and 57.5 differently.
-    return max(1, math.floor(length * scale + 0.5))

@@ -4,7 +4,7 @@
 object can be made of.
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,7 +16,6 @@ from hyperdemo.preprocess.frame import check_rgba, composite_on_white
 from hyperdemo.preprocess.segmentation import segmentation_mask
 
 MaskSource = Literal["alpha", "background", "segmentation"]
-MaskMethod = Literal["auto", "alpha", "background", "segmentation"]
 
 # Less transparency than this is a screenshot's rounded corners, not a cut-out.
 _MIN_TRANSPARENT_SHARE = 0.02
@@ -26,50 +25,43 @@ _FLAT_RANGE = 6  # of 255; JPEG noise on one colour stays within
 
 
 def object_mask(
-    rgba: UInt8[np.ndarray, "h w 4"], *, method: MaskMethod = "auto"
+    rgba: UInt8[np.ndarray, "h w 4"],
 ) -> tuple[Float[np.ndarray, "h w"], MaskSource]:
     """Find the object.
 
-    With "auto", alpha decides if the picture has transparent parts; else a plain background
-    is told by its colour; else GrabCut separates the middle from the border.
+    Alpha decides if the picture has transparent parts; else a plain background is told by its
+    colour; else GrabCut separates the middle from the border.
 
     Args:
         rgba: straight alpha, from `decode_image`.
-        method: "auto", or the one way to take.
 
     Returns:
         The mask, float32 in [0, 1], 1 inside the object; and the way it was found.
 
     Raises:
-        ValueError: the picture is fully transparent or of one colour, no object was found,
-            it fills the whole picture, or `method` does not suit the picture.
+        ValueError: the picture is fully transparent or of one colour, no object was found, or it
+            fills the whole picture.
     """
     check_rgba(rgba)
-    if method not in get_args(MaskMethod):
-        raise ValueError(f"expected method to be one of {get_args(MaskMethod)}, got {method!r}")
     alpha = rgba[..., 3]
     if alpha.max() <= 12:
         raise ValueError(
             "expected a picture with an object in it, but every pixel is transparent; "
             "choose another picture"
         )
-    if method == "alpha" or (method == "auto" and _has_cut_out(alpha)):
-        return _checked(_alpha_mask(alpha)), "alpha"
+    if _MIN_TRANSPARENT_SHARE <= float((alpha < 128).mean()) <= 1.0 - _MIN_OBJECT_SHARE:
+        # Without stray specks, which would move the bounding box.
+        kept = regions.drop_specks(alpha > 12, share=0.002)
+        return _checked(np.where(kept, alpha.astype(np.float32) / 255.0, np.float32(0))), "alpha"
     rgb = np.rint(composite_on_white(rgba)).astype(np.uint8)
     if int(np.ptp(rgb.reshape(-1, 3), axis=0).max()) <= _FLAT_RANGE:
         raise ValueError(
             "expected a picture with an object in it, but it is all of one colour; "
             "choose another picture"
         )
-    if method in ("auto", "background"):
-        mask = background_mask(rgb)
-        if mask is not None and (method == "background" or _is_plausible(mask)):
-            return _checked(mask), "background"
-        if method == "background":
-            raise ValueError(
-                "expected a plain background, but the picture's border has many colours; "
-                'use method="segmentation", or photograph the object before a plain wall'
-            )
+    mask = background_mask(rgb)
+    if mask is not None and _MIN_OBJECT_SHARE <= float(mask.mean()) <= _MAX_OBJECT_SHARE:
+        return _checked(mask), "background"
     return _checked(segmentation_mask(rgb)), "segmentation"
 
 
@@ -97,24 +89,17 @@ def apply_mask_edit(
 
 
 def paint(
-    mask: Float[np.ndarray, "h w"],
-    *,
-    add: np.ndarray | None = None,
-    erase: np.ndarray | None = None,
+    mask: Float[np.ndarray, "h w"], *, add: np.ndarray, erase: np.ndarray
 ) -> Float[np.ndarray, "h w"]:
     """Correct a mask with brush strokes: first `add` to the object, then `erase` from it.
 
-    Strokes are [h, w] arrays as in `apply_mask_edit`; None stands for no stroke.
+    Strokes are [h, w] arrays as in `apply_mask_edit`.
 
     Raises:
         ValueError: as for `apply_mask_edit`.
     """
-    painted = mask > 0.5
-    if add is not None:
-        painted = painted | _as_bool(add, mask.shape)
-    if erase is not None:
-        painted = painted & ~_as_bool(erase, mask.shape)
-    return apply_mask_edit(mask, painted)
+    painted = (mask > 0.5) | _as_bool(add, mask.shape)
+    return apply_mask_edit(mask, painted & ~_as_bool(erase, mask.shape))
 
 
 def _as_bool(painted: np.ndarray, shape: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
@@ -130,22 +115,6 @@ def _as_bool(painted: np.ndarray, shape: tuple[int, ...]) -> Bool[np.ndarray, "h
     if np.issubdtype(painted.dtype, np.floating):
         return painted > 0.5
     raise ValueError(f"expected a mask of bool, uint8 or floats, got {painted.dtype}")
-
-
-def _has_cut_out(alpha: UInt8[np.ndarray, "h w"]) -> bool:
-    transparent = float((alpha < 128).mean())
-    return _MIN_TRANSPARENT_SHARE <= transparent <= 1.0 - _MIN_OBJECT_SHARE
-
-
-def _alpha_mask(alpha: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """Alpha in [0, 1] without stray specks, which would move the bounding box."""
-    mask = alpha.astype(np.float32) / 255.0
-    kept = regions.drop_specks(alpha > 12, share=0.002)
-    return np.where(kept, mask, 0.0).astype(np.float32)
-
-
-def _is_plausible(mask: Float[np.ndarray, "h w"]) -> bool:
-    return _MIN_OBJECT_SHARE <= float(mask.mean()) <= _MAX_OBJECT_SHARE
 
 
 def _checked(mask: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:

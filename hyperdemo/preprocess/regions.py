@@ -22,12 +22,9 @@ def erode(mask: Bool[np.ndarray, "h w"], radius: int) -> Bool[np.ndarray, "h w"]
 
 def touching_border(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """The part of `mask` that is connected (4 neighbours) to the picture's border."""
-    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    touches = np.zeros(labels.max() + 1, dtype=bool)
-    touches[border] = True
-    touches[0] = False  # label 0 is what lies outside `mask`
-    return touches[labels]
+    border = np.ones_like(mask)
+    border[1:-1, 1:-1] = False
+    return connected_to(mask, mask & border)
 
 
 def connected_to(
@@ -52,24 +49,18 @@ def drop_specks(mask: Bool[np.ndarray, "h w"], *, share: float) -> Bool[np.ndarr
     return (areas >= share * areas.max())[labels] & mask
 
 
-def holes(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Pixels outside `mask` from which no path leads to the border."""
-    return ~mask & ~touching_border(~mask)
-
-
 def fill_small_holes(mask: Bool[np.ndarray, "h w"], *, share: float) -> Bool[np.ndarray, "h w"]:
-    """Fill the holes whose area is at most `share` of the mask's."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(
-        holes(mask).astype(np.uint8), connectivity=4
-    )
+    """Fill the holes, which no path joins to the border, of at most `share` of the mask's area."""
+    holes = ~mask & ~touching_border(~mask)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(holes.astype(np.uint8), connectivity=4)
     small = stats[:, cv2.CC_STAT_AREA] <= share * mask.sum()
     small[0] = False
     return mask | small[labels]
 
 
-def soften(mask: Bool[np.ndarray, "h w"], *, sigma_px: float = 0.7) -> Float[np.ndarray, "h w"]:
+def soften(mask: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     """A mask in [0, 1] whose edge is about as soft as a photograph's."""
-    return np.clip(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma_px), 0.0, 1.0)
+    return np.clip(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7), 0.0, 1.0)
 
 
 def local_mean(

@@ -24,18 +24,18 @@ def whisper():
 def test_it_starts_as_what_it_adapts_and_adds_what_the_formula_says(build):
     encoder, media, extra = build()
     adapted = copy.deepcopy(encoder)
-    added = add_low_rank(adapted.blocks, rank=3, alpha=6.0)
+    added = add_low_rank(adapted.blocks, rank=3)
     torch.testing.assert_close(adapted(media, extra), encoder(media, extra), rtol=0, atol=0)
 
     for parameter in added:
         parameter += 0.1 * torch.randn_like(parameter)
-    # The reference: the same encoder with W + (6 / 3)·B·A written into its matrices, in float64.
+    # The reference: the same encoder with W + (8 / 3)·B·A in its matrices, computed in float64.
     merged = copy.deepcopy(encoder)
     for name, module in adapted.blocks.named_modules():
         if hasattr(module, "parametrizations"):
             low = module.parametrizations.weight[0]
             plain = merged.blocks.get_submodule(name)
-            sum_ = plain.weight.double() + 2.0 * low.up.double() @ low.down.double()
+            sum_ = plain.weight.double() + 8 / 3 * low.up.double() @ low.down.double()
             plain.weight.copy_(sum_)
     after = adapted(media, extra)
     torch.testing.assert_close(after, merged(media, extra), rtol=1e-4, atol=1e-5)
