@@ -14,10 +14,10 @@ from train.config import TrainConfig
 
 
 class Muon(torch.optim.Muon):
-    """Torch's Muon with its Newton-Schulz iteration in single precision.
+    """Torch's Muon with its Newton-Schulz iteration in float32.
 
     Torch iterates in bfloat16, which a CPU without instructions for it emulates: there the heads
-    took a third of the training step, and in single precision a twentieth of that.
+    took a third of the training step, and in float32 a twentieth of that.
     """
 
     @torch.no_grad()
@@ -29,9 +29,8 @@ class Muon(torch.optim.Muon):
                     state["momentum_buffer"] = torch.zeros_like(p.grad)
                 momentum = state["momentum_buffer"].lerp_(p.grad, 1 - group["momentum"])
                 update = p.grad.lerp(momentum, group["momentum"])
-                update = orthogonalise(
-                    update, coefficients=group["ns_coefficients"], steps=group["ns_steps"]
-                )
+                coefficients, steps = group["ns_coefficients"], group["ns_steps"]
+                update = orthogonalise(update, coefficients=coefficients, steps=steps)
                 p.mul_(1 - group["lr"] * group["weight_decay"])
                 p.sub_(update, alpha=group["lr"] * 0.2 * math.sqrt(max(p.shape)))
 
@@ -53,11 +52,7 @@ def orthogonalise(
 
 
 class Optimizers:
-    """Several optimisers stepped as one.
-
-    Attributes:
-        param_groups: those of all of them, to set learning rates.
-    """
+    """Several optimisers stepped as one; `param_groups` are those of all of them."""
 
     def __init__(self, *members: torch.optim.Optimizer):
         self.members = members
@@ -75,11 +70,7 @@ class Optimizers:
         return [member.state_dict() for member in self.members]
 
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        """Restore what `state_dict` gave.
-
-        Raises:
-            ValueError: the state is of other optimisers.
-        """
+        """Restore what `state_dict` gave; a `ValueError` if that was of other optimisers."""
         for member, state in zip(self.members, states, strict=True):
             member.load_state_dict(state)
         self.param_groups = [group for member in self.members for group in member.param_groups]

@@ -13,14 +13,11 @@ from hyperdemo.results.recorded import read_recorded
 
 
 def update(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change a results file in place.
-
-    Processes that do so at once wait for each other, and a kill while writing leaves the previous
-    file.
+    """Change a results file in place, one process at a time; a kill leaves the previous file.
 
     Args:
-        path: of the file; where there is none, `change` is given an empty one.
-        change: of what the file holds, in place.
+        path: of the file; where there is none, `change` is given an empty dictionary.
+        change: changes what the file holds in place.
 
     Raises:
         ValueError: a number is NaN or infinite, which JSON does not know.

@@ -12,11 +12,9 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from tqdm import tqdm
 
 from hyperdemo.checkpoints import LoadedModel, load_checkpoint
@@ -29,27 +27,8 @@ from train.sound.task import SoundTask
 from train.state import TrainState
 from train.view.task import ViewTask
 
-
-class Task(Protocol):
-    """Data and objective of a task."""
-
-    @property
-    def facts(self) -> dict[str, int]:
-        """What a result must say of its data."""
-        ...
-
-    def loss(
-        self, model: HyperModel, *, generator: torch.Generator
-    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
-        """Objective of a random batch, and other scalars to log."""
-        ...
-
-    def score(self, model: HyperModel) -> dict[str, float]:
-        """Quality on what is not trained on, by names that start with `val_`."""
-        ...
-
-
 TASKS = {"view": ViewTask, "sound": SoundTask}
+Task = ViewTask | SoundTask
 EARLIER = ("git", "steps_taken", "minutes", "training", "started_from")
 """What a run's facts keep of the checkpoint that it starts from."""
 
@@ -135,7 +114,7 @@ def start_of(config: TrainConfig) -> LoadedModel:
 
 
 def _plain_attention(model: HyperModel) -> None:
-    """Let timm multiply attention out: torch's fused one is six times slower in bf16 on a CPU."""
+    """Do without torch's fused attention, which is six times slower in bfloat16 on a CPU."""
     for module in model.modules():
         if hasattr(module, "fused_attn"):
             module.fused_attn = False

@@ -73,7 +73,7 @@ class TrainState:
         os.replace(partial, path)
 
     def load(self, path: Path) -> None:
-        """Continue from a saved state, exactly, or for longer than it was planned.
+        """Continue from a saved state exactly.
 
         With other `steps` the schedule is that of the new length from here on, which for a
         finished run is a warm restart.

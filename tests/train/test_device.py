@@ -15,11 +15,11 @@ from train.config import ViewData
 from train.experiments import Run
 from train.package import package
 from train.run import train
-from train.view import answers, scores
+from train.view import answers, evaluate, scores
 from train.view.answers import ceiling_answer, choose_cases, model_answer, refined_answer
 from train.view.baselines import NearestObject
 from train.view.data import load_split
-from train.view.evaluate import Scorer, evaluate_split
+from train.view.evaluate import evaluate_split
 from train.view.task import ViewTask
 
 CPU = torch.device("cpu")
@@ -73,9 +73,9 @@ def match(device):
     return lambda views, case: NearestObject(encoder(device), views, ()).find(views.framed[1, 3])
 
 
-def score(device):
-    grey, scorer = np.full((4, 32, 32, 3), 0.5), Scorer(encoder(device))
-    return lambda views, case: list(scorer.score(grey, views, case).values())
+def grey(device):
+    answer, own = np.full((4, 32, 32, 3), 0.5), encoder(device)
+    return lambda views, case: list(evaluate.score(own, answer, views, case).values())
 
 
 ASKED = {
@@ -83,7 +83,7 @@ ASKED = {
     "refined": lambda device: refined_answer(loaded(device), steps=3),
     "ceiling": lambda device: ceiling_answer(tiny.FIELD, steps=3, device=device),
     "nearest": match,
-    "score": score,
+    "score": grey,
 }
 
 
@@ -107,7 +107,7 @@ def test_a_sweep_trains_and_scores(tmp_path, monkeypatch):
     views = load_split(data, "test", input_size=28)
     average = load_checkpoint(package(tmp_path / "cpu", tmp_path).parent, "view-scratch")
     asked = {"it": model_answer(average)}
-    [(_, alone)] = evaluate_split(views, asked, Scorer(encoder(CPU)), few={})
+    [(_, alone)] = evaluate_split(views, asked, encoder(CPU), few={})
     for metric in ("psnr", "ssim", "perceptual"):
         assert expected["metrics"]["test"][metric] == pytest.approx(alone[metric], rel=0.01)
     for split in ("test", "unseen"):

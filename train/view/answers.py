@@ -56,15 +56,12 @@ def render_inr(config: FieldConfig, params: InrParams, views: ViewSet, case: Cas
     """Targets of a case from generated or fitted weights in the frame of the input view."""
     device = params.weights[0].device
     baked = bake(as_field(config, params), resolution=GRID, device=device)
-    shots = [
-        march(baked, pose, fov_deg=views.fov_deg, size=views.size, supersample=1)
-        for pose in _poses(views, case)
-    ]
-    return np.stack([shot.rgb for shot in shots])
+    camera = {"fov_deg": views.fov_deg, "size": views.size, "supersample": 1}
+    return np.stack([march(baked, pose, **camera).rgb for pose in _poses(views, case)])
 
 
 @torch.inference_mode()
-def _write(loaded: LoadedModel, views: ViewSet, case: Case) -> InrParams:
+def _generate(loaded: LoadedModel, views: ViewSet, case: Case) -> InrParams:
     """The INR that a model generates for the input view, on the model's device."""
     device = next(loaded.model.parameters()).device
     shown = views.framed[case.obj, case.source][None]
@@ -73,7 +70,7 @@ def _write(loaded: LoadedModel, views: ViewSet, case: Case) -> InrParams:
 
 def model_answer(loaded: LoadedModel) -> Answer:
     def answer(views: ViewSet, case: Case) -> np.ndarray:
-        return render_inr(loaded.model.config.field, _write(loaded, views, case), views, case)
+        return render_inr(loaded.model.config.field, _generate(loaded, views, case), views, case)
 
     return answer
 
@@ -86,14 +83,13 @@ def refined_answer(loaded: LoadedModel, *, steps: int) -> Answer:
     config = loaded.model.config.field
 
     def answer(views: ViewSet, case: Case) -> np.ndarray:
-        params = _write(loaded, views, case)
+        params = _generate(loaded, views, case)
         device = params.weights[0].device
         rgba = views.rgba[case.obj, case.source].numpy()
         rgb = frame_input(rgba, size=views.size).astype(np.float32) / 255.0
         alpha = frame_alpha(rgba, size=views.size)
-        camera = find_camera(
-            bake(as_field(config, params), resolution=GRID, device=device), rgb, alpha
-        )
+        baked = bake(as_field(config, params), resolution=GRID, device=device)
+        camera = find_camera(baked, rgb, alpha)
         shown, opacity = (torch.from_numpy(part).to(device) for part in (rgb, alpha))
         *_, state = refine(
             config, params, shown, alpha=opacity, camera=camera, steps=steps,

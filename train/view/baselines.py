@@ -125,9 +125,9 @@ def fit_inr(
         weights.append(torch.randn(1, inputs, outputs, **draw) / inputs**0.5)
         biases.append(torch.zeros(1, outputs, device=device))
     biases[-1][0, 0] = -4.0
-    params = InrParams(
-        tuple(w.requires_grad_() for w in weights), tuple(b.requires_grad_() for b in biases)
-    )
+    for tensor in (*weights, *biases):
+        tensor.requires_grad_()
+    params = InrParams(tuple(weights), tuple(biases))
     optimizer = torch.optim.Adam([*params.weights, *params.biases], lr=lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     size = rgba.shape[1]

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,30 +56,24 @@ SCORER_FILE = "data/backbones/vit_small_patch14_dinov2.safetensors"
 """Weights of the encoder behind the perceptual distance, whatever is scored."""
 
 
-class Scorer:
-    """Scores answers; the perceptual distance is that of the pretrained encoder."""
+def score(encoder: VitEncoder, answer: np.ndarray, views: ViewSet, case: Case) -> dict[str, float]:
+    """Means over the targets of one case; the encoder gives the perceptual distance."""
+    truth = over_white(views.rgba[case.obj, list(case.targets)].numpy())
+    size = tuple(encoder.vit.patch_embed.img_size)
 
-    def __init__(self, encoder: VitEncoder):
-        self.encoder = encoder
+    def pixels(pictures: np.ndarray) -> torch.Tensor:
+        tensor = torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2)
+        return interpolate(tensor, size=size, mode="bilinear", antialias=True)
 
-    def score(self, answer: np.ndarray, views: ViewSet, case: Case) -> dict[str, float]:
-        """Means over the targets of one case."""
-        truth = over_white(views.rgba[case.obj, list(case.targets)].numpy())
-        size = tuple(self.encoder.vit.patch_embed.img_size)
+    def features(batch: torch.Tensor) -> torch.Tensor:
+        return patch_features(encoder, batch)[:, 1:]
 
-        def pixels(pictures: np.ndarray) -> torch.Tensor:
-            tensor = torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2)
-            return interpolate(tensor, size=size, mode="bilinear", antialias=True)
-
-        def features(batch: torch.Tensor) -> torch.Tensor:
-            return patch_features(self.encoder, batch)[:, 1:]
-
-        distance = perceptual_distance(pixels(answer), pixels(truth), features=features)
-        return {
-            "psnr": float(np.mean([psnr(a, t) for a, t in zip(answer, truth, strict=True)])),
-            "ssim": float(np.mean([ssim(a, t) for a, t in zip(answer, truth, strict=True)])),
-            "perceptual": float(distance.mean()),
-        }
+    distance = perceptual_distance(pixels(answer), pixels(truth), features=features)
+    return {
+        "psnr": float(np.mean([psnr(a, t) for a, t in zip(answer, truth, strict=True)])),
+        "ssim": float(np.mean([ssim(a, t) for a, t in zip(answer, truth, strict=True)])),
+        "perceptual": float(distance.mean()),
+    }
 
 
 def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float | None]:
@@ -92,7 +87,7 @@ def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float | None]:
 
 
 def evaluate_split(
-    views: ViewSet, answers: dict[str, Answer], scorer: Scorer, *, few: dict[str, int]
+    views: ViewSet, answers: dict[str, Answer], encoder: VitEncoder, *, few: dict[str, int]
 ) -> Iterator[tuple[str, dict]]:
     """Score every answer on a split; `few` limits the objects of some, evenly spread."""
     cases = choose_cases(views)
@@ -101,7 +96,7 @@ def evaluate_split(
         started = time.monotonic()
         rows = [
             {"object": views.ids[case.obj], "class": views.classes[case.obj]}
-            | scorer.score(answer(views, case), views, case)
+            | score(encoder, answer(views, case), views, case)
             for case in tqdm(chosen, desc=name, unit="object", disable=None)
         ]
         seconds = (time.monotonic() - started) / len(rows)
@@ -177,22 +172,20 @@ def build_answers(args: argparse.Namespace, encoder: VitEncoder) -> dict[str, An
         size = config.backbone.image_size
         train_views = load_views(args.data, ids, classes=classes, input_size=size)
 
-    def build(name: str) -> Answer:
-        match name:
-            case "white":
-                return constant_answer(1.0)
-            case "mean":
-                return constant_answer(mean_image(train_views))
-            case "nearest":
-                return nearest_answer(NearestObject(encoder, train_views, read_all(args.sources)))
-            case "ceiling":
-                return ceiling_answer(config.field, steps=args.ceiling_steps, device=args.device)
-        if name in args.models:
-            return model_answer(args.models[name])
-        model = args.models[name.removesuffix("-refined")]
-        return refined_answer(model, steps=args.refine_steps)
-
-    return {name: build(name) for name in args.answers}
+    build: dict[str, Callable[[], Answer]] = {
+        "white": lambda: constant_answer(1.0),
+        "mean": lambda: constant_answer(mean_image(train_views)),
+        "nearest": lambda: nearest_answer(
+            NearestObject(encoder, train_views, read_all(args.sources))
+        ),
+        "ceiling": partial(
+            ceiling_answer, config.field, steps=args.ceiling_steps, device=args.device
+        ),
+    }
+    for name, loaded in args.models.items():
+        build[name] = partial(model_answer, loaded)
+        build[f"{name}-refined"] = partial(refined_answer, loaded, steps=args.refine_steps)
+    return {name: build[name]() for name in args.answers}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -205,12 +198,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     few |= {name: args.refine_objects for name in answers if name.endswith("-refined")}
     for split in held_out(args.data):
         views = load_split(args.data, split, input_size=size)
-        for name, result in evaluate_split(views, answers, Scorer(encoder), few=few):
+        for name, result in evaluate_split(views, answers, encoder, few=few):
             model = name.removesuffix("-refined")
             facts = {model: dict(args.models[model].facts)} if model in args.models else {}
-            add_result(
-                args.out, split, name, result, splits_file=args.data.splits_file, facts=facts
-            )
+            splits_file = args.data.splits_file
+            add_result(args.out, split, name, result, splits_file=splits_file, facts=facts)
             print(split, name, {k: v for k, v in result.items() if k != "rows"}, flush=True)
 
 
@@ -229,18 +221,12 @@ def refuse_other_splits(recorded: Mapping[str, Any], splits_file: str) -> None:
 
 
 def add_result(
-    out: Path,
-    split: str,
-    name: str,
-    result: Mapping[str, Any],
-    *,
-    splits_file: str,
+    out: Path, split: str, name: str, result: Mapping[str, Any], *, splits_file: str,
     facts: Mapping[str, Any],
-) -> None:
+) -> None:  # fmt: skip
     """Write an answer's scores on a split, and compare the two models anew.
 
-    Args:
-        facts: of the model that answered, by its name, if one did.
+    `facts` are of the model that answered, by its name, if one did.
 
     Raises:
         ValueError: there are results of another splits file.

@@ -54,14 +54,12 @@ def write_example(piece: Piece, out: Path) -> Path:
     angles = truth_angles()
     # The object keeps its own axes in the file; the cameras go round it from the input on.
     cameras = [look_at_origin(SOURCE_AZIMUTH_DEG + float(a), float(e)) for a, e in angles]
-    with Rasteriser(size=INPUT_SIZE, fov_deg=CAMERA_FOV_DEG) as rasteriser:
-        picture = rasteriser.render(mesh, np.stack(cameras[:1]), textures)[0]
-    Image.fromarray(picture).save(folder / "input.webp", lossless=True, exact=True)
-    with Rasteriser(size=TRUTH_SIZE, fov_deg=CAMERA_FOV_DEG) as rasteriser:
-        truth = rasteriser.render(mesh, np.stack(cameras), textures)
-    Image.fromarray(np.concatenate(list(truth), axis=1)).save(
-        folder / "truth.webp", lossless=True, exact=True
-    )
+    for name, size, shown in (
+        ("input", INPUT_SIZE, cameras[:1]), ("truth", TRUTH_SIZE, cameras),
+    ):  # fmt: skip
+        with Rasteriser(size=size, fov_deg=CAMERA_FOV_DEG) as rasteriser:
+            strip = np.concatenate(list(rasteriser.render(mesh, np.stack(shown), textures)), axis=1)
+        Image.fromarray(strip).save(folder / f"{name}.webp", lossless=True, exact=True)
     poses = np.stack([look_at_origin(float(a), float(e)) for a, e in angles])
     save_transforms(folder / "transforms.json", poses, angles, fov_deg=CAMERA_FOV_DEG)
     (folder / "name.txt").write_text(f"{piece.name}\n")

@@ -34,15 +34,14 @@ _Y_UP = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.f
 def read_split(
     root: str | Path, splits_file: str | Path, split: str
 ) -> tuple[list[str], dict[str, str]]:
-    """Object ids of a split, and the class of every object of it, which is the folder's name.
+    """Object ids of a split, and the class of each, which is the name of the folder of objects.
 
-    Where the file has no "val", it is a fortieth of "train", which then lacks it. Listed objects
-    that are not there are left out with a warning, since not all were released.
+    Where the file has no "val", a fortieth of "train" is taken out for it. Listed objects that are
+    not there are left out with a warning, since not all were released.
 
     Args:
         root: folder that holds a folder per object.
         splits_file: JSON of `{split: [object id, …]}`.
-        split: which of them.
 
     Raises:
         ValueError: no such file or split, or none of its objects.
@@ -70,10 +69,8 @@ def read_object(
 ) -> tuple[UInt8[np.ndarray, "v h h 4"], Float[np.ndarray, "v 4 4"], float]:
     """Pictures, poses with y up, and the field of view in degrees.
 
-    Args:
-        folder: of the object.
-        radius: of the sphere round the origin that holds it, in the file's units; the world is
-            scaled so that it becomes 1.
+    The world is scaled so that the sphere round the origin that holds the object, whose radius is
+    given in the file's units, becomes the unit sphere.
 
     Raises:
         ValueError: the poses or a picture are missing or broken.
@@ -81,9 +78,8 @@ def read_object(
     path = folder / "transforms.json"
     views = read_transforms(path)
     # The files name the folders of whoever rendered them, too.
-    names = [
-        Path(frame.get("file_path", "")).name for frame in json.loads(path.read_text())["frames"]
-    ]
+    frames = json.loads(path.read_text())["frames"]
+    names = [Path(frame.get("file_path", "")).name for frame in frames]
     images = [folder / f"{name.removesuffix('.png')}.png" for name in names[:N_VIEWS]]
     missing = [index for index, image in enumerate(images) if not image.is_file()]
     if missing:

@@ -12,7 +12,7 @@ from train.config import ViewData
 from train.subsets import spread
 from train.view.answers import model_answer
 from train.view.data import held_out, load_split
-from train.view.evaluate import SCORER_FILE, Scorer, evaluate_split, summarise
+from train.view.evaluate import SCORER_FILE, evaluate_split, summarise
 
 YARDSTICKS = ("white", "mean", "nearest", "ceiling")
 
@@ -32,12 +32,12 @@ def score_view_model(
     """
     size = loaded.model.config.backbone.image_size
     encoder = build_vit(BackboneConfig(image_size=size), pretrained=SCORER_FILE).eval()
-    scorer = Scorer(encoder.to(next(loaded.model.parameters()).device))
+    encoder.to(next(loaded.model.parameters()).device)
     answers = {"model": model_answer(loaded)}
     scores = {}
     for split in held_out(data_config):
         views = load_split(data_config, split, input_size=size)
-        [(_, found)] = evaluate_split(views, answers, scorer, few={"model": limit})
+        [(_, found)] = evaluate_split(views, answers, encoder, few={"model": limit})
         scores[split] = {key: value for key, value in found.items() if key != "rows"}
     return scores
 

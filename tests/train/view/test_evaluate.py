@@ -12,48 +12,47 @@ from tests.train import scenes
 from train.view import evaluate
 from train.view.answers import Case, choose_cases, constant_answer
 from train.view.baselines import over_white
-from train.view.evaluate import Scorer, add_result, evaluate_split, summarise, trained_on
+from train.view.evaluate import add_result, evaluate_split, score, summarise, trained_on
 
 
 @pytest.fixture(scope="module")
-def scorer():
+def encoder():
     torch.manual_seed(0)
-    return Scorer(build_vit(tiny.BACKBONE).eval())
+    return build_vit(tiny.BACKBONE).eval()
 
 
 def truth(views, case):
     return scenes.on_white(views.rgba[case.obj, list(case.targets)])
 
 
-def test_scores_are_the_metrics_themselves(views, scorer):
+def test_scores_are_the_metrics_themselves(views, encoder):
     case = Case(0, 0, (1, 2, 3))
     expected = truth(views, case)
     answer = np.clip(expected + 0.1 * np.random.default_rng(1).random(expected.shape), 0, 1)
-    scores = scorer.score(answer, views, case)
+    scores = score(encoder, answer, views, case)
     pairs = list(zip(answer, expected, strict=True))
     assert scores["psnr"] == pytest.approx(np.mean([psnr(a, t) for a, t in pairs]), abs=1e-4)
     assert scores["ssim"] == pytest.approx(np.mean([ssim(a, t) for a, t in pairs]), abs=1e-5)
     assert 0 < scores["perceptual"] < 2
-    exact = scorer.score(over_white(views.rgba[0, [1, 2, 3]].numpy()), views, case)
+    exact = score(encoder, over_white(views.rgba[0, [1, 2, 3]].numpy()), views, case)
     assert exact["psnr"] == np.inf and exact["ssim"] == pytest.approx(1)
     assert exact["perceptual"] == pytest.approx(0, abs=1e-6)
 
 
-def test_the_perceptual_distance_leaves_out_the_class_token(views, scorer):
+def test_the_perceptual_distance_leaves_out_the_class_token(views, encoder):
     case = Case(0, 0, (1,))
     white = np.ones((1, 32, 32, 3))
     small = torch.nn.functional.interpolate(
         torch.from_numpy(truth(views, case)).float().permute(0, 3, 1, 2),
         size=(28, 28), mode="bilinear", antialias=True,
     )  # fmt: skip
-    vit = scorer.encoder
     with torch.no_grad():
         a, b = (
-            vit.vit.forward_features((pixels - vit.mean) / vit.std)[0, 1:].numpy()
+            encoder.vit.forward_features((pixels - encoder.mean) / encoder.std)[0, 1:].numpy()
             for pixels in (torch.ones(1, 3, 28, 28), small)
         )
     cosine = (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
-    found = scorer.score(white, views, case)["perceptual"]
+    found = score(encoder, white, views, case)["perceptual"]
     assert found == pytest.approx(1 - cosine.mean(), abs=1e-5) and found > 1e-3
 
 
@@ -66,9 +65,9 @@ def test_a_summary_by_hand():
     assert summarise(rows[:1])["psnr_stderr"] is None
 
 
-def test_a_split_is_scored_answer_by_answer(views, scorer):
+def test_a_split_is_scored_answer_by_answer(views, encoder):
     answers = {"white": constant_answer(1.0), "grey": constant_answer(0.5)}
-    results = dict(evaluate_split(views, answers, scorer, few={"grey": 2}))
+    results = dict(evaluate_split(views, answers, encoder, few={"grey": 2}))
     assert list(results) == ["white", "grey"]
     white, grey = results["white"], results["grey"]
     assert [row["object"] for row in white["rows"]] == ["ball-0", "ball-1", "ball-2"]

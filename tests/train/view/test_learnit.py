@@ -26,12 +26,13 @@ def z_up_camera(azimuth_deg: float, distance: float) -> list[list[float]]:
 
     Azimuth 0 stands on −y (Blender's front), which is +z in a world with y up.
     """
-    a = math.radians(azimuth_deg)
-    back = (math.sin(a), -math.cos(a), 0.0)
-    right = (math.cos(a), math.sin(a), 0.0)
-    up = (0.0, 0.0, 1.0)
-    rows = [[right[k], up[k], back[k], distance * back[k]] for k in range(3)]
-    return [*rows, [0.0, 0.0, 0.0, 1.0]]
+    sin, cos = math.sin(math.radians(azimuth_deg)), math.cos(math.radians(azimuth_deg))
+    return [
+        [cos, 0.0, sin, distance * sin],
+        [sin, 0.0, -cos, -distance * cos],
+        [0.0, 1.0, 0.0, 0.0],
+        [0.0, 0.0, 0.0, 1.0],
+    ]
 
 
 def write_object(folder, azimuths, *, ball=scenes.BALLS[0], side=32):
@@ -83,12 +84,16 @@ def test_every_fortieth_training_object_is_for_validation_and_what_lacks_is_left
 
 
 def test_what_is_missing_is_named(data, tmp_path):
-    with pytest.raises(ValueError, match="no split 'unseen'; it has .*'test', 'train', 'val'"):
-        learnit.read_split(data.views_dir, data.splits_file, "unseen")
-    with pytest.raises(ValueError, match="holds none of the test objects"):
-        learnit.read_split(tmp_path, data.splits_file, "test")
-    with pytest.raises(ValueError, match="LearnIt's splits in .*none.json"):
-        learnit.read_split(tmp_path, tmp_path / "none.json", "test")
+    for arguments, message in (
+        (
+            (data.views_dir, data.splits_file, "unseen"),
+            "no split 'unseen'; .*'test', 'train', 'val'",
+        ),
+        ((tmp_path, data.splits_file, "test"), "holds none of the test objects"),
+        ((tmp_path, tmp_path / "none.json", "test"), "LearnIt's splits in .*none.json"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            learnit.read_split(*arguments)
     (tmp_path / "chairs" / "new" / "r_1.png").unlink()
     with pytest.raises(ValueError, match=r"views \[1\] are missing"):
         load_split(data, "test", input_size=28)
