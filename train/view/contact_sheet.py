@@ -24,20 +24,19 @@ from hyperdemo.checkpoints import load_checkpoint
 from hyperdemo.pipeline import choose_device
 from hyperdemo.results.recorded import FILE_NAME, read_recorded
 from train.config import ViewData
-from train.view.answers import (
-    Answer,
-    Case,
-    ceiling_answer,
-    choose_cases,
-    model_answer,
-    refined_answer,
-)
+from train.view.answers import Answer, Case, choose_cases
 from train.view.baselines import over_white
 from train.view.data import ViewSet, load_split
+from train.view.evaluate import build_answers
 
 CLASSES = ("chair", "lamp", "table", "sofa", "vehicle")
 ASKED = {"from the side": 100.0, "from behind": 180.0}
 """Degrees of azimuth between the input view and the target."""
+COLUMNS = {
+    "foundation": "pretrained", "scratch": "from scratch",
+    "foundation-refined": "pretrained, sharpened", "ceiling": "ceiling",
+}  # fmt: skip
+"""Answers beside the truth, and their headings."""
 
 Picture = UInt8[np.ndarray, "h h 3"]
 
@@ -153,22 +152,20 @@ def main() -> None:
     )
     parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
     args = parser.parse_args()
-    device = choose_device(args.device)
-    models = {
-        words: load_checkpoint(args.weights, f"view-{name}", device=device)
-        for name, words in (("foundation", "pretrained"), ("scratch", "from scratch"))
+    args.device = choose_device(args.device)
+    args.models = {
+        name: load_checkpoint(args.weights, f"view-{name}", device=args.device)
+        for name in ("foundation", "scratch")
     }
-    config = models["pretrained"].model.config
-    answers = {words: model_answer(loaded) for words, loaded in models.items()}
-    answers["pretrained, sharpened"] = refined_answer(models["pretrained"], steps=args.refine_steps)
-    if args.ceiling_steps:
-        answers["ceiling"] = ceiling_answer(config.field, steps=args.ceiling_steps, device=device)
+    args.answers = [name for name in COLUMNS if args.ceiling_steps or name != "ceiling"]
+    answers = {COLUMNS[name]: answer for name, answer in build_answers(args).items()}
+    size = args.models["foundation"].model.config.backbone.image_size
     recorded = read_recorded(args.weights / FILE_NAME)["view"]
     data = ViewData(views_dir=args.views, splits_file=recorded["splits_file"])
     rows = []
     for kind in [args.every] if args.every else CLASSES:
         split, chosen = choose(kind, recorded["splits"], every=bool(args.every))
-        views = load_split(data, split, input_size=config.backbone.image_size)
+        views = load_split(data, split, input_size=size)
         name = kind if split == "test" else f"{kind}, an unseen class"
         for one in chosen:
             rows.append(make_row(views, views.ids.index(one), answers, name=name))

@@ -161,8 +161,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def build_answers(args: argparse.Namespace, encoder: VitEncoder) -> dict[str, Answer]:
-    """The answers of `--answers` by name, in the order of the table."""
+def build_answers(args: argparse.Namespace, encoder: VitEncoder | None = None) -> dict[str, Answer]:
+    """The answers of `args.answers` by name; "nearest" alone needs the encoder."""
     config = next(iter(args.models.values())).model.config
     train_views = None
     if {"mean", "nearest"} & set(args.answers):
