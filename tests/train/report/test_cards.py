@@ -17,7 +17,7 @@ def test_a_card_leaves_out_what_there_is_not():
     splits = {"test": {"foundation": SCORES | {"perceptual": None}}}
     text = words("view", "foundation", FACTS, {"view": {"splits": splits}})
     assert "12 steps of 3 objects, one seed (4), 34 minutes on an abacus" in text
-    assert "held-out objects: PSNR 14.82 ± 0.32 dB, SSIM 0.623 (79 objects)" in text
+    assert "Held-out objects: PSNR 14.82 ± 0.32 dB, SSIM 0.623 (79 objects)" in text
     for absent in ("Muon", "held out altogether", "proportions", "random"):
         assert absent not in text
 

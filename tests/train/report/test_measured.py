@@ -82,13 +82,6 @@ def test_curves_pairs_and_rates(audio):
     assert len(audio.rates.curves["Opus"]) == 1
 
 
-def test_single_scores_are_compared_one_by_one_where_no_pairs_are_told():
-    paired = measured(small.results())["view"].paired["test"]["psnr"]
-    # 2, −1 and 3: mean 4/3, deviations 2/3, −7/3, 5/3, variance (4 + 49 + 25) / 9 / 2.
-    assert paired.mean == pytest.approx(4 / 3) and (paired.better, paired.n) == (2, 3)
-    assert paired.stderr == pytest.approx(math.sqrt(78 / 18 / 3))
-
-
 @pytest.mark.parametrize("empty", [{}, {"sound": {}}, {"sweeps": {"sound": {"runs": {}}}}])
 def test_without_results_there_is_nothing_to_show(empty):
     assert measured(empty) == {}
