@@ -78,7 +78,7 @@ def grey(device):
     return lambda views, case: list(evaluate.score(own, answer, views, case).values())
 
 
-ASKED = {
+ANSWERS = {
     "model": lambda device: model_answer(loaded(device)),
     "refined": lambda device: refined_answer(loaded(device), steps=3),
     "ceiling": lambda device: ceiling_answer(tiny.FIELD, steps=3, device=device),
@@ -87,11 +87,11 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("kind", ASKED)
+@pytest.mark.parametrize("kind", ANSWERS)
 def test_answers_and_scores(views, monkeypatch, kind):
     monkeypatch.setattr(answers, "GRID", 32)
     case = choose_cases(views)[1]
-    expected, found = on_both(lambda device: ASKED[kind](device)(views, case))
+    expected, found = on_both(lambda device: ANSWERS[kind](device)(views, case))
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
@@ -106,8 +106,8 @@ def test_a_sweep_trains_and_scores(tmp_path, monkeypatch):
     assert set(found["metrics"]) == {"test", "unseen"}
     views = load_split(data, "test", input_size=28)
     average = load_checkpoint(package(tmp_path / "cpu", tmp_path).parent, "view-scratch")
-    asked = {"it": model_answer(average)}
-    [(_, alone)] = evaluate_split(views, asked, encoder(CPU), few={})
+    compared = {"it": model_answer(average)}
+    [(_, alone)] = evaluate_split(views, compared, encoder(CPU), few={})
     for metric in ("psnr", "ssim", "perceptual"):
         assert expected["metrics"]["test"][metric] == pytest.approx(alone[metric], rel=0.01)
     for split in ("test", "unseen"):

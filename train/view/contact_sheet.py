@@ -30,7 +30,7 @@ from train.view.data import ViewSet, load_split
 from train.view.evaluate import build_answers
 
 CLASSES = ("chair", "lamp", "table", "sofa", "vehicle")
-ASKED = {"from the side": 100.0, "from behind": 180.0}
+TARGETS = {"from the side": 100.0, "from behind": 180.0}
 """Degrees of azimuth between the input view and the target."""
 COLUMNS = {
     "foundation": "pretrained", "scratch": "from scratch",
@@ -55,11 +55,11 @@ _INK, _PALE = (31, 41, 55), (107, 114, 128)
 
 
 class Row(NamedTuple):
-    """One object: its name, its input view, and by direction of `ASKED` a picture per column."""
+    """One object: its name, its input view, and by direction of `TARGETS` a picture per column."""
 
     name: str
     given: Picture
-    asked: tuple[tuple[Picture, ...], ...]
+    targets: tuple[tuple[Picture, ...], ...]
 
 
 def choose(
@@ -80,11 +80,11 @@ def choose(
     raise ValueError(f"no object of class {kind!r} was scored")
 
 
-def asked_views(views: ViewSet, obj: int, *, source: int) -> tuple[int, ...]:
-    """The rendered views whose azimuths are nearest to those of `ASKED`, all different."""
+def target_views(views: ViewSet, obj: int, *, source: int) -> tuple[int, ...]:
+    """The rendered views whose azimuths are nearest to those of `TARGETS`, all different."""
     apart = torch.rad2deg(views.azimuths[obj] - views.azimuths[obj, source])
     found: list[int] = []
-    for angle in ASKED.values():
+    for angle in TARGETS.values():
         # Either side will do; what counts is how far the camera went round.
         off = ((apart + 180) % 360 - 180).abs().sub(angle).abs()
         off[[source, *found]] = math.inf
@@ -93,13 +93,13 @@ def asked_views(views: ViewSet, obj: int, *, source: int) -> tuple[int, ...]:
 
 
 def make_row(views: ViewSet, obj: int, answers: Mapping[str, Answer], *, name: str) -> Row:
-    """Ask every answer for the other sides of an object, shown in the view it is scored with."""
+    """The other sides of an object by every answer, from the input view that is scored, too."""
     source = choose_cases(views)[obj].source
-    case = Case(obj, source, asked_views(views, obj, source=source))
+    case = Case(obj, source, target_views(views, obj, source=source))
     truth = over_white(views.rgba[obj, list(case.targets)].numpy())
     columns = [truth, *(answer(views, case) for answer in answers.values())]
     given = over_white(views.rgba[obj, [source]].numpy())[0]
-    pictures = [[_to_bytes(column[k]) for column in columns] for k in range(len(ASKED))]
+    pictures = [[_to_bytes(column[k]) for column in columns] for k in range(len(TARGETS))]
     return Row(name, _to_bytes(given), tuple(map(tuple, pictures)))
 
 
@@ -123,7 +123,7 @@ def draw_sheet(rows: Sequence[Row], columns: Sequence[str]) -> Image.Image:
 
     large, small = ImageFont.load_default(15), ImageFont.load_default(12)
     draw.text((lefts[0], _MARGIN), "given", _INK, font=large)
-    for left, heading in zip(lefts[1:], ASKED, strict=True):
+    for left, heading in zip(lefts[1:], TARGETS, strict=True):
         draw.text((left, _MARGIN), heading, _INK, font=large)
         for k, name in enumerate(columns):
             draw.text((left + k * (side + _GAP), _MARGIN + _HEADING), name, _PALE, font=small)
@@ -131,7 +131,7 @@ def draw_sheet(rows: Sequence[Row], columns: Sequence[str]) -> Image.Image:
         y = top + index * (side + _LABELS)
         place(row.given, lefts[0], y)
         draw.text((lefts[0], y + side + 2), row.name, _PALE, font=small)
-        for left, pictures in zip(lefts[1:], row.asked, strict=True):
+        for left, pictures in zip(lefts[1:], row.targets, strict=True):
             for k, picture in enumerate(pictures):
                 place(picture, left + k * (side + _GAP), y)
     return sheet
@@ -175,7 +175,7 @@ def main() -> None:
     path.parent.mkdir(exist_ok=True)
     draw_sheet(rows, ["truth", *answers]).save(path, quality=90, method=6)
     which = f"These are all {args.every}s that were held out." if args.every else IN_THE_MIDDLE
-    ceiling = CEILING.format(views=views.rgba.shape[1] - len(ASKED)) if args.ceiling_steps else ""
+    ceiling = CEILING.format(views=views.rgba.shape[1] - len(TARGETS)) if args.ceiling_steps else ""
     words = [CAPTION.format(steps=args.refine_steps), ceiling, which]
     path.with_suffix(".txt").write_text(" ".join(filter(None, words)) + "\n")
     print(path)

@@ -3,7 +3,7 @@ import pytest
 
 from tests.train import scenes
 from train.view.answers import choose_cases
-from train.view.contact_sheet import ASKED, Row, asked_views, choose, draw_sheet, make_row
+from train.view.contact_sheet import TARGETS, Row, choose, draw_sheet, make_row, target_views
 
 
 def test_the_object_in_the_middle_of_its_class_is_chosen_or_all():
@@ -23,29 +23,29 @@ def test_the_object_in_the_middle_of_its_class_is_chosen_or_all():
         choose("car", scored)
 
 
-def test_asked_views_lie_beside_and_behind_the_given_one(views):
+def test_target_views_lie_beside_and_behind_the_given_one(views):
     for obj in range(len(views)):
         for source in range(12):
-            beside, behind = asked_views(views, obj, source=source)
+            beside, behind = target_views(views, obj, source=source)
             assert len({source, beside, behind}) == 3
             azimuth = scenes.angles(12, 31.0 * obj)[:, 0]
-            for view, angle in zip((beside, behind), ASKED.values(), strict=True):
+            for view, angle in zip((beside, behind), TARGETS.values(), strict=True):
                 apart = abs((azimuth[view] - azimuth[source] + 180) % 360 - 180)
                 # Views are up to 39 degrees apart.
                 assert abs(apart - angle) < 25
 
 
 def test_a_row_asks_for_what_it_shows(views):
-    asked = []
+    cases = []
 
     def answer(views, case):
-        asked.append(case)
+        cases.append(case)
         return np.full((2, views.size, views.size, 3), [[[[0.25]]], [[[2.0]]]])
 
     row = make_row(views, 1, {"x": answer}, name="ball")
-    [case] = asked
+    [case] = cases
     assert case.source == choose_cases(views)[1].source and row.name == "ball"
-    for k, (truth, answered) in enumerate(row.asked):
+    for k, (truth, answered) in enumerate(row.targets):
         expected = scenes.on_white(views.rgba[1, case.targets[k]])
         assert np.abs(truth / 255.0 - expected).max() < 0.6 / 255
         assert (answered == (64, 255)[k]).all()
