@@ -23,8 +23,7 @@ SCORES = {"view": ("val_psnr",), "sound": ("val_snr", "val_stoi")}
 def package(run: Path, out: Path) -> Path:
     """Write the checkpoint of one run; returns the path of its weights.
 
-    Its facts hold the last value of each validation score, and `val_curve`: rows of a step and its
-    scores.
+    Its facts hold the last validation scores, and `val_curve`: rows of a step and its scores.
 
     Raises:
         ValueError: the run has no saved state.
@@ -37,7 +36,7 @@ def package(run: Path, out: Path) -> Path:
     model = HyperModel(config.model)
     model.load_state_dict(state["average"])
     names = SCORES[config.model.task]
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    rows = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
     curve = [
         [row["step"], *(round(row[name], 3) for name in names)]
         for row in rows
