@@ -37,13 +37,12 @@ def main() -> None:
         sound = None
         if checkpoint_path(options.weights, "sound-foundation").is_file():
             sound = SoundPipeline.from_weights(options.weights, device=options.device)
-        demo = build_app(pipeline, sound=sound, examples=ROOT / "examples", weights=options.weights)
+        print(f"Models loaded; computing on {pipeline.device_name}", flush=True)
+        demo = build_app(
+            pipeline, sound=sound, examples=ROOT / "examples", weights=options.weights, warm=True
+        )
     except ValueError as error:
         sys.exit(f"cannot start: {error}")
-    print(f"Models loaded; computing on {pipeline.device_name}", flush=True)
-    pipeline.warm_up()
-    if sound is not None:
-        sound.warm_up()
     demo.launch(server_name=options.host, server_port=options.port, **launch_options())
 
 

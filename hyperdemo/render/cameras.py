@@ -58,9 +58,11 @@ def turn_about_y(angle_deg: float) -> Float[np.ndarray, "4 4"]:
     return turn
 
 
-def azimuth_of(pose: Float[np.ndarray, "4 4"]) -> float:
-    """Azimuth in degrees of a camera's position."""
-    return math.degrees(math.atan2(pose[0, 3], pose[2, 3]))
+def angles_deg(poses: Float[np.ndarray, "n 4 4"]) -> Float[np.ndarray, "n 2"]:
+    """Azimuth, from 0 to 360, and elevation in degrees of cameras' positions."""
+    x, y, z = poses[:, :3, 3].astype(np.float64).T
+    azimuth = np.degrees(np.arctan2(x, z)) % 360.0
+    return np.stack([azimuth, np.degrees(np.arctan2(y, np.hypot(x, z)))], axis=-1)
 
 
 def camera_rays(

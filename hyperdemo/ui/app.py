@@ -22,7 +22,7 @@ from hyperdemo.ui.texts import headline
 _log = logging.getLogger(__name__)
 
 CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
-MAX_WAITING = 24
+MAX_WAITING = 100
 
 
 def build_app(
@@ -31,6 +31,7 @@ def build_app(
     sound: SoundPipeline | None = None,
     examples: str | Path = "examples",
     weights: str | Path = "weights",
+    warm: bool = False,
 ) -> gr.Blocks:
     """The whole app, ready to launch with `launch_options()`.
 
@@ -41,6 +42,8 @@ def build_app(
             sounds in `sounds/`.
         weights: folder that may hold `evidence/measured.json`, which the page quotes and draws;
             without it there is no tab for it.
+        warm: answer a first request of each task now, and keep that of the picture which the page
+            opens with.
     """
     # Events that run models share one queue: two at once would halve each other's speed.
     limit = 1 if pipeline.device.type == "cpu" else 2
@@ -55,7 +58,9 @@ def build_app(
             with nullcontext() if alone else gr.Tab("Object", id="object"):
                 gr.Markdown(texts.INTRODUCTION, elem_classes="introduction")
                 measured = headline(evidence.get("view"))
-                object_tab(pipeline, Path(examples), measured=measured, compute=compute)
+                callbacks = object_tab(
+                    demo, pipeline, Path(examples), measured=measured, compute=compute
+                )
             if sound is not None:
                 with gr.Tab("Sound", id="sound"):
                     sound_tab(
@@ -65,6 +70,10 @@ def build_app(
             if evidence:
                 with gr.Tab("Evidence", id="evidence"):
                     evidence_tab(evidence, sheets=find_contact_sheets(weights))
+    if warm:
+        callbacks.warm_up()
+        if sound is not None:
+            sound.warm_up()
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=limit)
 
 

@@ -42,14 +42,15 @@ CSS = """
 #framed:has(img) { background: white; }
 #framed:not(:has(img)), #words:empty { visibility: hidden; }
 .examples .gallery { display: flex; flex-wrap: wrap; gap: 6px; }
-.examples .gallery-item .container { width: 46px; height: 46px; border: 0; }
+.examples .gallery-item .container { width: 40px; height: 40px; border: 0; }
 .examples .gallery-item { border: 1px solid var(--border-color-primary); background: white;
                           border-radius: var(--radius-md); overflow: hidden; padding: 2px; }
 .examples .gallery-item:hover { border-color: var(--primary-500); }
-.examples .gallery-item img { width: 46px; height: 46px; object-fit: contain; }
+.examples .gallery-item img { width: 40px; height: 40px; object-fit: contain; }
 .sounds .gallery-item, .sounds .gallery-item .container { width: auto; height: auto; }
 .sounds .gallery-item { padding: .25rem .7rem; font-size: .85rem; background: none; }
-.examples .label { font-size: .8rem; font-weight: 500; margin-bottom: .25rem; }
+.examples, .examples > * { gap: .35rem; }
+.examples .label { font-size: .85rem; font-weight: 500; margin: 0; }
 .examples .label svg { display: none; }
 
 .evidence { display: grid !important; gap: 1.5rem 2rem !important; align-items: start;
@@ -57,14 +58,16 @@ CSS = """
 .evidence > .column { gap: .5rem; min-width: 0 !important; }
 
 .hint { display: flex; flex-direction: column; justify-content: center; gap: .4rem;
-        aspect-ratio: 5 / 4; max-height: 520px; width: 100%; padding: 1rem 2rem;
+        min-height: 300px; width: 100%; padding: 1rem 2rem;
         text-align: center; opacity: .8;
         border: 1px dashed var(--border-color-primary); border-radius: var(--radius-lg); }
 .hint p { margin: 0; }
+#watch { gap: .6rem; }
+#caption p { margin: 0; line-height: 1.4; font-size: .95rem; }
 /* The stage keeps its size while there is nothing to play yet. */
-.orbit { aspect-ratio: 5 / 4; max-height: 540px; background: #f1f3f6; }
+.orbit { aspect-ratio: 5 / 4; max-height: 480px; background: #f1f3f6; }
 .orbit .empty { min-height: 100%; }
-.orbit video { max-height: 540px; background: #f1f3f6; }
+.orbit video { max-height: 480px; background: #f1f3f6; }
 .pending { display: none !important; }
 :is(#results, #sound-results, #evidence-page) h2 { margin: .5rem 0 0; font-size: 1.1rem; }
 :is(#results, #sound-results) :is(td, th) { padding: .2rem .6rem; font-size: .85rem; }
@@ -81,7 +84,7 @@ CSS = """
 .status span { flex: 0 1 17rem; font-size: .85rem; }
 
 @media (max-width: 640px) {
-  #turn { order: -1; }  /* on a phone before the downloads, next to the video */
+  #stage > .column:has(#watch) { order: -1; }  /* on a phone the result stands above the form */
   .status { flex-direction: column; align-items: stretch; gap: .3rem; }
   .status span, .status progress { flex: none; width: 100%; }
 }

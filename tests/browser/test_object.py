@@ -20,10 +20,10 @@ from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 180  # the machine may be busy
-VIDEOS = """() => [...document.querySelectorAll("video")].map(
-    v => ({time: v.currentTime, width: v.videoWidth, paused: v.paused, loop: v.loop}))"""
-PLAYS = """(loop) => [...document.querySelectorAll("video")].some(
-    v => v.loop === loop && v.currentTime > 0.5 && v.videoWidth > 0)"""
+PLAYS = """() => [...document.querySelectorAll("#stream video")].some(
+    v => v.currentTime > 0.5 && v.videoWidth > 256)"""
+VIEW = "document.querySelector('#object-viewer [data-part=viewer]')?.viewer?.state"
+CANVAS = "#object-viewer canvas"
 
 
 def tiny_weights(folder: Path) -> Path:
@@ -102,6 +102,12 @@ def test_a_photo_becomes_two_turning_objects(browser, url, photo, tmp_path, arte
         ),
     )
     page.goto(url)
+    page.wait_for_function(f"{VIEW}?.ready")  # before any click: an example, made before
+    page.locator("#status", has_text="made before").wait_for()
+    page.screenshot(path=artefacts / "app-opened.png")
+    page.locator("#picture button[aria-label='Remove Image']").click()
+    page.locator("#hint").wait_for()
+    assert not page.locator("#results").is_visible() and not page.locator(CANVAS).is_visible()
     upload = page.locator("#picture input[type=file]")
     upload.wait_for(state="attached")
     upload.set_input_files(str(photo))
@@ -112,12 +118,13 @@ def test_a_photo_becomes_two_turning_objects(browser, url, photo, tmp_path, arte
     page.get_by_label("Panel size").click()
     page.get_by_role("option", name="128").click()
     page.locator("#run").click()
-    page.wait_for_function(PLAYS, arg=False)  # the stream, while it is rendered
-    assert page.evaluate(VIDEOS)[0]["width"] > 256
+    page.locator("#stop").wait_for()
+    page.wait_for_function(PLAYS)  # the stream, while it is rendered
     page.screenshot(path=artefacts / "app-streaming.png")
     page.locator("#status", has_text=re.compile("done in")).wait_for()
-    page.wait_for_function(PLAYS, arg=True)  # the whole turn, again and again
+    page.wait_for_function(f"{VIEW}?.ready && {VIEW}.nFrames > 0")
     page.locator("#results").wait_for()
+    assert page.locator("#run").is_visible() and not page.locator("#stop").is_visible()
     page.screenshot(path=artefacts / "app-done.png", full_page=True)
     assert elsewhere == []
 
@@ -129,4 +136,33 @@ def test_a_photo_becomes_two_turning_objects(browser, url, photo, tmp_path, arte
     page.locator("#picture button[aria-label='Remove Image']").click()
     upload.set_input_files(str(photo))
     page.locator("#words", has_text="plain background").wait_for()  # the app is still there
+    page.close()
+
+
+@pytest.mark.timeout(900)
+def test_a_stop_and_a_new_start_at_any_moment_and_thirty_runs(browser, url):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.set_default_timeout(PATIENCE_S * 1000)
+    warnings = []
+    page.on("console", lambda said: warnings.append(said.text) if "context" in said.text else None)
+    page.goto(f"{url}/?example=blend-swap-cc-0-chair")
+    page.locator("#status", has_text="done in").wait_for()  # it runs by itself
+    page.get_by_text("Settings").first.click()
+    page.get_by_label("Panel size").click()
+    page.get_by_role("option", name="128").click()
+    for tenths in range(10):
+        page.locator("#run").click()
+        page.wait_for_timeout(100 * tenths)
+        page.locator("#stop").click()
+        page.locator("#run").click()
+        page.locator("#status", has_text=re.compile("frame .* of")).wait_for()
+        page.locator("#stop").click()
+        page.locator("#run").wait_for()
+    examples = page.locator(".examples button.gallery-item")
+    for run in range(30):
+        examples.nth(run % 2).click()
+        label = ["Barrel", "Chair"][run % 2]
+        page.locator("#caption", has_text=re.compile(label, re.IGNORECASE)).wait_for()
+        page.wait_for_function(f"{VIEW}.ready && !{VIEW}.lost")
+    assert warnings == []
     page.close()

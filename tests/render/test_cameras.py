@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from hyperdemo.render.cameras import (
-    azimuth_of,
+    angles_deg,
     camera_rays,
     look_at_origin,
     orbit,
@@ -74,8 +74,8 @@ def test_turning_adds_azimuth(angle):
     pose = look_at_origin(40.0, 25.0)
     turned = turn_about_y(angle) @ pose
     np.testing.assert_allclose(turned, look_at_origin(40.0 + angle, 25.0), atol=1e-5)
-    assert azimuth_of(pose) == pytest.approx(40.0, abs=1e-4)
-    off = math.radians(azimuth_of(turned) - 40.0 - angle)
+    assert angles_deg(pose[None])[0] == pytest.approx([40.0, 25.0], abs=1e-4)
+    off = math.radians(angles_deg(turned[None])[0, 0] - 40.0 - angle)
     assert math.cos(off) == pytest.approx(1) and math.sin(off) == pytest.approx(0, abs=1e-5)
 
 

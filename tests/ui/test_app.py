@@ -14,14 +14,16 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from hyperdemo.ui import build_app, launch_options
-from hyperdemo.ui.object.callbacks import SHARPEN_STEPS
+from hyperdemo.ui.object import texts
+from hyperdemo.ui.object.callbacks import SETTINGS
 from hyperdemo.ui.object.cuts import MAX_WAIT_S
 from hyperdemo.ui.object.examples import find_held_out
 from hyperdemo.ui.object.outline import CUT_COLOUR
+from hyperdemo.ui.style import PENDING
 from tests.ui.conftest import write_examples
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = {"size": 128, "seconds": 2, "elevation_deg": 20}
+SMALL = {"size": 128, "seconds": 2, "elevation_deg": 20}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def test_bad_pictures_get_a_clear_message(callbacks, kind, words, tmp_path):
         callbacks.find_object(picture)
     assert words in caught.value.message
     with pytest.raises(gr.Error) as caught:
-        next(callbacks.generate(picture, None, 128, 2, 20, None))
+        list(callbacks.generate(picture, None, 128, 2, 20, None))
     assert words in caught.value.message
 
 
@@ -137,7 +139,7 @@ def test_nothing_uploaded(callbacks):
     assert all(value in (None, "") for value in shown.values())
     assert callbacks.correct_object(None, None, None) == (None, "")
     with pytest.raises(gr.Error, match="got nothing"):
-        next(callbacks.generate(None, None, 128, 2, 20, None))
+        list(callbacks.generate(None, None, 128, 2, 20, None))
 
 
 def test_transparency_survives_and_is_named(callbacks, picture):
@@ -187,7 +189,7 @@ def test_a_picture_whose_file_is_gone_is_taken_from_what_is_held(callbacks, pict
     assert framed is not None
     callbacks.cuts.drop(ticket)
     for answer in (
-        lambda: next(callbacks.generate(picture, None, 32, 2, 20, ticket)),
+        lambda: list(callbacks.generate(picture, None, 32, 2, 20, ticket)),
         lambda: callbacks.correct_object(picture, None, ticket),
     ):
         with pytest.raises(gr.Error, match="waited so long .* choose it once more"):
@@ -217,7 +219,7 @@ def test_settings_out_of_range_are_refused(callbacks, picture, settings):
     if size == 20:
         size = 8
     with pytest.raises(gr.Error, match="must be"):
-        next(callbacks.generate(picture, None, size, seconds, elevation, None))
+        list(callbacks.generate(picture, None, size, seconds, elevation, None))
 
 
 def test_a_run_leaves_no_files_behind(callbacks, picture, tmp_path, monkeypatch):
@@ -271,28 +273,70 @@ def test_the_api_answers_and_survives_bad_input(client, picture, tmp_path, examp
     assert outline["layers"] == []
     bad = save_bad("one colour", tmp_path)
     with pytest.raises(AppError, match="one colour"):
-        client.predict(handle_file(bad), None, *SETTINGS.values(), api_name="/generate")
+        client.predict(handle_file(bad), None, *SMALL.values(), api_name="/generate")
     with pytest.raises(AppError, match="not one this program knows"):
         letter = save_bad("no picture", tmp_path)
-        client.predict(handle_file(letter), None, *SETTINGS.values(), api_name="/generate")
+        client.predict(handle_file(letter), None, *SMALL.values(), api_name="/generate")
     box = shutil.copy(examples / "objects" / "box" / "input.webp", tmp_path / "mine.webp")
-    out = client.predict(handle_file(box), None, *SETTINGS.values(), api_name="/generate")
+    out = client.predict(handle_file(box), None, *SMALL.values(), api_name="/generate")
     text = " ".join(str(value) for value in out)
     assert ".mp4" in text and text.count(".glb") == 2 and text.count(".zip") == 2
     assert len(set(re.findall(r"field-\w+\.volume", text))) == 2
     assert re.search(r"done in [\d.]+ s on CPU", text) and "A brown box" in text
 
 
-def test_sharpening_is_asked_of_the_pipeline(callbacks, tmp_path, monkeypatch):
-    asked = []
+def test_what_fails_is_called_a_failure_and_can_be_tried_again(callbacks, tmp_path):
+    page, run = callbacks.page, callbacks.generate(None, None, 128, 2, 20, None)
+    last = next(run)
+    assert texts.FAILED in last[page.status] and "stopped" not in last[page.status]
+    assert last[page.run].visible and not last[page.stop].visible
+    with pytest.raises(gr.Error):
+        next(run)
 
-    def stream(pipeline, prepared, request, **options):
-        asked.append(request.refine_steps)
-        return iter(())
 
-    monkeypatch.setattr("hyperdemo.ui.object.callbacks.stream_views", stream)
-    path = tmp_path / "photo.png"
-    photo().save(path)
-    for sharpen in (False, True):
-        list(callbacks.generate(str(path), None, 128, 2, 20, None, sharpen))
-    assert asked == [0, SHARPEN_STEPS]
+def asked(**parameters):
+    """A visit to the page, by this address."""
+    return gr.Request(query_params=parameters)
+
+
+def of_the_viewer(shown, page):
+    return [panel["file"] for panel in shown[page.viewer]["panels"]]
+
+
+def test_an_example_is_made_once_and_then_there_for_everybody(pipeline, examples, monkeypatch):
+    monkeypatch.setattr("hyperdemo.ui.object.callbacks.FPS", 4)
+    demo = build_app(pipeline, examples=examples, weights=examples)
+    callbacks = next(fn.fn for fn in demo.fns.values() if fn.api_name == "find_object").__self__
+    page = callbacks.page
+    box = str(examples / "objects" / "box" / "input.webp")
+    # Nobody is made to wait for what nobody asked for; but who comes for it gets it.
+    assert page.viewer not in callbacks.open_page(asked())
+    wanted = callbacks.open_page(asked(example="box"))
+    assert wanted[page.wanted].startswith("run") and wanted[page.picture] == box
+    assert callbacks.show_example(box)[page.wanted] != wanted[page.wanted]
+
+    unusual = SETTINGS | {"seconds": 2}
+    list(callbacks.generate(box, None, **unusual, ticket=None))
+    assert callbacks.show_example(box)[page.wanted]  # what other settings gave is not kept
+    *_, made = callbacks.generate(box, None, **(SETTINGS | {"ticket": None}))
+    monkeypatch.setattr(callbacks, "_run", None)  # no model runs from here on
+    for shown in (callbacks.show_example(box), callbacks.open_page(asked(example="box"))):
+        assert shown[page.wanted] == "" and "made before" in shown[page.status]
+        assert of_the_viewer(shown, page) == of_the_viewer(made, page)
+        assert shown[page.viewer]["truth"]["angles"][1] == pytest.approx([120, 20], abs=1e-3)
+        assert shown[page.run].visible and "A brown box" in shown[page.caption]
+        assert shown[page.scores] == made[page.scores]
+        for file in (shown[page.orbit].value, *(shown[n].value for n in page.networks.values())):
+            assert Path(file["path"] if isinstance(file, dict) else file).is_file()
+
+
+def test_another_picture_leaves_nothing_of_the_one_before(callbacks):
+    page, shown = callbacks.page, callbacks.page.changed()
+    assert of_the_viewer(shown, page) == [None, None] and shown[page.viewer]["video"] is None
+    assert shown[page.caption] == shown[page.status] == ""
+    assert shown[page.hint].visible and shown[page.run].visible and not shown[page.stop].visible
+    assert shown[page.results].elem_classes == PENDING
+
+
+def test_an_unknown_example_opens_the_page_as_ever(callbacks):
+    assert callbacks.open_page(asked(example="../../etc")) == {callbacks.page.status: ""}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 
 from hyperdemo.config import ViewRequest
@@ -14,14 +16,19 @@ from hyperdemo.media import decode_image
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.ui.errors import in_plain_words, streamed_in_plain_words
 from hyperdemo.ui.object import texts
+from hyperdemo.ui.object.answers import KeptAnswers
 from hyperdemo.ui.object.cuts import Cut, HeldCuts
-from hyperdemo.ui.object.examples import HeldOut, digest_of, recognise
+from hyperdemo.ui.object.examples import HeldOut, digest_of, example_name, recognise
 from hyperdemo.ui.object.outline import corrected_mask, editor_value
 from hyperdemo.ui.object.page import Page
 from hyperdemo.ui.object.stream import Chunk, Result, Status, stream_views
 
 FPS = 24
 SHARPEN_STEPS = 40
+OPENING = "kator-legaz-vw-new-beetle"
+"""The example that turns when the page opens."""
+SETTINGS: dict[str, int] = {"size": 256, "seconds": 4, "elevation_deg": 20}
+"""What a visitor finds set, and what examples are kept at."""
 
 
 class Callbacks:
@@ -33,10 +40,47 @@ class Callbacks:
         page: Page,
         *,
         held_out: Sequence[HeldOut],
+        photographs: Sequence[Path] = (),
         cuts: HeldCuts | None = None,
     ):
         self.pipeline, self.page, self.held_out = pipeline, page, tuple(held_out)
         self.cuts = cuts or HeldCuts()
+        pictures = [*photographs, *(one.picture for one in held_out)]
+        self.examples = {example_name(path): path for path in pictures}
+        self.answers = KeptAnswers(frozenset(map(digest_of, pictures)))
+
+    def open_page(self, request: gr.Request) -> dict:
+        """The example that the address names, or else the one that the page opens with."""
+        asked = request.query_params.get("example")
+        name = asked if asked in self.examples else OPENING
+        path = self.examples.get(name)
+        shown = {} if path is None else self.show_example(str(path))
+        if path is None or (name != asked and self.page.viewer not in shown):
+            return {self.page.status: ""}  # nobody waits for what nobody asked for
+        return {self.page.picture: str(path), **shown}
+
+    @in_plain_words
+    def show_example(self, picture: str | None) -> dict:
+        """What is kept of an example; where nothing is, the page presses Generate by itself."""
+        if picture is None:
+            return {self.page.wanted: ""}
+        digest = digest_of(picture)
+        result = self.answers.find(digest)
+        if result is None:
+            # Another text each time, or the page would not notice.
+            return {self.page.wanted: f"run {time.monotonic_ns()}"}
+        shown = self._shown(result, recognise(digest, self.held_out))
+        made = texts.kept_bar(sum(result.seconds.values()), self.pipeline.device_name)
+        return shown | {self.page.status: made, self.page.wanted: ""}
+
+    def warm_up(self) -> None:
+        """Answer the example that the page opens with: no visitor waits for it, nor for what is
+        loaded or compiled on the way."""
+        path = self.examples.get(OPENING)
+        if path is None:
+            return self.pipeline.warm_up()
+        for _ in self.generate(str(path), None, **SETTINGS, ticket=None):
+            pass
 
     @in_plain_words
     def find_object(self, picture: str | None, ticket: str | None = None) -> dict:
@@ -94,28 +138,43 @@ class Callbacks:
             elevation_deg: height of the camera above the horizon in degrees.
             sharpen: fine-tune both networks on the picture first, which takes some seconds.
         """
+        settings = {"size": size, "seconds": seconds, "elevation_deg": elevation_deg}
+        try:
+            yield from self._run(picture, editor, settings, ticket, sharpen=sharpen)
+        except Exception:
+            yield self.page.failed()
+            raise
+
+    def _run(
+        self,
+        picture: str | None,
+        editor: Mapping[str, Any] | None,
+        settings: Mapping[str, int | float],
+        ticket: str | None,
+        *,
+        sharpen: bool,
+    ) -> Iterator[dict]:
         cut = self._cut(picture, ticket)
         held_out = recognise(cut.digest, self.held_out)
         request = ViewRequest(
-            size=int(size),
-            n_frames=round(seconds * FPS),
+            size=int(settings["size"]),
+            n_frames=round(settings["seconds"] * FPS),
             fps=FPS,
-            elevation_deg=float(elevation_deg),
+            elevation_deg=float(settings["elevation_deg"]),
             chunk_frames=max(1, FPS // 2),
             pose_size=None if held_out is None else held_out.truth.shape[1],
             refine_steps=SHARPEN_STEPS if sharpen else 0,
         )
         prepared = self._prepared(cut, editor)
+        kept = settings == SETTINGS and not sharpen and prepared is cut.found
         yield self.page.started()
         with tempfile.TemporaryDirectory(prefix="hyperdemo-") as folder:
             for update in stream_views(
                 self.pipeline, prepared, request, folder=Path(folder), held_out=held_out
             ):
+                if kept and isinstance(update, Result):
+                    self.answers.keep(cut.digest, update)
                 yield self._shown(update, held_out)
-
-    def show_surfaces(self, *files: str | None) -> list[str | None]:
-        """The GLB file of each model from its download button to its 3D view."""
-        return list(files)
 
     def _shown(self, update: Status | Chunk | Result, held_out: HeldOut | None) -> dict:
         page = self.page
@@ -125,10 +184,10 @@ class Callbacks:
             case Chunk(path):
                 return {page.stream: str(path)}
             case Result():
-                name = held_out.name if held_out else None
                 # Its value holds the files' names alone, so they are not copied by themselves.
                 cached = page.viewer.move_resource_to_block_cache
-                return page.finished(update, name, device=self.pipeline.device_name, cached=cached)
+                device = self.pipeline.device_name
+                return page.finished(update, held_out, device=device, cached=cached)
 
     def _cut(self, picture: str | None, ticket: str | None) -> Cut:
         """The picture and its outline; the one that is held if it is of this picture.

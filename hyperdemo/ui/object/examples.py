@@ -31,6 +31,7 @@ class HeldOut:
         picture: the file that is shown to the models.
         views: the poses, the first that of `picture`.
         truth: what is seen from each pose, over white.
+        strip: picture file of the truth, views side by side.
         digest: SHA-256 of the picture's bytes, by which an upload is recognised.
     """
 
@@ -38,6 +39,7 @@ class HeldOut:
     picture: Path
     views: PosedViews
     truth: UInt8[np.ndarray, "n h h 3"]
+    strip: Path
     digest: str
 
 
@@ -67,16 +69,22 @@ def read_held_out(folder: str | Path) -> HeldOut:
     if not picture.is_file():
         raise ValueError(f"{folder} holds no input.webp")
     views = read_transforms(folder / "transforms.json")
-    strip = composite_on_white(decode_image(folder / "truth.webp", max_side=None))
+    file = folder / "truth.webp"
+    strip = composite_on_white(decode_image(file, max_side=None))
     n, side = len(views.poses), strip.shape[0]
     if strip.shape[1] != n * side:
         raise ValueError(
-            f"{folder}/truth.webp: {n} square views side by side expected, one per pose, "
+            f"{file}: {n} square views side by side expected, one per pose, "
             f"got {strip.shape[1]} x {side} pixels"
         )
     truth = np.rint(strip).astype(np.uint8).reshape(side, n, side, 3).transpose(1, 0, 2, 3)
     words = name.read_text(encoding="utf-8").strip() if name.is_file() else folder.name
-    return HeldOut(words, picture, views, np.ascontiguousarray(truth), digest_of(picture))
+    return HeldOut(words, picture, views, np.ascontiguousarray(truth), file, digest_of(picture))
+
+
+def example_name(picture: Path) -> str:
+    """What an address calls an example: its file without suffix, or the folder of its object."""
+    return picture.parent.name if picture.stem == "input" else picture.stem
 
 
 def digest_of(path: str | Path) -> str:

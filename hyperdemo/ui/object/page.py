@@ -9,8 +9,9 @@ from pathlib import Path
 import gradio as gr
 
 from hyperdemo.ui.object import texts
+from hyperdemo.ui.object.examples import HeldOut
 from hyperdemo.ui.object.stream import Result
-from hyperdemo.ui.object.viewer import viewer_value
+from hyperdemo.ui.object.viewer import Truth, viewer_value
 from hyperdemo.ui.style import PENDING
 
 
@@ -34,10 +35,11 @@ class Page:
     sharpen: gr.Checkbox
     hint: gr.HTML
     stream: gr.Video
-    loop: gr.Video
+    orbit: gr.DownloadButton
     status: gr.HTML
+    caption: gr.Markdown
+    wanted: gr.Textbox  # "run" where the page is to press Generate by itself
     viewer: gr.HTML
-    models: dict[str, gr.Model3D]
     meshes: dict[str, gr.DownloadButton]
     networks: dict[str, gr.DownloadButton]
     results: gr.Column
@@ -49,61 +51,83 @@ class Page:
     @property
     def labels(self) -> dict[str, str]:
         """Key and name of each model."""
-        return {name: texts.LABELS.get(name, name) for name in self.models}
+        return {name: texts.LABELS.get(name, name) for name in self.networks}
 
     def run_outputs(self) -> list:
         """All that a run may change."""
-        named = [*self.models.values(), *self.meshes.values(), *self.networks.values()]
+        named = [*self.meshes.values(), *self.networks.values()]
         return [
-            *(self.run, self.stop, self.hint, self.stream, self.loop, self.status),
+            *(self.run, self.stop, self.hint, self.stream, self.orbit, self.status, self.caption),
             *(self.results, self.timings, self.truth, self.sheet, self.scores, self.viewer),
             *named,
         ]
 
-    def started(self) -> dict:
-        """An empty stage for a new run."""
+    def cleared(self) -> dict:
+        """Nothing that belongs to the picture before."""
         return {
-            self.run: gr.Button(interactive=False),
-            self.stop: gr.Button(visible=True),
+            self.stream: gr.Video(value=None, visible=False),
+            self.viewer: viewer_value({}, self.labels, cached=str),
+            self.results: gr.Column(elem_classes=PENDING),
+            self.caption: "",
+            self.status: "",
+        }
+
+    def changed(self) -> dict:
+        """Another picture was given: an empty stage that says what to do."""
+        return self.ended() | self.cleared() | {self.hint: gr.HTML(visible=True)}
+
+    def started(self) -> dict:
+        """An empty stage for a new run.
+
+        The buttons have changed with the click. Here they do not: this may arrive after a Stop.
+        """
+        return self.cleared() | {
             self.hint: gr.HTML(visible=False),
             self.stream: gr.Video(value=None, visible=True),
-            self.loop: gr.Video(value=None, visible=False),
             self.status: texts.status_bar(0.0, "reading the picture"),
-            self.results: gr.Column(elem_classes=PENDING),
-            self.viewer: viewer_value({}, self.labels, cached=str),
-            **{model: None for model in self.models.values()},
         }
 
     def ended(self) -> dict:
         """The buttons when no run is going on."""
-        return {self.run: gr.Button(interactive=True), self.stop: gr.Button(visible=False)}
+        return {self.run: gr.Button(visible=True), self.stop: gr.Button(visible=False)}
 
     def stopped(self) -> dict:
-        """After a visitor has stopped a run, or after one that failed."""
+        """After a visitor has stopped a run."""
         return self.ended() | {self.status: texts.status_bar(0.0, "stopped")}
+
+    def failed(self) -> dict:
+        """After a run that ended in an error."""
+        return self.ended() | {self.status: texts.status_bar(0.0, texts.FAILED)}
 
     def finished(
         self,
         result: Result,
-        object_name: str | None,
+        held_out: HeldOut | None,
         *,
         device: str,
         cached: Callable[[Path], str],
     ) -> dict:
-        """Everything that came out; the stream gives way to the video that loops."""
+        """Everything that came out; the stream gives way to the view that a visitor turns."""
         total = sum(result.seconds.values())
-        shown = {
+        name = held_out and held_out.name
+        truth = held_out and Truth(held_out.strip, held_out.views)
+        # The buttons here, not after the run: what comes after may come when the next has begun.
+        shown = self.ended() | {
+            self.hint: gr.HTML(visible=False),
             self.stream: gr.Video(visible=False),
-            self.loop: gr.Video(value=str(result.orbit), visible=True),
+            self.orbit: gr.DownloadButton(value=str(result.orbit), interactive=True),
             self.status: texts.status_bar(1.0, f"done in {total:.1f} s on {device}"),
+            self.caption: texts.caption(name),
             self.results: gr.Column(elem_classes=[]),
             self.timings: texts.timings_table(result.seconds, result.n_parameters),
-            self.viewer: viewer_value(result.volumes, self.labels, cached=cached),
+            self.viewer: viewer_value(
+                result.volumes, self.labels, cached=cached, truth=truth, video=result.orbit
+            ),
             self.truth: gr.Column(visible=result.sheet is not None),
         }
         if result.sheet is not None:
             shown[self.sheet] = str(result.sheet)
-            shown[self.scores] = texts.scores_table(object_name, result.scores)
+            shown[self.scores] = texts.scores_table(name, result.scores)
         for name, path in result.networks.items():
             shown[self.networks[name]] = gr.DownloadButton(value=str(path), interactive=True)
         for name, path in result.meshes.items():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.helpers import Examples
 
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.ui.adapted import chunked_video, picture_file, stroke_editor
 from hyperdemo.ui.object import texts
-from hyperdemo.ui.object.callbacks import Callbacks
+from hyperdemo.ui.object.callbacks import SETTINGS, Callbacks
 from hyperdemo.ui.object.cuts import MAX_WAIT_S, HeldCuts
 from hyperdemo.ui.object.examples import find_held_out, find_photographs
 from hyperdemo.ui.object.outline import CUT_COLOUR, KEEP_COLOUR
@@ -18,63 +20,122 @@ from hyperdemo.ui.object.page import Page
 from hyperdemo.ui.object.viewer import object_viewer
 from hyperdemo.ui.style import PENDING
 
-SCROLL_TO_WATCH = """() => {
-    document.getElementById("watch").scrollIntoView({block: "nearest"});
+WATCH = """() => { document.getElementById("watch").scrollIntoView({block: "nearest"}); }"""
+# At once, before the server has seen the click.
+WAIT = f"""() => {{
+    document.getElementById("watch").scrollIntoView({{block: "nearest"}});
+    const shown = (visible) => ({{visible, __type__: "update"}});
+    return [shown(false), shown(true), {json.dumps(texts.status_bar(0.0, texts.WAITING))}];
+}}"""
+# What fails while it runs says so itself; this is for what never began, as where the queue is full.
+# To Gradio a run that was stopped has failed too, and it says so when the next may have begun.
+NOT_BEGUN = f"""() => {{
+    const shown = (visible) => ({{visible, __type__: "update"}});
+    if (!document.querySelector(".toast-body.error")) return Array(3).fill({{__type__: "update"}});
+    return [shown(true), shown(false), {json.dumps(texts.status_bar(0.0, texts.FAILED))}];
+}}"""
+# What plays by itself stands still for a visitor who wants no motion; they may press play.
+STAND_STILL = """() => {
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const fresh = new WeakSet();
+    const on = (name, listener) => document.addEventListener(name, ({target}) => {
+        if (target.closest("#stream")) listener(target);
+    }, true);
+    on("loadstart", (video) => fresh.add(video));
+    on("play", (video) => { if (fresh.delete(video)) video.pause(); });
 }"""
+PRESS_RUN = """(wanted) => { if (wanted) document.getElementById("run")?.click(); }"""
 
 
 def object_tab(
-    pipeline: ViewPipeline, examples: Path, *, measured: str, compute: dict[str, Any]
-) -> None:
+    demo: gr.Blocks,
+    pipeline: ViewPipeline,
+    examples: Path,
+    *,
+    measured: str,
+    compute: dict[str, Any],
+) -> Callbacks:
+    """Fill the tab that is open with components, and wire them.
+
+    Args:
+        demo: the page around it.
+        pipeline: the loaded models.
+        examples: folder of photographs, and of objects with a truth in `objects/`.
+        measured: what the shipped models were measured at, as Markdown; "" for nothing.
+        compute: `concurrency_id` and `concurrency_limit` of events that run models.
+    """
     held_out, cuts = find_held_out(examples / "objects"), HeldCuts()
+    photographs = find_photographs(examples)
     with gr.Row(elem_id="stage", elem_classes="stage"):
-        with gr.Column(scale=4, min_width=300):
-            objects = [one.picture for one in held_out]
-            given = _input_side(find_photographs(examples), objects, cuts)
+        with gr.Column(scale=3, min_width=300):
+            picture = _picture()
+            shelves = _examples(picture, photographs, [one.picture for one in held_out])
+            given = _input_side(picture, cuts)
         with gr.Column(scale=7, min_width=320):
-            shown = _output_side(measured)
+            shown = _output_side(list(pipeline.models), measured)
     page = Page(**given, **shown, **_results(list(pipeline.models)))
-    _wire(page, Callbacks(pipeline, page, held_out=held_out, cuts=cuts), compute)
+    callbacks = Callbacks(pipeline, page, held_out=held_out, photographs=photographs, cuts=cuts)
+    _wire(demo, page, callbacks, shelves, compute)
+    return callbacks
 
 
-def _input_side(photographs: list[Path], objects: list[Path], cuts: HeldCuts) -> dict[str, Any]:
+def _picture() -> gr.Image:
+    return picture_file(
+        sources=["upload", "clipboard", "webcam"],
+        label="Picture", show_label=False, height=172, elem_id="picture", buttons=[],
+        placeholder="Drop a picture of one object here\n- or -\nClick to choose one", render=False,
+    )  # fmt: skip
+
+
+def _examples(picture: gr.Image, photographs: list[Path], objects: list[Path]) -> list[Examples]:
+    with gr.Column(elem_classes="examples"):
+        return [
+            gr.Examples(
+                [[str(path)] for path in paths],
+                [picture],
+                label=label,
+                examples_per_page=24,
+                api_visibility="private",
+            )  # fmt: skip
+            for label, paths in ((texts.OBJECTS, objects), (texts.PHOTOGRAPHS, photographs))
+            if paths
+        ]
+
+
+def _input_side(picture: gr.Image, cuts: HeldCuts) -> dict[str, Any]:
     with gr.Tabs():
         with gr.Tab("Picture"):
-            picture = picture_file(
-                sources=["upload", "clipboard", "webcam"],
-                label="Picture", show_label=False, height=204, elem_id="picture", buttons=[],
-                placeholder="Drop a picture of one object here\n- or -\nClick to choose one",
-            )  # fmt: skip
+            picture.render()
         with gr.Tab("Outline"):
             editor = _outline_editor()
             gr.Markdown(texts.OUTLINE_HELP, elem_classes="note")
     # A ticket; what it stands for is dropped an hour after its visitor has left.
     cut = gr.State(None, time_to_live=MAX_WAIT_S, delete_callback=cuts.drop)
+    with gr.Row(equal_height=True):
+        run = gr.Button("Generate", variant="primary", elem_id="run", min_width=120)
+        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
     with gr.Row(elem_id="seen", equal_height=True):
         framed = gr.Image(
             label="What the models see", show_label=False, interactive=False, buttons=[],
             height=84, width=84, min_width=84, scale=0, elem_id="framed", container=False,
         )  # fmt: skip
         words = gr.Markdown("", elem_classes="note", elem_id="words")
-    with gr.Row(equal_height=True):
-        run = gr.Button("Generate", variant="primary", elem_id="run", min_width=120)
-        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
     sharpen = gr.Checkbox(
         value=False, label=texts.SHARPEN, info=texts.SHARPEN_HELP, elem_id="sharpen",
         container=False,
     )  # fmt: skip
-    with gr.Column(elem_classes="examples"):
-        for label, paths in ((texts.PHOTOGRAPHS, photographs), (texts.OBJECTS, objects)):
-            if paths:
-                gr.Examples([[str(path)] for path in paths], [picture], label=label,
-                            examples_per_page=24, api_visibility="private")  # fmt: skip
     with gr.Accordion("Settings", open=False):
-        sizes = gr.Dropdown([128, 192, 256, 384, 512], value=256, label="Panel size (pixels)")
-        seconds = gr.Slider(2, 10, value=4, step=1, label="Seconds per turn")
-        elevation = gr.Slider(-30, 60, value=20, step=5, label="Camera height (degrees)")
+        sizes = gr.Dropdown(
+            [128, 192, 256, 384, 512], value=SETTINGS["size"], label="Panel size (pixels)"
+        )
+        seconds = gr.Slider(2, 10, value=SETTINGS["seconds"], step=1, label="Seconds per turn")
+        elevation = gr.Slider(
+            -30, 60, value=SETTINGS["elevation_deg"], step=5, label="Camera height (degrees)"
+        )
     return dict(
         picture=picture, editor=editor, cut=cut, framed=framed, words=words, run=run, stop=stop,
         size=sizes, seconds=seconds, elevation=elevation, sharpen=sharpen,
+        wanted=gr.Textbox("", visible=False),
     )  # fmt: skip
 
 
@@ -90,64 +151,83 @@ def _outline_editor() -> gr.ImageEditor:
     )  # fmt: skip
 
 
-def _output_side(measured: str) -> dict[str, Any]:
+def _output_side(names: list[str], measured: str) -> dict[str, Any]:
     with gr.Column(elem_id="watch"):
         hint = gr.HTML(texts.HINT, elem_id="hint")
         stream = chunked_video(
             autoplay=True, visible=False, show_label=False, buttons=[],
             elem_id="stream", elem_classes="orbit",
         )  # fmt: skip
-        loop = gr.Video(
-            loop=True, autoplay=True, visible=False, show_label=False, buttons=["download"],
-            elem_id="loop", elem_classes="orbit",
-        )  # fmt: skip
-        status = gr.HTML(texts.status_bar(0.0, ""), elem_id="status", padding=False)
-    gr.Markdown(f"{texts.GUESS}\n\n{measured}", elem_classes="note")
-    return dict(hint=hint, stream=stream, loop=loop, status=status)
+        viewer = object_viewer({name: texts.LABELS.get(name, name) for name in names})
+        status = gr.HTML("", elem_id="status", padding=False)
+        caption = gr.Markdown("", elem_id="caption")
+    gr.Markdown(measured, elem_classes="note")
+    return dict(hint=hint, stream=stream, viewer=viewer, status=status, caption=caption)
 
 
 def _results(names: list[str]) -> dict[str, Any]:
-    models, meshes, networks = {}, {}, {}
+    meshes, networks = {}, {}
     # Not `visible=False`: what Gradio holds back is not on the page yet, and late for its values.
     with gr.Column(elem_id="results", elem_classes=PENDING) as results:
-        with gr.Column(visible=False) as truth:
-            gr.Markdown("## Against the truth")
-            with gr.Row():
-                with gr.Column(scale=4, min_width=300):
-                    scores = gr.Markdown(elem_id="scores")
-                with gr.Column(scale=7, min_width=320):
-                    sheet = gr.Image(
-                        show_label=False, interactive=False, buttons=["fullscreen"],
-                        elem_id="sheet",
-                    )  # fmt: skip
         with gr.Row():
             with gr.Column(scale=4, min_width=300):
-                gr.Markdown("## The networks")
-                gr.Markdown(texts.NETWORKS_HELP, elem_classes="note")
+                gr.Markdown("## To keep")
+                orbit = gr.DownloadButton("Both, turning (MP4)", interactive=False, size="sm")
                 for name in names:
-                    label = f"{texts.LABELS.get(name, name)}: its network (ZIP)"
-                    networks[name] = gr.DownloadButton(label, interactive=False, size="sm")
+                    label = texts.LABELS.get(name, name)
+                    with gr.Row():
+                        networks[name] = gr.DownloadButton(
+                            f"{label}: network (ZIP)", interactive=False, size="sm", min_width=120
+                        )
+                        meshes[name] = gr.DownloadButton(
+                            f"{label}: surface (GLB)", interactive=False, size="sm", min_width=120
+                        )
+                gr.Markdown(texts.NETWORKS_HELP, elem_classes="note")
                 timings = gr.Markdown(elem_id="timings")
-            with gr.Column(scale=7, min_width=320, elem_id="turn"):
-                gr.Markdown(f"## {texts.TURN_TITLE}")
-                viewer = object_viewer({name: texts.LABELS.get(name, name) for name in names})
-                gr.Markdown(texts.TURN_HELP, elem_classes="note")
-        gr.Markdown("## Their surfaces")
-        with gr.Row():
-            for name in names:
-                with gr.Column(min_width=240):
-                    models[name] = gr.Model3D(
-                        label=texts.LABELS.get(name, name), height=300, interactive=False,
-                        clear_color=(1.0, 1.0, 1.0, 1.0), camera_position=(75, 70, 2.9),
-                    )  # fmt: skip
-                    meshes[name] = gr.DownloadButton("GLB", interactive=False, size="sm")
+            with gr.Column(scale=7, min_width=320, visible=False) as truth:
+                gr.Markdown("## Against the truth")
+                scores = gr.Markdown(elem_id="scores")
+                sheet = gr.Image(
+                    show_label=False, interactive=False, buttons=["fullscreen"], elem_id="sheet",
+                )  # fmt: skip
     return dict(
-        results=results, viewer=viewer, models=models, meshes=meshes, networks=networks,
-        timings=timings, truth=truth, sheet=sheet, scores=scores,
+        results=results, meshes=meshes, networks=networks, timings=timings, truth=truth,
+        sheet=sheet, scores=scores, orbit=orbit,
     )  # fmt: skip
 
 
-def _wire(page: Page, callbacks: Callbacks, compute: dict[str, Any]) -> None:
+def _wire(
+    demo: gr.Blocks,
+    page: Page,
+    callbacks: Callbacks,
+    shelves: list[Examples],
+    compute: dict[str, Any],
+) -> None:
+    _wire_outline(page, callbacks)
+    running = _wire_run(page, callbacks, compute)
+    private = {"api_visibility": "private", "queue": False}
+    # The results of the picture before go with it, and so does a run that is on its way.
+    gr.on(
+        [page.picture.input, page.picture.clear], page.changed, None, page.run_outputs(),
+        cancels=[running], **private,
+    )  # fmt: skip
+    shown = [*page.run_outputs(), page.wanted]
+    demo.load(None, js=STAND_STILL, api_visibility="private")
+    opened = demo.load(
+        callbacks.open_page, None, [page.picture, *shown], show_progress="hidden", **private
+    )
+    chosen = [opened]
+    for shelf in shelves:
+        shelf.dataset.click(None, js=WATCH, cancels=[running], **private)
+        event = shelf.load_input_event.success(
+            callbacks.show_example, [page.picture], shown, show_progress="hidden", **private
+        )
+        chosen.append(event)
+    for event in chosen:
+        event.success(None, [page.wanted], None, js=PRESS_RUN, **private)
+
+
+def _wire_outline(page: Page, callbacks: Callbacks) -> None:
     outline = [page.cut, page.editor, page.framed, page.words]
     # What belongs to the last picture goes at once, before the server has seen the new one.
     page.picture.change(
@@ -176,37 +256,27 @@ def _wire(page: Page, callbacks: Callbacks, compute: dict[str, Any]) -> None:
         show_progress="hidden",
         concurrency_id="outline",
     )
-    # On a phone what is to be watched is below the buttons.
-    page.run.click(None, js=SCROLL_TO_WATCH, api_visibility="private")
+
+
+def _wire_run(page: Page, callbacks: Callbacks, compute: dict[str, Any]) -> Any:
+    """Generate and Stop; returns the event that a Stop cancels."""
+    private = {"api_visibility": "private", "queue": False}
+    idle = [page.run, page.stop, page.status]
+    page.run.click(None, None, idle, js=WAIT, **private)
     running = page.run.click(
         callbacks.generate,
-        [
-            page.picture,
-            page.editor,
-            page.size,
-            page.seconds,
-            page.elevation,
-            page.cut,
-            page.sharpen,
-        ],  # fmt: skip
+        [page.picture, page.editor, page.size, page.seconds, page.elevation, page.cut,
+         page.sharpen],
         page.run_outputs(),
         api_name="generate",
         show_progress="minimal",
         show_progress_on=[page.status],
         scroll_to_output=False,
+        # By default a click is dropped while the run before it still counts as going on, which it
+        # does for about a second after a Stop.
+        trigger_mode="multiple",
         **compute,
-    )
-    # A Model3D stays blank when it becomes visible and gets its value in one update.
-    running.success(
-        callbacks.show_surfaces,
-        list(page.meshes.values()),
-        list(page.models.values()),
-        api_visibility="private",
-        queue=False,
-    )
-    idle = [page.run, page.stop, page.status]
-    running.success(page.ended, None, idle, api_visibility="private", queue=False)
-    running.failure(page.stopped, None, idle, api_visibility="private", queue=False)
-    page.stop.click(
-        page.stopped, None, idle, cancels=[running], api_visibility="private", queue=False
-    )
+    )  # fmt: skip
+    running.failure(None, None, idle, js=NOT_BEGUN, **private)
+    page.stop.click(page.stopped, None, idle, cancels=[running], **private)
+    return running

@@ -15,11 +15,10 @@ TITLE = "One photograph in, a network out"
 TITLE_OF_BOTH = "A photograph or a sound in, a network out"
 
 INTRODUCTION = (
-    "A **hypernetwork** is a network that writes the weights of another network. Here a vision "
-    "Transformer looks at one picture and writes, in one pass, a small network that *is* the "
-    "object in 3D. Two of them compete: same architecture, same training (each with its own "
-    "learning rate), but one encoder was pretrained (DINOv2, on millions of photographs) and the "
-    "other began from random weights."
+    "A **hypernetwork** writes the weights of another network: a vision Transformer looks at one "
+    "picture and writes a small network that *is* the object in 3D. Two of them compete, alike but "
+    "for one thing: the encoder of the first was pretrained on photographs (DINOv2), that of the "
+    "second was not."
 )
 
 GUESS = (
@@ -51,19 +50,17 @@ PHOTOGRAPHS = "Photographs to try"
 OBJECTS = "Held-out objects, all sides known"
 
 HINT = (
-    '<div class="hint"><p>Choose a picture of one object, or an example.</p>'
-    "<p>Then press <b>Generate</b>: two networks appear here, turning side by side.</p></div>"
+    '<div class="hint"><p>Choose an example, or bring a picture of one object and press '
+    "<b>Generate</b>.</p><p>Two networks appear here, side by side, to be turned.</p></div>"
 )
+
+WAITING = "waiting for a free place"
+
+FAILED = "that did not work; the message says why"
 
 GONE = (
     "This picture waited so long that the server has deleted it. Nothing is wrong with it: choose "
     "it once more."
-)
-
-TURN_TITLE = "Turn it yourself"
-
-TURN_HELP = (
-    "Both radiance fields, volume-rendered in your browser. Nothing is sent back to the server."
 )
 
 NETWORKS_HELP = (
@@ -81,6 +78,23 @@ STAGE_WORDS = {
 }
 
 
+def caption(object_name: str | None) -> str:
+    """What stands in the view, as Markdown.
+
+    Args:
+        object_name: the object, where it is one whose truth is known.
+    """
+    if object_name is None:
+        return (
+            "Both networks were written from this one picture, and are drawn in your browser. "
+            f"{GUESS}"
+        )
+    return (
+        f"**{object_name}**: each network was written from one picture of it, seen from one side. "
+        "No training saw the object; the truth beside them shows its nearest known side."
+    )
+
+
 def status_bar(fraction: float, message: str) -> str:
     """A progress bar with a line of words, as HTML; nothing before the first run."""
     if not message:
@@ -90,6 +104,11 @@ def status_bar(fraction: float, message: str) -> str:
         f'<div class="status"><progress max="100" value="{percent}" '
         f'aria-label="progress"></progress><span>{html.escape(message)}</span></div>'
     )
+
+
+def kept_bar(seconds: float, device: str) -> str:
+    """`status_bar` of a result that was there before it was asked for."""
+    return status_bar(1.0, f"made before, in {seconds:.1f} s on {device}")
 
 
 def mask_words(source: str, object_name: str | None = None) -> str:

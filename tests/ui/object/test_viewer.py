@@ -1,8 +1,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
+
 import hyperdemo.ui.object.viewer as viewer
 from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG
+from hyperdemo.render.cameras import PosedViews, look_at_origin
 
 LABELS = {"foundation": "Pretrained", "scratch": "From scratch"}
 ASSETS = Path(viewer.__file__).parent
@@ -11,10 +14,22 @@ ASSETS = Path(viewer.__file__).parent
 def test_a_value_names_the_file_of_each_panel():
     files = {"foundation": Path("/a.volume")}
     value = viewer.viewer_value(files, LABELS, cached=lambda path: f"/cache{path}")
+    assert value["truth"] is None and value["video"] is None
     left, right = value["panels"]
     assert left["file"]["path"] == "/cache/a.volume"
     assert left["file"]["meta"] == {"_type": "gradio.FileData"}  # or Gradio adds no address
     assert right == {"key": "scratch", "label": "From scratch", "file": None}
+
+
+def test_a_known_truth_comes_with_the_side_of_each_of_its_views():
+    poses = np.stack([look_at_origin(azimuth, 20.0) for azimuth in (0.0, 300.0)])
+    truth = viewer.Truth(Path("/t.webp"), PosedViews(poses, 40.0, (None, None)))
+    value = viewer.viewer_value(
+        {}, LABELS, cached=lambda path: f"/cache{path}", truth=truth, video=Path("/v.mp4")
+    )
+    np.testing.assert_allclose(value["truth"]["angles"], [[0, 20], [300, 20]], atol=1e-4)
+    assert value["truth"]["file"]["path"] == "/cache/t.webp"
+    assert value["video"]["path"] == "/cache/v.mp4"
 
 
 def test_before_the_first_run_there_are_names_and_no_files():
@@ -29,7 +44,8 @@ def test_the_templates_hold_nothing_that_gradio_would_fill_in():
 
 
 def test_every_part_that_the_script_uses_stands_in_the_page():
-    html, script = ((ASSETS / f"viewer.{kind}").read_text() for kind in ("html", "js"))
+    html = (ASSETS / "viewer.html").read_text()
+    script = "".join((ASSETS / f"{name}.js").read_text() for name in ("viewer", "truth"))
     used = set(re.findall(r"\bpart\.(\w+)", script)) | {"out"}
     assert used == set(re.findall(r'data-part="(\w+)"', html)) - {"hint"}
 
@@ -48,7 +64,7 @@ def test_the_shader_begins_with_its_version():
 
 def test_nothing_comes_from_elsewhere():
     files = [path for path in ASSETS.iterdir() if path.is_file()]
-    assert len(files) == 6
+    assert len(files) == 8
     for path in files:
         assert "http" not in path.read_text()
 

@@ -2,13 +2,15 @@
 
 A `gr.HTML` whose value names the volume files in Gradio's cache. One camera looks at both, and no
 turn of it goes back to the server: `scene.js` holds the volumes and `march.frag` marches through
-them by WebGL 2, `viewer.js` is what the visitor does.
+them by WebGL 2, `truth.js` shows the object itself where it is known, `pace.js` keeps the motion
+smooth, `viewer.js` is what the visitor does.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import gradio as gr
 
 from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG
 from hyperdemo.render.bake import BLOCK
+from hyperdemo.render.cameras import PosedViews, angles_deg
 from hyperdemo.ui.style import SHARED_JS
 
 _ASSETS = Path(__file__).parent
@@ -34,8 +37,26 @@ def object_viewer(labels: Mapping[str, str]) -> gr.HTML:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Truth:
+    """What an object looks like from some sides.
+
+    Attributes:
+        strip: picture file of square views in a row.
+        views: the pose of each.
+    """
+
+    strip: Path
+    views: PosedViews
+
+
 def viewer_value(
-    volumes: Mapping[str, Path], labels: Mapping[str, str], *, cached: Callable[[Path], str]
+    volumes: Mapping[str, Path],
+    labels: Mapping[str, str],
+    *,
+    cached: Callable[[Path], str],
+    truth: Truth | None = None,
+    video: Path | None = None,
 ) -> dict[str, Any]:
     """What stands in each panel.
 
@@ -43,21 +64,30 @@ def viewer_value(
         volumes: each model's file as `render.volume` packs it; a panel without one is empty.
         labels: as for `object_viewer`.
         cached: where in Gradio's cache a file lies, which is then served from there.
+        truth: stands beside the models, where it is known.
+        video: of both models, for a browser that cannot draw them.
     """
+
     # Gradio adds the address to whatever is marked as a file.
-    files = {
-        key: {"path": cached(path), "meta": {"_type": "gradio.FileData"}}
-        for key, path in volumes.items()
-    }
-    panels = [{"key": key, "label": label, "file": files.get(key)} for key, label in labels.items()]
-    return {"panels": panels}
+    def served(path: Path) -> dict[str, Any]:
+        return {"path": cached(path), "meta": {"_type": "gradio.FileData"}}
+
+    panels = [
+        {"key": key, "label": label, "file": served(volumes[key]) if key in volumes else None}
+        for key, label in labels.items()
+    ]
+    known = None
+    if truth is not None:
+        known = {"file": served(truth.strip), "angles": angles_deg(truth.views.poses).tolist()}
+    return {"panels": panels, "truth": known, "video": video and served(video)}
 
 
 def _script() -> str:
     camera = {"distance": CAMERA_DISTANCE, "fovDeg": CAMERA_FOV_DEG}
     constants = {"BLOCK": BLOCK, "CAMERA": camera, "MARCH": _read("march.frag")}
     lines = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    return "\n".join([*lines, SHARED_JS, _read("scene.js"), _read("viewer.js")])
+    parts = (_read(name) for name in ("scene.js", "truth.js", "pace.js", "viewer.js"))
+    return "\n".join([*lines, SHARED_JS, *parts])
 
 
 def _read(name: str) -> str:

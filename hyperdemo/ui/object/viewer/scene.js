@@ -2,6 +2,7 @@
 // This and viewer.js are one script; BLOCK, CAMERA and MARCH stand before it.
 
 const MAX_STEPS = 128; // samples along a diameter
+const MODES = ["colour", "depth", "normals", "difference"]; // as march.frag numbers them
 const TRIANGLE = `#version 300 es
 void main() { gl_Position = vec4(ivec4(4 * (gl_VertexID & 1) - 1, 2 * (gl_VertexID & 2) - 1, 0, 1)); }`;
 
@@ -32,6 +33,7 @@ async function readVolume(packed) {
 
 class Scene {
   constructor(canvas) {
+    this.truth = null;
     const wishes = { alpha: false, antialias: false, depth: false, powerPreference: "high-performance" };
     this.gl = canvas.getContext("webgl2", wishes);
     if (!this.gl) throw new Error("this browser lacks WebGL 2");
@@ -54,12 +56,26 @@ class Scene {
     gl.useProgram(program);
     const names = [...MARCH.matchAll(/^uniform \w+ (\w+);/gm)].map(([, name]) => name);
     this.at = Object.fromEntries(names.map((name) => [name, gl.getUniformLocation(program, name)]));
-    ["density", "colour", "skip"].forEach((name, unit) => gl.uniform1i(this.at[name], unit));
+    ["density", "colour", "skip", "truth"].forEach((name, unit) => gl.uniform1i(this.at[name], unit));
     gl.uniform1i(this.at.block, BLOCK);
     gl.uniform1f(this.at.distance_, CAMERA.distance);
-    gl.clearColor(1, 1, 1, 1);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     for (const [key, { volume }] of this.volumes) this.put(key, volume);
+    this.putTruth(this.truth);
+  }
+
+  // A picture of square views in a row, or null.
+  putTruth(picture) {
+    const gl = this.gl;
+    gl.deleteTexture(this.known ?? null);
+    this.truth = picture;
+    this.known = gl.createTexture();
+    gl.activeTexture(gl.TEXTURE0 + 3);
+    gl.bindTexture(gl.TEXTURE_2D, this.known);
+    for (const axis of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, axis, gl.CLAMP_TO_EDGE);
+    for (const use of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, use, gl.LINEAR);
+    if (picture) gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, picture);
+    else gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 1, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
   }
 
   put(key, volume) {
@@ -88,12 +104,15 @@ class Scene {
     for (const { textures } of this.volumes.values())
       for (const texture of textures) this.gl.deleteTexture(texture);
     this.volumes.clear();
-    this.gl.clear(this.gl.COLOR_BUFFER_BIT);
   }
 
-  // One volume into a square of the drawing buffer, whose left bottom corner is (x, y).
-  draw(key, { azimuthDeg, elevationDeg, zoom }, x, y, side) {
+  // One volume into a square of the drawing buffer, whose left bottom corner is (x, y). `mode` is
+  // one of MODES; `view` says which of how many views is the truth, `ground` the colour behind.
+  draw(key, { azimuthDeg, elevationDeg, zoom, mode = "colour", view = [0, 1], ground = [1, 1, 1] }, x, y, side) {
     const gl = this.gl, { volume, textures } = this.volumes.get(key);
+    gl.uniform1i(this.at.mode, MODES.indexOf(mode));
+    gl.uniform2f(this.at.view, ...view);
+    gl.uniform3f(this.at.ground, ...(mode === "difference" ? [1, 1, 1] : ground));
     textures.forEach((texture, unit) => {
       gl.activeTexture(gl.TEXTURE0 + unit);
       gl.bindTexture(gl.TEXTURE_3D, texture);

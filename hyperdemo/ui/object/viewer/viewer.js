@@ -1,24 +1,24 @@
 // Volumes side by side under one camera, which the visitor turns. Gradio runs this, after scene.js,
-// as the body of a function of `element`, `props` and `watch`, once the viewer stands on the page.
+// truth.js and pace.js, as the body of a function of `element`, `props` and `watch`, once the viewer stands on the page.
 //
-// props.value: {panels: [{key, label, file}]}, from left to right; file is null before a run's end.
+// props.value: {panels: [{key, label, file}], truth, video}: panels from left to right, whose file is
+// null before a run's end; truth is null or {file, angles}, square views in a row and the azimuth and
+// elevation of each in degrees; video is null or the file of the whole turn.
 
-const FRONT = { azimuthDeg: 0, elevationDeg: 20, zoom: 1 };
+const FRONT = { azimuthDeg: 0, elevationDeg: 20, zoom: 1 }; // the side that the picture shows
+const REVIVE_MS = 2000; // without its graphics, after which the view takes a new canvas
 const MAX_ELEVATION_DEG = 85, MIN_ZOOM = 0.7, MAX_ZOOM = 4;
 const DRAG_DEG = 180; // a drag across one panel
 const KEY_DEG = 6, KEY_ZOOM = 1.25;
 const SPIN_DEG_S = 24; // one turn in 15 s
 const REST_MS = 200; // without a move, after which all pixels are drawn
 const MAX_SCALE = 2, MAX_SIDE = 1024; // pixels of a panel, each way: beyond, nothing more shows
-const MIN_SHARE = 0.2; // of them, each way, while it moves
-const SLOW_MS = 21, FAST_MS = 18; // between frames; 16.7 are wanted
-const ELSEWHERE = "the video above and the surfaces below show the same";
 
-let panels = []; // {key, label, file}
+let panels = [], truth = null, video = null; // of props.value
 let shown = ""; // which files they are
 let scene = null, ready = false, lost = false, failure = "";
 let camera = { ...FRONT };
-let spinning = false, onScreen = false;
+let spinning = false, onScreen = false, ended = false;
 let pending = 0, lastFrame = 0, flowing = false, lastMove = -Infinity, nFrames = 0;
 
 document.dispatchEvent(new Event("hyperdemo-viewer")); // ends one that stood here before
@@ -30,18 +30,21 @@ async function update() {
   if (!value?.panels) return;
   const mine = value.panels.map(({ file }) => file?.url ?? "").join("\n");
   if (mine === shown && panels.length) return;
-  ({ panels } = value);
+  ({ panels, truth = null, video = null } = value);
   shown = mine;
   ready = spinning = false;
   failure = "";
   scene?.clear();
+  scene?.putTruth(null);
+  showTruth();
   part.names.replaceChildren(...panels.map(({ label }) => {
     const name = document.createElement("span");
     name.textContent = label;
     return name;
   }));
   tell();
-  if (!mine.trim()) return;
+  part.viewer.hidden = !mine.trim(); // nothing to show yet
+  if (part.viewer.hidden) return;
   try {
     if (!window.DecompressionStream) throw new Error("this browser is too old");
     scene ??= new Scene(part.canvas);
@@ -49,13 +52,16 @@ async function update() {
     const volumes = await Promise.all(files.map(async ({ file }) => readVolume(await fetchBytes(file.url))));
     if (mine !== shown) return;
     files.forEach(({ key }, k) => scene.put(key, volumes[k]));
-    camera = { ...FRONT };
+    if (truth) scene.putTruth(await overWhite(await fetchBytes(truth.file.url)));
+    if (mine !== shown) return;
+    camera = front();
     ready = true;
     spinning = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     lastMove = performance.now();
   } catch (error) {
     if (mine !== shown) return;
-    failure = `This view cannot be shown here: ${error.message}. But ${ELSEWHERE}.`;
+    const instead = video ? "This video shows the same." : "";
+    failure = `This view cannot be turned here: ${error.message}. ${instead}`;
   }
   tell();
   ask();
@@ -64,39 +70,10 @@ async function update() {
 function tell() {
   const loading = shown.trim() && !ready ? "Loading both objects…" : "";
   part.message.textContent = failure || (lost ? "The graphics were interrupted; one moment…" : loading);
-  for (const name of ["spin", "out", "in", "reset"]) part[name].disabled = !ready || lost;
+  for (const name of ["spin", "out", "in", "reset", "mode"]) part[name].disabled = !ready || lost;
+  part.video.hidden = !(failure && video);
+  if (!part.video.hidden && part.video.src !== video.url) part.video.src = video.url;
   part.spin.setAttribute("aria-pressed", spinning);
-}
-
-// ---- how fine it is drawn while it moves ----
-
-// The share of the pixels, each way, that keeps frames 16.7 ms apart.
-const pace = { share: 1, gaps: [], limit: SLOW_MS, before: null, patience: 3, calm: 0, typical: 0 };
-
-function keepPace(gap) {
-  pace.gaps.push(gap);
-  const seen = pace.gaps.reduce((sum, one) => sum + one, 0);
-  if (pace.gaps.length < 12 && !(pace.gaps.length >= 3 && seen > 300)) return;
-  const typical = (pace.typical = pace.gaps.sort((a, b) => a - b)[pace.gaps.length >> 1]);
-  pace.gaps = [];
-  if (typical <= pace.limit) {
-    pace.before = null;
-    if (typical <= SLOW_MS) pace.limit = SLOW_MS;
-    // Finer again, after ever longer waits, for each try may cost a few slow frames.
-    if (typical > FAST_MS || pace.share === 1 || ++pace.calm < pace.patience) return;
-    pace.share = Math.min(1, 1.25 * pace.share);
-    pace.calm = 0;
-    pace.patience *= 2;
-  } else if (pace.before && typical > 0.9 * pace.before.typical) {
-    // Fewer pixels were no faster: something else sets the pace, such as a phone that saves power.
-    pace.share = pace.before.share;
-    pace.limit = 1.2 * typical;
-    pace.before = null;
-  } else if (pace.share > MIN_SHARE) {
-    pace.before = { typical, share: pace.share };
-    pace.share = Math.max(MIN_SHARE, pace.share * Math.min(0.85, Math.sqrt(16 / typical)));
-    pace.calm = 0;
-  }
 }
 
 // ---- frames, and none where nothing has changed ----
@@ -126,12 +103,24 @@ function draw(share) {
   const side = Math.max(1, Math.round(whole * share)), width = side * panels.length;
   if (part.canvas.width !== width || part.canvas.height !== side)
     Object.assign(part.canvas, { width, height: side });
+  const view = { ...seen(), ground: ground() };
+  scene.gl.clearColor(...view.ground, 1);
   scene.gl.clear(scene.gl.COLOR_BUFFER_BIT);
-  panels.forEach(({ key, file }, k) => file && scene.draw(key, camera, k * side, 0, side));
+  panels.forEach(({ key, file }, k) => file && scene.draw(key, view, k * side, 0, side));
+  turnTruth();
   nFrames++;
 }
 
+// What stands behind is the page's: white by day, dark by night.
+function ground() {
+  const rgb = getComputedStyle(part.canvas.parentNode).backgroundColor.match(/[\d.]+/g) ?? [];
+  return rgb.length < 3 ? [1, 1, 1] : rgb.slice(0, 3).map((value) => value / 255);
+}
+
 // ---- the camera ----
+
+// Where the picture was taken from, as far as it is known.
+const front = () => (truth ? { ...FRONT, elevationDeg: truth.angles[0][1] } : { ...FRONT });
 
 function look({ azimuthDeg, elevationDeg, zoom }) {
   if (!ready) return;
@@ -165,7 +154,7 @@ function magnify(factor) {
 
 function reset() {
   spin(false);
-  look(FRONT);
+  look(front());
 }
 
 // ---- what the visitor does ----
@@ -175,7 +164,8 @@ const spread = () => {
   const [a, b] = pointers.values();
   return Math.hypot(a.x - b.x, a.y - b.y);
 };
-const on = (name, listener, options) => part.canvas.addEventListener(name, listener, options);
+const heard = [];
+const on = (...wanted) => { heard.push(wanted); part.canvas.addEventListener(...wanted); };
 
 on("pointerdown", (event) => {
   if (event.button !== 0 || pointers.size > 1) return;
@@ -214,8 +204,36 @@ part.in.addEventListener("click", () => magnify(KEY_ZOOM));
 part.out.addEventListener("click", () => magnify(1 / KEY_ZOOM));
 part.reset.addEventListener("click", reset);
 
-on("webglcontextlost", (event) => { event.preventDefault(); lost = true; tell(); });
+part.mode.addEventListener("change", () => { lastMove = performance.now(); ask(); });
+
+on("webglcontextlost", (event) => {
+  event.preventDefault();
+  lost = true;
+  tell();
+  setTimeout(revive, REVIVE_MS);
+});
 on("webglcontextrestored", () => { lost = false; scene.build(); tell(); ask(); });
+
+// A browser with too many views takes a context away for good: a new canvas gets a new one.
+function revive() {
+  if (!lost || ended) return;
+  const canvas = part.canvas.cloneNode();
+  part.canvas.replaceWith(canvas);
+  part.canvas = canvas;
+  for (const wanted of heard) canvas.addEventListener(...wanted);
+  for (const observer of [watched, resized]) { observer.disconnect(); observer.observe(canvas); }
+  const { volumes, truth: picture } = scene;
+  try {
+    scene = new Scene(canvas);
+    for (const [key, { volume }] of volumes) scene.put(key, volume);
+    scene.putTruth(picture);
+    lost = false;
+  } catch (error) {
+    failure = `This view cannot be turned here: ${error.message}.`;
+  }
+  tell();
+  ask();
+}
 const watched = new IntersectionObserver(([{ isIntersecting }]) => { onScreen = isIntersecting; ask(); });
 watched.observe(part.canvas);
 const resized = new ResizeObserver(() => ask());
@@ -225,12 +243,13 @@ document.addEventListener("visibilitychange", ask);
 // For tests, and for whoever wants to measure what is drawn.
 const api = {
   setCamera(azimuthDeg, elevationDeg, zoom = 1) { spin(false); look({ azimuthDeg, elevationDeg, zoom }); },
-  readPixels: (key, side) => scene.read(key, camera, side),
+  readPixels: (key, side) => scene.read(key, seen(), side),
   get state() {
     const { share, typical } = pace;
-    return { ...camera, ready, lost, failure, spinning, onScreen, nFrames, share, frameMs: typical };
+    return { ...camera, mode: part.mode.value, side: truth && nearestSide(), ready, lost, failure, spinning, onScreen, nFrames, share, frameMs: typical };
   },
   dispose() {
+    ended = true;
     cancelAnimationFrame(pending);
     watched.disconnect();
     resized.disconnect();
