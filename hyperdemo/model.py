@@ -25,11 +25,12 @@ class HyperModel(nn.Module):
         pretrained: weights of the backbone, as in `build_encoder`; ignored by scratch.
     """
 
-    def __init__(self, config: ModelConfig, *, pretrained: str | Path | None = None):
+    def __init__(self, config: ModelConfig, *, pretrained: str | Path | bool = False):
         super().__init__()
         self.config = config
+        foundation = config.init == "foundation"
         self.encoder = build_encoder(
-            config.backbone, pretrained=pretrained if config.init == "foundation" else None
+            config.backbone, pretrained=pretrained if foundation else False
         )
         self.heads = build_heads(self.encoder.dim, config, clock=self._clock())
         self.prompts = None

@@ -13,7 +13,7 @@ from hyperdemo.config import BackboneConfig, SpectrogramConfig, WhisperConfig
 def build_encoder(
     config: BackboneConfig | WhisperConfig | SpectrogramConfig,
     *,
-    pretrained: str | Path | None = None,
+    pretrained: str | Path | bool = False,
 ) -> VitEncoder | WhisperEncoder | SpectrogramVit:
     """The encoder of a configuration, with random or pretrained weights.
 

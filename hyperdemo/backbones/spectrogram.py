@@ -31,7 +31,7 @@ class SpectrogramVit(nn.Module):
         dim: width of the tokens.
     """
 
-    def __init__(self, config: SpectrogramConfig, *, pretrained: str | Path | None = None):
+    def __init__(self, config: SpectrogramConfig, *, pretrained: str | Path | bool = False):
         super().__init__()
         self.config = config
         self.eye = build_vit(config.vit, pretrained=pretrained)

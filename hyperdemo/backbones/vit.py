@@ -68,23 +68,25 @@ class VitEncoder(nn.Module):
         return self.vit.norm(out)
 
 
-def build_vit(config: BackboneConfig, *, pretrained: str | Path | None = None) -> VitEncoder:
+def build_vit(config: BackboneConfig, *, pretrained: str | Path | bool = False) -> VitEncoder:
     """A ViT by timm's name, with random or pretrained weights.
 
     Args:
         config: which ViT, at which input size, with how many blocks.
-        pretrained: a safetensors file in timm's naming, None for random weights. The position
-            table is resampled to the input size (antialiased bicubic); all else must match exactly.
+        pretrained: False for random weights; True for timm's own from the hub (or its cache); a
+            safetensors file in timm's naming otherwise. The position table is resampled to the
+            input size (antialiased bicubic). A file must match exactly in everything else; the
+            hub's weights are loaded as timm does, which drops a classifier without a word.
 
     Raises:
-        ValueError: no such timm model, no plain ViT, a size that is no multiple of the patch, or
-            weights that do not fit.
+        ValueError: no such timm model, no plain ViT, a size that is no multiple of the patch,
+            weights that do not fit, or a hub that cannot be reached.
     """
-    vit = _create(config)
-    if pretrained is None:
-        _open_layer_scales(vit)
-    else:
+    vit = _create(config, hub=pretrained is True)
+    if isinstance(pretrained, str | Path):
         _load_strict(vit, Path(pretrained))
+    elif not pretrained:
+        _open_layer_scales(vit)
     cfg = vit.pretrained_cfg
     if config.depth is not None:
         if config.depth > len(vit.blocks):
@@ -93,14 +95,24 @@ def build_vit(config: BackboneConfig, *, pretrained: str | Path | None = None) -
     return VitEncoder(vit, mean=torch.tensor(cfg["mean"]), std=torch.tensor(cfg["std"]))
 
 
-def _create(config: BackboneConfig) -> VisionTransformer:
+def _create(config: BackboneConfig, *, hub: bool) -> VisionTransformer:
     if config.name not in timm.list_models(pretrained=False) and "." not in config.name:
         raise ValueError(f"timm {timm.__version__} has no model named {config.name!r}")
     try:
         vit = timm.create_model(
-            config.name, img_size=config.image_size, num_classes=0, **config.overrides
+            config.name,
+            pretrained=hub,
+            img_size=config.image_size,
+            num_classes=0,
+            **config.overrides,
         )
     except Exception as error:
+        if hub:
+            raise ValueError(
+                f"the pretrained weights of {config.name!r} could not be had from the hub "
+                f"({type(error).__name__}). Connect to the internet once, so that they are "
+                "cached, or give a safetensors file in timm's naming instead"
+            ) from error
         raise ValueError(f"timm cannot build {config.name!r}: {error}") from error
     if not isinstance(vit, VisionTransformer):
         raise ValueError(f"{config.name!r} is a {type(vit).__name__}; a plain ViT is expected")
@@ -124,7 +136,8 @@ def _open_layer_scales(vit: VisionTransformer) -> None:
 def _load_strict(vit: VisionTransformer, path: Path) -> None:
     if not path.is_file():
         raise ValueError(
-            f"there is no backbone file {path}; `python -m train.sources.dinov2` makes DINOv2's"
+            f"there is no backbone file {path}; `python -m train.sources.dinov2` makes "
+            "DINOv2's, and `pretrained=True` takes timm's own from the hub"
         )
     state = load_file(path)
     table = state.get("pos_embed")

@@ -171,20 +171,27 @@ class WhisperEncoder(nn.Module):
         return self.ln_post(run_blocks(self.blocks, data, extra, prompts=prompts))
 
 
-def build_whisper(config: WhisperConfig, *, pretrained: str | Path | None = None) -> WhisperEncoder:
+def build_whisper(
+    config: WhisperConfig, *, pretrained: str | Path | bool = False
+) -> WhisperEncoder:
     """A Whisper encoder with random or pretrained weights.
 
     Args:
         config: which encoder, and what it reads.
-        pretrained: a safetensors file in OpenAI's naming, which must match exactly; None for random
-            weights. The embedding of the waveform is new in any case. An encoder that reads nothing
-            else leaves the file's convolutions and position table aside.
+        pretrained: False for random weights; otherwise a safetensors file in OpenAI's naming,
+            which must match exactly. The embedding of the waveform is new in any case. An encoder
+            that reads nothing else leaves the file's convolutions and position table aside.
 
     Raises:
-        ValueError: weights that do not fit, or no such file.
+        ValueError: weights that do not fit, no such file, or True: no hub has these weights.
     """
     encoder = WhisperEncoder(config)
-    if pretrained is None:
+    if pretrained is True:
+        raise ValueError(
+            "no hub is known for Whisper's encoder, so pretrained=True finds nothing; run "
+            "`python -m train.sources.whisper` and give the file it writes"
+        )
+    if pretrained is False:
         _open_stem(encoder)
     else:
         _load_strict(encoder, Path(pretrained))

@@ -1,5 +1,5 @@
+import huggingface_hub.constants
 import pytest
-import timm
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
@@ -177,7 +177,7 @@ def test_a_file_that_lacks_or_adds_a_weight_is_refused(tmp_path):
         build_vit(config(), pretrained=tmp_path / "none.safetensors")
 
 
-def test_the_position_table_is_resampled_as_timm_does(tmp_path):
+def test_the_position_table_is_resampled(tmp_path):
     state, path = random_state(image_size=56), tmp_path / "vit.safetensors"
     save_file(state, path)
     table = build_vit(config(image_size=28), pretrained=path).vit.pos_embed
@@ -185,8 +185,46 @@ def test_the_position_table_is_resampled_as_timm_does(tmp_path):
     grid = F.interpolate(grid, size=(2, 2), mode="bicubic", antialias=True)
     torch.testing.assert_close(table[:, :1], state["pos_embed"][:, :1])
     torch.testing.assert_close(table[:, 1:], grid.permute(0, 2, 3, 1).reshape(1, 4, 48))
-    overlay = dict(file=str(path), input_size=(3, 28, 28))
-    by_timm = timm.create_model(
-        config().name, pretrained=True, img_size=28, pretrained_cfg_overlay=overlay, **SMALL
-    )
-    torch.testing.assert_close(table, by_timm.pos_embed)
+
+
+@pytest.fixture
+def hub_cache(tmp_path, monkeypatch):
+    """An empty cache of the hub's, which is offline."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def cached(folder, state):
+    """Lay a file out as the hub's client does when it has fetched it."""
+    folder /= "models--timm--vit_small_patch14_dinov2.lvd142m"
+    snapshot = folder / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("0" * 40)
+    save_file(state, snapshot / "model.safetensors")
+
+
+def test_timm_s_own_weights_come_from_the_hub_s_cache(hub_cache, tmp_path):
+    state = random_state(image_size=56)
+    cached(hub_cache, state)
+    same = build_vit(config(image_size=56), pretrained=True).vit.state_dict()
+    torch.testing.assert_close(same, state, rtol=0, atol=0)
+    smaller = build_vit(config(image_size=28), pretrained=True).vit.state_dict()
+    save_file(state, tmp_path / "vit.safetensors")
+    from_file = build_vit(config(image_size=28), pretrained=tmp_path / "vit.safetensors").vit
+    torch.testing.assert_close(smaller, from_file.state_dict())  # resampled as timm does
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        (None, "Connect to the internet once.*safetensors file"),
+        ("norm.weight", "could not be had"),
+    ],
+)
+def test_without_network_or_all_weights_the_remedy_is_named(hub_cache, lost, message):
+    if lost:
+        cached(hub_cache, {k: v for k, v in random_state().items() if k != lost})
+    with pytest.raises(ValueError, match=message):
+        build_vit(config(), pretrained=True)

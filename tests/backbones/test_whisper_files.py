@@ -55,5 +55,9 @@ def test_only_an_encoder_without_mel_frames_does_without_the_stem(weights):
 
 
 def test_without_a_file_the_remedy_is_named(tmp_path):
-    with pytest.raises(ValueError, match="no backbone file .*python -m train.sources.whisper"):
+    with pytest.raises(ValueError, match="no hub is known.*python -m train.sources.whisper"):
+        build_whisper(config(), pretrained=True)
+    with pytest.raises(
+        ValueError, match="there is no backbone file .*python -m train.sources.whisper"
+    ):
         build_whisper(config(), pretrained=tmp_path / "none.safetensors")
