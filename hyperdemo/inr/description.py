@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import safetensors
@@ -14,8 +15,21 @@ from torch import Tensor
 Config = TypeVar("Config")
 
 
-def pack(tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> bytes:
-    """The file of some tensors, in float32; its format is `description["format"]`.
+@dataclass(frozen=True)
+class Exported:
+    """Networks, ready to be saved.
+
+    Attributes:
+        safetensors: the file's content.
+        description: what the file's metadata holds, for a readable `.json` beside it.
+    """
+
+    safetensors: bytes
+    description: dict[str, Any]
+
+
+def pack(tensors: Mapping[str, Tensor], description: dict[str, Any]) -> Exported:
+    """Some tensors as a file, in float32; its format is `description["format"]`.
 
     The same tensors and description make the same bytes.
     """
@@ -24,7 +38,8 @@ def pack(tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> bytes
         for name, tensor in tensors.items()
     }
     metadata = {"format": description["format"], "description": json.dumps(description)}
-    return _with_sorted_header(safetensors.torch.save(stored, metadata=metadata))
+    data = safetensors.torch.save(stored, metadata=metadata)
+    return Exported(_with_sorted_header(data), description)
 
 
 def read_description(data: bytes, *, file_format: str) -> dict[str, Any]:

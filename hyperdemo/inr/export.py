@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import safetensors.torch
 
 from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG, FieldConfig
-from hyperdemo.inr.description import pack, read_description, read_field
+from hyperdemo.inr.description import Exported, pack, read_description, read_field
 from hyperdemo.inr.mlp import check_shapes
 from hyperdemo.inr.params import InrParams
 
@@ -26,27 +25,12 @@ _RECIPE = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class ExportedInr:
-    """One generated network, ready to be saved.
-
-    Attributes:
-        safetensors: the file's content; tensors `layers.0.weight` `[inputs, outputs]`,
-            `layers.0.bias` `[outputs]`, …
-        description: what the file's metadata holds, for a readable `.json` beside it.
-    """
-
-    safetensors: bytes
-    description: dict[str, Any]
-
-
 def export_inr(
-    params: InrParams,
-    config: FieldConfig,
-    *,
-    provenance: Mapping[str, str] | None = None,
-) -> ExportedInr:
+    params: InrParams, config: FieldConfig, *, provenance: Mapping[str, str] | None = None
+) -> Exported:
     """Pack one INR with its configuration.
+
+    The file's tensors are `layers.0.weight` `[inputs, outputs]`, `layers.0.bias` `[outputs]`, …
 
     Args:
         params: a batch of one.
@@ -67,7 +51,7 @@ def export_inr(
         "provenance": dict(provenance or {}),
     }
     tensors = {name: tensor[0] for name, tensor in params.tensors().items()}
-    return ExportedInr(pack(tensors, description), description)
+    return pack(tensors, description)
 
 
 def load_inr(data: bytes) -> tuple[InrParams, FieldConfig]:

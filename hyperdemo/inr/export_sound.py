@@ -14,7 +14,7 @@ import safetensors.torch
 from torch import Tensor
 
 from hyperdemo.config import SAMPLE_RATE_HZ, SoundFieldConfig
-from hyperdemo.inr.description import pack, read_description, read_field
+from hyperdemo.inr.description import Exported, pack, read_description, read_field
 from hyperdemo.inr.modulation import ModulatedInrs
 from hyperdemo.inr.written import WrittenSound
 
@@ -37,25 +37,11 @@ _RECIPE = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class ExportedSound:
-    """The networks of one sound, ready to be saved.
-
-    Attributes:
-        safetensors: the file's content; tensors `layers.0.base` `[inputs, outputs]`,
-            `layers.0.bias` `[outputs]`, `layers.0.masks` `[networks, inputs, groups]`, …, and
-            `gains` `[networks]`.
-        description: what the file's metadata holds, for a readable `.json` beside it.
-    """
-
-    safetensors: bytes
-    description: dict[str, Any]
-
-
-def export_sound(
-    written: WrittenSound, *, provenance: Mapping[str, str] | None = None
-) -> ExportedSound:
+def export_sound(written: WrittenSound, *, provenance: Mapping[str, str] | None = None) -> Exported:
     """Pack the networks of a sound with their configuration; base weights are stored once.
+
+    The file's tensors are `gains` `[networks]` and for each layer `layers.0.base`
+    `[inputs, outputs]`, `layers.0.bias` `[outputs]`, `layers.0.masks` `[networks, inputs, groups]`.
 
     Args:
         written: the networks of a whole clip.
@@ -80,7 +66,7 @@ def export_sound(
         "recipe": _RECIPE,
         "provenance": dict(provenance or {}),
     }
-    return ExportedSound(pack(tensors, description), description)
+    return pack(tensors, description)
 
 
 def load_sound(data: bytes) -> WrittenSound:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -15,8 +14,8 @@ class InrParams:
     """The weights of a batch of b MLPs of the same shape.
 
     Attributes:
-        weights: one `[b, inputs, outputs]` tensor a layer; a layer computes `x @ W + bias`.
-        biases: one `[b, outputs]` tensor a layer.
+        weights: one `[b, inputs, outputs]` tensor per layer, which computes `x @ W + bias`.
+        biases: one `[b, outputs]` tensor per layer.
 
     Raises:
         ValueError: the tensors do not chain into one MLP.
@@ -49,12 +48,6 @@ class InrParams:
         index = range(len(self))[index]
         keep = slice(index, index + 1)
         return InrParams(tuple(w[keep] for w in self.weights), tuple(b[keep] for b in self.biases))
-
-    def to(self, device: torch.device | str, *, dtype: torch.dtype | None = None) -> InrParams:
-        return InrParams(
-            tuple(w.to(device, dtype) for w in self.weights),
-            tuple(b.to(device, dtype) for b in self.biases),
-        )
 
     def detach(self) -> InrParams:
         return InrParams(

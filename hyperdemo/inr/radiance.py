@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -10,7 +11,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hyperdemo.config import FieldConfig
-from hyperdemo.inr.encoding import fourier_features, frequencies
 from hyperdemo.inr.mlp import RELU_GAIN, check_shapes, run_mlp
 from hyperdemo.inr.params import InrParams
 
@@ -19,6 +19,23 @@ Field = Callable[[Float[Tensor, "n 3"]], tuple[Float[Tensor, " n"], Float[Tensor
 
 # Points at a time: their activations stay in a core's cache, or fill a GPU.
 _CHUNK, _CHUNK_ON_GPU = 4096, 2**18
+
+
+def frequencies(config: FieldConfig) -> Float[Tensor, " f"]:
+    """Angular frequencies π·2**k per unit, k evenly spaced from 0 to `max_log2_freq`."""
+    return math.pi * 2.0 ** torch.linspace(0.0, config.max_log2_freq, config.n_freqs)
+
+
+def fourier_features(
+    coords: Float[Tensor, "... c"], freqs: Float[Tensor, " f"]
+) -> Float[Tensor, "... e"]:
+    """Positional encoding (Mildenhall et al. 2020, Eq. 4), log-spaced as in Trans-INR.
+
+    Coordinates, then their sines, then their cosines: e = c + 2·c·f. Within the sines (and the
+    cosines) the order is coordinate-major: all frequencies of x, then of y, then of z.
+    """
+    angles = (coords[..., None] * freqs).flatten(-2)
+    return torch.cat([coords, torch.sin(angles), torch.cos(angles)], dim=-1)
 
 
 def apply(
@@ -38,9 +55,9 @@ def apply(
         ValueError: the weights are of another shape than the configuration says.
     """
     check_shapes(params, config.layer_shapes)
-    freqs = frequencies(config.n_freqs, config.max_log2_freq).to(points)
+    encoded = fourier_features(points, frequencies(config).to(points))
     # A caller may have the matrix products in half precision; what comes after is not for it.
-    out = run_mlp(params, fourier_features(points, freqs)).to(points.dtype)
+    out = run_mlp(params, encoded).to(points.dtype)
     density = config.density_scale * F.softplus(out[..., 0])
     return density, torch.sigmoid(out[..., 1:])
 
@@ -60,10 +77,7 @@ class RadianceField:
     Points go through in parts that stay in the cache, the gain of the ReLU is folded into the
     weights, and on a grid the first layer needs no multiplication at all: it is linear in the
     encoding, whose every number depends on one coordinate, so it is the sum of three rows, of
-    tables made once an axis. No gradient flows through it.
-
-    Raises:
-        ValueError: `params` holds more than one INR, or one of another shape.
+    tables made once per axis. No gradient flows through it.
     """
 
     @torch.no_grad()
@@ -75,7 +89,7 @@ class RadianceField:
         weights = [w[0].detach() for w in params.weights]
         self._weights = [weights[0], *(w * RELU_GAIN for w in weights[1:])]
         self._biases = [bias[0].detach() for bias in params.biases]
-        self._freqs = frequencies(config.n_freqs, config.max_log2_freq).to(weights[0])
+        self._freqs = frequencies(config).to(weights[0])
         self._chunk = _CHUNK if weights[0].device.type == "cpu" else _CHUNK_ON_GPU
 
     @torch.no_grad()
@@ -125,12 +139,9 @@ class RadianceField:
         """What each coordinate of a node adds to the first layer; x brings the bias along."""
         angles = axis[:, None] * self._freqs
         features = torch.cat([axis[:, None], torch.sin(angles), torch.cos(angles)], dim=1)
-        rows = self._rows_by_coordinate(self._weights[0])
-        tables = features @ rows
+        # The first layer's rows in the order of `fourier_features`, split by coordinate.
+        rows = self._weights[0]
+        by_coordinate = [rows[:3, None], *rows[3:].unflatten(0, (2, 3, -1))]
+        tables = features @ torch.cat(by_coordinate, dim=1)
         tables[0] += self._biases[0]
         return tables.flatten(0, 1)
-
-    def _rows_by_coordinate(self, weight: Float[Tensor, "e w"]) -> Float[Tensor, "3 f w"]:
-        """The first layer's rows in the order of `fourier_features`, split by coordinate."""
-        plain, sines, cosines = weight[:3, None], *weight[3:].unflatten(0, (2, 3, -1))
-        return torch.cat([plain, sines, cosines], dim=1)

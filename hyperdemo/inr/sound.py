@@ -17,7 +17,7 @@ from hyperdemo.inr.windows import WindowPlan
 
 
 def angular_frequencies(config: SoundFieldConfig) -> Float[Tensor, " f"]:
-    """The encoding's frequencies in radians a second, evenly or log-spaced."""
+    """The encoding's frequencies in radians per second, evenly or log-spaced."""
     low, high = config.min_freq_hz, config.max_freq_hz
     if config.spacing == "log":
         hz = torch.logspace(math.log10(low), math.log10(high), config.n_freqs)
@@ -26,18 +26,12 @@ def angular_frequencies(config: SoundFieldConfig) -> Float[Tensor, " f"]:
     return 2 * math.pi * hz
 
 
-def encode_time(config: SoundFieldConfig, seconds: Float[Tensor, "b n"]) -> Float[Tensor, "b n e"]:
-    """Time in [-1, 1] over the stretch, then sines, then cosines: e = 1 + 2·n_freqs."""
-    freqs = angular_frequencies(config).to(seconds)
-    angles = seconds[..., None] * freqs
-    share = seconds[..., None] * (2.0 / config.stretch_s)
-    return torch.cat([share, torch.sin(angles), torch.cos(angles)], dim=-1)
-
-
 def sound(
     config: SoundFieldConfig, params: InrParams, seconds: Float[Tensor, "#b n"]
 ) -> Float[Tensor, "b n"]:
     """Amplitudes of b waveforms, each at its own n times, or all at the same.
+
+    The network's input is time in [-1, 1] over the stretch, then its sines, then its cosines.
 
     Args:
         config: shape and scales of the field.
@@ -51,8 +45,10 @@ def sound(
         ValueError: the weights are of another shape than the configuration says.
     """
     check_shapes(params, config.layer_shapes)
-    encoded = encode_time(config, seconds).expand(len(params), -1, -1)
-    return config.scale * run_mlp(params, encoded)[..., 0]
+    angles = seconds[..., None] * angular_frequencies(config).to(seconds)
+    share = seconds[..., None] * (2.0 / config.stretch_s)
+    encoded = torch.cat([share, torch.sin(angles), torch.cos(angles)], dim=-1)
+    return config.scale * run_mlp(params, encoded.expand(len(params), -1, -1))[..., 0]
 
 
 def stretch_plan(config: SoundFieldConfig, n_stretches: int) -> WindowPlan:

@@ -68,11 +68,6 @@ class WindowPlan:
         """From the start of a window to the start of the next, in seconds."""
         return self.window_s - self.overlap_s
 
-    @property
-    def span_s(self) -> Fraction:
-        """From the start of the first window to the end of the last, in seconds."""
-        return (self.n_windows - 1) * self.hop_s + self.window_s
-
     def start_s(self, index: int) -> Fraction:
         """When window `index` starts."""
         return index * self.hop_s
@@ -86,7 +81,7 @@ class WindowPlan:
         return math.ceil((self.start_s(index) + self.window_s) * _checked_rate(rate_hz))
 
     def window_samples(self, *, rate_hz: int) -> int:
-        """Slots a window: ceil(window_s · rate_hz), the same for all."""
+        """Slots per window: ceil(window_s · rate_hz), the same for all."""
         return math.ceil(self.window_s * _checked_rate(rate_hz))
 
     def n_samples(self, *, rate_hz: int) -> int:
@@ -172,7 +167,7 @@ class WindowJoiner:
 
     Args:
         plan: when the windows start and how they overlap.
-        rate_hz: samples a second of the windows.
+        rate_hz: samples per second of the windows.
         n: samples of the whole signal; the plan's span by default.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From where was the picture taken? The camera of a framed input, which comes with no pose.
+"""The camera of a framed input, which comes with no pose.
 
 The input camera stands at azimuth 0 and distance 3, by the definition of the world. Unknown are its
 elevation, and what the framing did: it cropped the picture to the object and scaled it, so that
@@ -8,7 +8,6 @@ the frame is a window, of unknown place and size, in the picture plane of that c
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -23,9 +22,9 @@ from hyperdemo.render.bake import BakedField
 from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.march import march
 
-ELEVATIONS_DEG = tuple(range(-10, 61, 5))
+ELEVATIONS_DEG = tuple(float(degrees) for degrees in range(-10, 61, 5))
 USUAL_DEG, SPREAD_DEG = 20.0, 30.0
-"""Pictures are taken from a little above, give or take: a camera elsewhere must look better."""
+"""Prior: pictures are taken from a little above, so a camera elsewhere must look better."""
 
 OUTLINES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
 """Opacities, as shares of the largest, at which the edge of what is hazy may be."""
@@ -50,7 +49,7 @@ class InputCamera:
     half: float
 
     def values(self) -> Float[Tensor, 4]:
-        """What there is to fit: elevation in radians, centre, logarithm of `half`."""
+        """Parameters to fit: elevation in radians, centre, logarithm of `half`."""
         return torch.tensor(
             [math.radians(self.elevation_deg), *self.centre, math.log(self.half)],
             dtype=torch.float32,
@@ -88,16 +87,14 @@ def find_camera(
     baked: BakedField,
     rgb: Float[np.ndarray, "s s 3"],
     alpha: Float[np.ndarray, "s s"],
-    *,
-    elevations_deg: Iterable[float] = ELEVATIONS_DEG,
 ) -> InputCamera:
-    """The camera from which what was written looks most like the picture.
+    """The camera from which a generated field looks most like the picture.
 
     At each elevation the field is rendered and framed as the picture was, by its outline; as it is
     hazy, several outlines are tried.
 
     Args:
-        baked: the field of the INR that was written for the picture.
+        baked: the field that was generated from the picture.
         rgb: the framed picture on white, in [0, 1].
         alpha: opacity of the object in it.
     """
@@ -105,18 +102,17 @@ def find_camera(
     small = cv2.resize(rgb.astype(np.float32), shape, interpolation=cv2.INTER_AREA)
     small_alpha = cv2.resize(alpha.astype(np.float32), shape, interpolation=cv2.INTER_AREA)
     target = np.dstack([small, small_alpha])
-    best, least = InputCamera(20.0, (0.0, 0.0), _REACH), math.inf
-    for elevation in elevations_deg:
-        seen = march(
-            baked, look_at_origin(0.0, float(elevation)), fov_deg=CAMERA_FOV_DEG, size=_RENDERED
-        )
+    best, least = InputCamera(USUAL_DEG, (0.0, 0.0), _REACH), math.inf
+    for elevation in ELEVATIONS_DEG:
+        pose = look_at_origin(0.0, elevation)
+        seen = march(baked, pose, fov_deg=CAMERA_FOV_DEG, size=_RENDERED)
         if seen.alpha.max() < _HARDLY_ANYTHING:
             continue
         picture = np.dstack([seen.rgb, seen.alpha]).astype(np.float32)
         unusual = 1.0 + ((elevation - USUAL_DEG) / SPREAD_DEG) ** 2 / 2
         for share in OUTLINES:
             centre, half = _frame_of(seen.alpha > share * seen.alpha.max())
-            camera = InputCamera(float(elevation), centre, half)
+            camera = InputCamera(elevation, centre, half)
             error = float(np.square(_through_frame(picture, camera) - target).mean()) * unusual
             if error < least:
                 best, least = camera, error

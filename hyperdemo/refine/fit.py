@@ -1,8 +1,7 @@
 """Test-time optimisation (Trans-INR, arXiv 2208.02801, section 4.3) without a given camera.
 
-A hypernetwork answers with what it is sure of, which is soft. Its answer is a good start: some
-steps of gradient descent on the one picture that there is sharpen what it shows, and with it the
-outline from behind and much of the rest.
+A generated field is soft, but a good start: some steps of gradient descent on the one picture
+sharpen what it shows, and with it the outline from behind and much of the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from torch import Tensor
 from hyperdemo.config import FieldConfig
 from hyperdemo.inr import InrParams
 from hyperdemo.refine.camera import InputCamera, input_rays
-from hyperdemo.render.quadrature import Rendering
 from hyperdemo.render.rays import RayLoss, render_rays
 
 RAYS, SAMPLES = 1024, 32
@@ -27,12 +25,12 @@ LR, LR_CAMERA = 2e-3, 2e-3
 
 @dataclass(frozen=True)
 class Refined:
-    """An INR some steps on.
+    """An INR after some steps.
 
     Attributes:
         step: how many steps.
-        params: its weights now.
-        camera: from where the picture is now taken to be.
+        params: its weights.
+        camera: the estimate of the picture's camera.
         error: mean squared error of the colour in this step's rays.
     """
 
@@ -50,10 +48,9 @@ def refine(
     alpha: Float[Tensor, "s s"],
     camera: InputCamera,
     steps: int,
-    objective: RayLoss | None = None,
-    seed: int = 0,
+    objective: RayLoss,
 ) -> Iterator[Refined]:
-    """Fit an INR, and the camera, to the framed picture that it was written for.
+    """Fit an INR, and the camera, to the framed picture that it was generated from.
 
     Args:
         config: of the field.
@@ -62,14 +59,12 @@ def refine(
         alpha: opacity of the object in it.
         camera: where to start from.
         steps: of Adam, whose learning rate falls to 0 along a cosine.
-        objective: the loss, best that of the model's training; the default `RayLoss` if not given.
-        seed: of the rays.
+        objective: the loss, best that of the model's training.
 
     Yields:
         The state after each step.
     """
-    objective = objective or RayLoss()
-    generator = torch.Generator(rgb.device).manual_seed(seed)
+    generator = torch.Generator(rgb.device).manual_seed(0)
     with torch.inference_mode(False), torch.enable_grad():
         weights = [w.detach().clone().requires_grad_() for w in params.weights]
         biases = [b.detach().clone().requires_grad_() for b in params.biases]
@@ -83,38 +78,22 @@ def refine(
             group["lr"] = group["peak"] * 0.5 * (1 + math.cos(math.pi * step / steps))
         with torch.inference_mode(False), torch.enable_grad():
             fitted = InrParams(tuple(weights), tuple(biases))
-            rendering, seen = _draw(config, fitted, values, rgba, generator=generator)
-            loss, error = objective(rendering, seen)
+            pixels = torch.randint(len(rgba), (RAYS, 2), generator=generator, device=rgba.device)
+            origins, directions = input_rays(values, (pixels + 0.5) / len(rgba))
+            rendering = render_rays(
+                config, fitted, origins[None], directions=directions[None], samples=SAMPLES,
+                generator=generator,
+            )  # fmt: skip
+            loss, error = objective(rendering, rgba[pixels[:, 1], pixels[:, 0]][None])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        now = InrParams(
-            tuple(w.detach().clone() for w in weights), tuple(b.detach().clone() for b in biases)
-        )
+        now = InrParams(*(tuple(t.detach().clone() for t in ts) for ts in (weights, biases)))
         yield Refined(step + 1, now, InputCamera.of(values.detach()), error.item())
 
 
-def _draw(
-    config: FieldConfig,
-    params: InrParams,
-    values: Float[Tensor, 4],
-    rgba: Float[Tensor, "s s 4"],
-    *,
-    generator: torch.Generator,
-) -> tuple[Rendering, Float[Tensor, "1 n 4"]]:
-    """Random rays as the INR renders them, and the picture's pixels there."""
-    side = rgba.shape[0]
-    pixels = torch.randint(side, (RAYS, 2), generator=generator, device=rgba.device)
-    origins, directions = input_rays(values, (pixels + 0.5) / side)
-    rendering = render_rays(
-        config, params, origins[None], directions=directions[None], samples=SAMPLES,
-        generator=generator,
-    )  # fmt: skip
-    return rendering, rgba[pixels[:, 1], pixels[:, 0]][None]
-
-
 def straight(rgb: Float[Tensor, "s s 3"], alpha: Float[Tensor, "s s"]) -> Float[Tensor, "s s 4"]:
-    """The picture with the object's own colours, of one that lies on white."""
+    """Straight colour and opacity of an object that was composited over white."""
     opacity = alpha[..., None]
     own = (rgb - (1 - opacity)) / opacity.clamp_min(1e-3)
     return torch.cat([own.clamp(0, 1), opacity], dim=-1)

@@ -22,8 +22,9 @@ from hyperdemo.render.bake import BakedField, bake
 
 _SURFACE_DEPTH = 0.05
 _MIN_PEAK_DENSITY = 0.5
-_MESH_RESOLUTION = 96
-_COARSEST = 24
+_RESOLUTION, _COARSEST = 96, 24
+_MAX_FACES = 120_000
+_MIN_SHARE = 0.01  # of the whole area, below which a part is dropped
 
 
 class NoSurface(ValueError):
@@ -33,47 +34,43 @@ class NoSurface(ValueError):
 def extract_mesh(
     source: BakedField | Field,
     *,
-    level: float | None = None,
-    resolution: int = _MESH_RESOLUTION,
-    max_faces: int = 120_000,
-    min_share: float = 0.01,
+    resolution: int = _RESOLUTION,
     device: torch.device | str = "cpu",
 ) -> trimesh.Trimesh:
-    """The surface of a field: closed, with colours, bounded in its number of faces.
+    """The surface of a field: closed, with colours, at most 120,000 faces, without crumbs.
 
-    Colours are the field's own (sRGB, as the pictures it was trained on), 8 bits in
-    `mesh.visual.vertex_colors`.
+    It lies at the density that stops half of the light within 0.05 units, or at half of the peak
+    where the field is fainter. Colours are the field's own (sRGB, as the pictures it was trained
+    on), 8 bits in `mesh.visual.vertex_colors`.
 
     Args:
         source: a baked field, or a field to be baked.
-        level: density at the surface in 1/world unit; by default the density that stops half of
-            the light within 0.05 units, or half of the peak where the field is fainter.
-        resolution: nodes along each axis at most; a finer grid is resampled.
-        max_faces: a surface with more is extracted again from a coarser grid.
-        min_share: parts with less than this share of the whole area are dropped.
-        device: where a field wants its points.
+        resolution: nodes along each axis at most, 24 or more; a finer grid is resampled.
+        device: of the points that a field takes.
 
     Raises:
         NoSurface: the field is empty.
-        ValueError: a number is out of range.
+        ValueError: the resolution is out of range.
     """
-    if not 0 <= min_share < 1 or max_faces < 100 or resolution < _COARSEST:
-        raise ValueError(
-            f"min_share in [0, 1), max_faces ≥ 100 and resolution ≥ {_COARSEST} expected, got "
-            f"{min_share}, {max_faces} and {resolution}"
-        )
+    if resolution < _COARSEST:
+        raise ValueError(f"a resolution of at least {_COARSEST} expected, got {resolution}")
     if not isinstance(source, BakedField):
         source = bake(source, resolution=resolution // 4 * 4, device=device)
-    level = _surface_level(source, level)
+    peak = float(source.density.max())
+    if peak < _MIN_PEAK_DENSITY:
+        raise NoSurface(
+            f"the field is empty: its density peaks at {peak:.3g}, so there is no surface to "
+            "export. Try a picture with a clear object in it"
+        )
+    level = min(math.log(2) / _SURFACE_DEPTH, 0.5 * peak)
     side = min(resolution, source.resolution)
-    while True:
-        mesh = _surface(source, level, side)
-        if len(mesh.faces) <= max_faces or side <= _COARSEST:
-            break
+    mesh = _surface(source, level, side)
+    while len(mesh.faces) > _MAX_FACES and side > _COARSEST:
         # Faces grow with the square of the resolution.
-        shrunk = int(side * math.sqrt(max_faces / len(mesh.faces)))
+        shrunk = int(side * math.sqrt(_MAX_FACES / len(mesh.faces)))
         side = max(_COARSEST, min(shrunk, side - 1))
-    mesh = _without_crumbs(mesh, min_share)
+        mesh = _surface(source, level, side)
+    _drop_crumbs(mesh)
     colours = _colours_at(source, np.asarray(mesh.vertices))
     mesh.visual.vertex_colors = np.round(colours * 255).astype(np.uint8)
     return mesh
@@ -101,19 +98,14 @@ def mesh_to_glb(mesh: trimesh.Trimesh) -> bytes:
         "indices": np.asarray(mesh.faces, "<u4").reshape(-1),
     }
     views, accessors, offset = [], [], 0
-    for name, data in parts.items():
-        index = name == "indices"
-        target = 34963 if index else 34962
-        views.append(
-            {"buffer": 0, "byteOffset": offset, "byteLength": data.nbytes, "target": target}
+    for number, (name, data) in enumerate(parts.items()):
+        target, component, kind = (
+            (34963, 5125, "SCALAR") if name == "indices" else (34962, 5126, "VEC3")
         )
+        view = {"buffer": 0, "byteOffset": offset, "byteLength": data.nbytes, "target": target}
+        views.append(view)
         accessors.append(
-            {
-                "bufferView": len(accessors),
-                "componentType": 5125 if index else 5126,
-                "count": len(data),
-                "type": "SCALAR" if index else "VEC3",
-            }
+            {"bufferView": number, "componentType": component, "count": len(data), "type": kind}
         )
         offset += data.nbytes
     accessors[0] |= {"min": positions.min(0).tolist(), "max": positions.max(0).tolist()}
@@ -141,23 +133,6 @@ def _pack_glb(views: list[dict], accessors: list[dict], binary: bytes) -> bytes:
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
-def _surface_level(baked: BakedField, level: float | None) -> float:
-    peak = float(baked.density.max())
-    if level is None:
-        if peak < _MIN_PEAK_DENSITY:
-            raise NoSurface(
-                f"the field is empty: its density peaks at {peak:.3g}, so there is no surface to "
-                "export. Try a picture with a clear object in it"
-            )
-        return min(math.log(2) / _SURFACE_DEPTH, 0.5 * peak)
-    if not 0 < level < peak:
-        raise ValueError(
-            f"level must lie between 0 and the highest density of the field, {peak:.3g}; "
-            f"got {level:.3g}"
-        )
-    return level
-
-
 def _surface(baked: BakedField, level: float, side: int) -> trimesh.Trimesh:
     """Marching cubes at one resolution, closed at the unit sphere."""
     # Opacity saturates as the eye does, so that its 0.5 crossing between two nodes lies where the
@@ -182,17 +157,16 @@ def _surface(baked: BakedField, level: float, side: int) -> trimesh.Trimesh:
     return mesh
 
 
-def _without_crumbs(mesh: trimesh.Trimesh, min_share: float) -> trimesh.Trimesh:
+def _drop_crumbs(mesh: trimesh.Trimesh) -> None:
     """Drop connected parts of less than a share of the area; the largest always stays."""
     labels = trimesh.graph.connected_component_labels(
         mesh.face_adjacency, node_count=len(mesh.faces)
     )
     areas = np.bincount(labels, weights=mesh.area_faces)
-    keep = (areas >= min_share * areas.sum()) | (areas == areas.max())
+    keep = (areas >= _MIN_SHARE * areas.sum()) | (areas == areas.max())
     if not keep.all():
         mesh.update_faces(keep[labels])
         mesh.remove_unreferenced_vertices()
-    return mesh
 
 
 def _colours_at(baked: BakedField, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:

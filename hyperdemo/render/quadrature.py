@@ -33,15 +33,15 @@ class Rendering:
 
 
 def sphere_span(
-    origins: Float[Tensor, "*n 3"], directions: Float[Tensor, "*n 3"], *, radius: float = 1.0
+    origins: Float[Tensor, "*n 3"], directions: Float[Tensor, "*n 3"]
 ) -> tuple[Float[Tensor, "*n"], Float[Tensor, "*n"]]:
-    """Distances at which unit-direction rays enter and leave the sphere round the origin.
+    """Distances at which unit-direction rays enter and leave the unit sphere.
 
     A ray that misses gets an empty span (near = far), as does a sphere behind the camera.
     """
     middle = -(origins * directions).sum(-1)
     closest2 = (origins * origins).sum(-1) - middle * middle
-    half = (radius * radius - closest2).clamp_min(0.0).sqrt()
+    half = (1.0 - closest2).clamp_min(0.0).sqrt()
     near, far = (middle - half).clamp_min(0.0), (middle + half).clamp_min(0.0)
     return near, far
 

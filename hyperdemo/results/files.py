@@ -9,8 +9,7 @@ from typing import Any
 
 import hyperdemo
 from hyperdemo.checkpoints import LoadedModel
-from hyperdemo.inr.export import ExportedInr
-from hyperdemo.inr.export_sound import ExportedSound
+from hyperdemo.inr.description import Exported
 
 
 def origin(loaded: LoadedModel) -> dict[str, str]:
@@ -18,7 +17,7 @@ def origin(loaded: LoadedModel) -> dict[str, str]:
     return {"model": loaded.name, "git": str(loaded.facts.get("git", "unknown"))}
 
 
-def write_network(folder: Path, exported: ExportedInr | ExportedSound) -> dict[str, Any]:
+def write_network(folder: Path, exported: Exported) -> dict[str, Any]:
     """Write `inr.safetensors` and `inr.json`; returns what `result.json` says of any network."""
     (folder / "inr.safetensors").write_bytes(exported.safetensors)
     (folder / "inr.json").write_text(json.dumps(exported.description, indent=1) + "\n")

@@ -1,7 +1,4 @@
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,67 +7,48 @@ import torch
 from PIL import Image
 
 from hyperdemo.config import FieldConfig
-from hyperdemo.inr import InrParams, as_field
+from hyperdemo.inr import as_field
 from hyperdemo.inr.export import export_inr, load_inr
 from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.quadrature import render_view
+from tests import tiny
 
-SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "render_inr.py"
 SMALL = FieldConfig(width=16, depth=4, n_freqs=4, max_log2_freq=2.0, density_scale=8.0)
 
 
-def random_params(config, batch=1):
-    generator = torch.Generator().manual_seed(5)
-    weights, biases = [], []
-    for inputs, outputs in config.layer_shapes:
-        weight = torch.randn(batch, inputs, outputs, generator=generator)
-        weights.append(weight / weight.norm(dim=1, keepdim=True))
-        biases.append(0.1 * torch.randn(batch, outputs, generator=generator))
-    weights[-1] *= 3.0
-    biases[-1][..., 0] -= 2.0
-    return InrParams(tuple(weights), tuple(biases))
-
-
-def test_comes_back_as_it_was():
-    params = random_params(SMALL)
+@pytest.mark.parametrize(
+    "params",
+    [tiny.params(SMALL), tiny.params(SMALL, batch=3, dtype=torch.float16)[1]],
+    ids=["single", "half-of-a-batch"],
+)
+def test_comes_back_as_it_was(params):
     again, config = load_inr(export_inr(params, SMALL).safetensors)
     assert config == SMALL
     for name, tensor in params.tensors().items():
-        torch.testing.assert_close(again.tensors()[name], tensor, rtol=0, atol=0)
-
-
-def test_one_of_a_batch_on_half_precision():
-    params = random_params(SMALL, batch=3)[1].to("cpu", dtype=torch.float16)
-    again, _ = load_inr(export_inr(params, SMALL).safetensors)
-    torch.testing.assert_close(again.weights[0], params.weights[0].float())
+        torch.testing.assert_close(again.tensors()[name], tensor.float(), rtol=0, atol=0)
 
 
 def test_file_is_small_and_describes_itself(tmp_path):
     config = FieldConfig()
-    exported = export_inr(random_params(config), config, provenance={"model": "foundation"})
+    exported = export_inr(tiny.params(config), config, provenance={"model": "foundation"})
     assert len(exported.safetensors) < 2_000_000
     path = tmp_path / "inr.safetensors"
     path.write_bytes(exported.safetensors)
     with safetensors.safe_open(path, "numpy") as file:
-        metadata = file.metadata()
+        description = json.loads(file.metadata()["description"])
         assert file.get_tensor("layers.0.weight").shape == (config.encoded_dim, config.width)
-    description = json.loads(metadata["description"])
-    assert description == exported.description == json.loads(json.dumps(exported.description))
+    assert description == exported.description
     assert description["field"]["density_scale"] == config.density_scale
     assert description["provenance"] == {"model": "foundation"}
 
 
-def test_numpy_alone_renders_the_same_picture(tmp_path):
-    params = random_params(SMALL)
-    (tmp_path / "inr.safetensors").write_bytes(export_inr(params, SMALL).safetensors)
-    code = f"import runpy, sys; sys.modules['torch'] = None; runpy.run_path({str(SCRIPT)!r})"
-    options = "--azimuth 130 --elevation -25 --size 40 --samples 48".split()
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, "inr.safetensors", "view.png", *options],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+def test_numpy_alone_renders_the_same_picture(run_example):
+    params = tiny.params(SMALL)
+    path = run_example(
+        "render_inr.py", export_inr(params, SMALL).safetensors, "view.png",
+        *"--azimuth 130 --elevation -25 --size 40 --samples 48".split(),
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    picture = np.asarray(Image.open(tmp_path / "view.png"))
+    picture = np.asarray(Image.open(path))
     exact = render_view(
         as_field(SMALL, params),
         torch.from_numpy(look_at_origin(130.0, -25.0)),
@@ -82,48 +60,29 @@ def test_numpy_alone_renders_the_same_picture(tmp_path):
     assert np.abs(picture / 255.0 - exact).max() < 1.5 / 255
 
 
-def test_the_script_needs_nothing_but_numpy():
-    lines = SCRIPT.read_text().splitlines()
-    imported = {line.split()[1] for line in lines if line.startswith(("import ", "from "))}
-    assert imported == {"argparse", "json", "struct", "zlib", "numpy"}
-
-
 def test_refuses_a_batch_and_a_misfit():
     with pytest.raises(ValueError, match="a batch of 2"):
-        export_inr(random_params(SMALL, batch=2), SMALL)
+        export_inr(tiny.params(SMALL, batch=2), SMALL)
     with pytest.raises(ValueError, match="an INR of layers"):
-        export_inr(random_params(SMALL), FieldConfig())
+        export_inr(tiny.params(SMALL), FieldConfig())
 
 
-def small_file():
-    return export_inr(random_params(SMALL), SMALL).safetensors
-
-
-def foreign():
-    return safetensors.torch.save({"x": torch.zeros(3)})
-
-
-def misfit():
-    return small_file().replace(b'depth\\": 4', b'depth\\": 5')
-
-
-def unknown_field():
-    return small_file().replace(b"n_freqs", b"n_waves")
-
-
-def cut_short():
-    return small_file()[:-8]
-
-
-@pytest.mark.parametrize("data", [bytes, lambda: b"\xff" * 64, foreign, cut_short])
-def test_refuses_what_is_no_export(data):
-    with pytest.raises(ValueError, match="exported by hyperdemo expected"):
-        load_inr(data())
+FILE = export_inr(tiny.params(SMALL), SMALL).safetensors
+NO_EXPORT = "exported by hyperdemo expected"
 
 
 @pytest.mark.parametrize(
-    ("data", "message"), [(misfit, "an INR of layers"), (unknown_field, "not understood")]
+    ("data", "message"),
+    [
+        (b"", NO_EXPORT),
+        (b"\xff" * 64, NO_EXPORT),
+        (safetensors.torch.save({"x": torch.zeros(3)}), NO_EXPORT),
+        (FILE[:-8], NO_EXPORT),
+        (FILE.replace(b'depth\\": 4', b'depth\\": 5'), "an INR of layers"),
+        (FILE.replace(b"n_freqs", b"n_waves"), "not understood"),
+    ],
+    ids=["empty", "noise", "foreign", "cut-short", "misfit", "unknown-field"],
 )
-def test_refuses_weights_that_do_not_fit_their_description(data, message):
+def test_refuses_what_is_no_export_or_does_not_fit(data, message):
     with pytest.raises(ValueError, match=message):
-        load_inr(data())
+        load_inr(data)

@@ -55,17 +55,6 @@ def test_windows_of_samples(n, overlap):
     assert torch.equal(plan.join(windows, rate_hz=1, n=n), samples)
 
 
-def test_identity_at_random_sizes():
-    rng = np.random.default_rng(3)
-    for _ in range(60):
-        window = int(rng.integers(1, 60))
-        overlap, n = int(rng.integers(0, window // 2 + 1)), int(rng.integers(0, 400))
-        samples = torch.from_numpy(rng.standard_normal(n).astype(np.float32))
-        plan = in_samples(n, window=window, overlap=overlap)
-        windows = plan.split(samples, rate_hz=1)
-        assert torch.equal(plan.join(windows, rate_hz=1, n=n), samples)
-
-
 @pytest.mark.parametrize("rate_hz", RATES)
 @pytest.mark.parametrize("plan", plans())
 def test_identity_at_any_rate(plan, rate_hz):
@@ -73,24 +62,20 @@ def test_identity_at_any_rate(plan, rate_hz):
     windows = plan.split(samples, rate_hz=rate_hz)
     assert windows.shape == (5, plan.window_samples(rate_hz=rate_hz))
     assert torch.equal(plan.join(windows, rate_hz=rate_hz, n=len(samples)), samples)
-    hop, window = plan.hop_s * rate_hz, plan.window_s * rate_hz
-    if hop.denominator == window.denominator == 1:
-        same = in_samples(len(samples), window=int(window), overlap=int(window - hop))
-        assert torch.equal(windows, same.split(samples, rate_hz=1))
 
 
 @pytest.mark.parametrize("rate_hz", [200, 1103])
-@pytest.mark.parametrize("plan", plans())
+@pytest.mark.parametrize("plan", [*plans(), WindowPlan(1, 0.7, 0.1)])
 def test_joining_agrees_with_the_slow_way(plan, rate_hz):
     n = plan.n_samples(rate_hz=rate_hz)
-    windows = torch.randn(5, plan.window_samples(rate_hz=rate_hz), dtype=torch.float64)
+    windows = torch.randn(plan.n_windows, plan.window_samples(rate_hz=rate_hz), dtype=torch.float64)
     joined = plan.join(windows, rate_hz=rate_hz)
     np.testing.assert_allclose(
         joined, joined_by_hand(plan, windows.numpy(), rate_hz=rate_hz, n=n), atol=1e-12
     )
     weights = plan.weights(rate_hz=rate_hz, dtype=torch.float64)
     summed = torch.zeros(n + 1, dtype=torch.float64)
-    for k in range(5):
+    for k in range(plan.n_windows):
         first = plan.first_sample(k, rate_hz=rate_hz)
         slots = slice(first, first + windows.shape[1])
         summed[slots] += (weights * windows)[k][: len(summed[slots])]
@@ -110,19 +95,6 @@ def test_weights_sum_to_exactly_one(plan, rate_hz):
         assert weights.min() >= 0 and weights[0, 0] == 1
 
 
-def test_crossfades_have_their_closed_form():
-    rising = np.array([0.5 - 0.5 * math.cos(math.pi * j / 4) for j in range(4)])
-    first, inner, last = WindowPlan(3, 10, 4).weights(rate_hz=1).numpy()
-    np.testing.assert_allclose(inner, [*rising, 1, 1, *(1 - rising)], atol=1e-7)
-    assert (inner[:4] + inner[6:] == 1).all()
-    np.testing.assert_array_equal(first[:6], 1)
-    np.testing.assert_array_equal(first[6:], inner[6:])
-    np.testing.assert_array_equal(last[4:], 1)
-    np.testing.assert_array_equal(last[:4], inner[:4])
-    np.testing.assert_array_equal(WindowPlan(1, 10, 4).weights(rate_hz=1), 1)
-    np.testing.assert_array_equal(WindowPlan(3, 10, 0).weights(rate_hz=1), 1)
-
-
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 44100, 48000])
 def test_the_time_grid_is_exact_after_ten_hours(rate_hz):
     plan = WindowPlan(40_000, 0.95, 0.03)
@@ -140,23 +112,6 @@ def test_the_time_grid_is_exact_after_ten_hours(rate_hz):
         single = plan.coordinates(index, rate_hz=rate_hz)
         assert single.dtype == torch.float32
         np.testing.assert_allclose(single, found, atol=6e-8)
-
-
-@pytest.mark.parametrize("rate_hz", RATES)
-@pytest.mark.parametrize("plan", plans())
-def test_a_function_of_time_comes_out_in_time(plan, rate_hz):
-    """Windows evaluated by their coordinates are one signal, whatever the rate."""
-
-    def sound(t):
-        return torch.sin(2 * torch.pi * 440 * t + 0.3)
-
-    windows = []
-    for k in range(5):
-        u = plan.coordinates(k, rate_hz=rate_hz, dtype=torch.float64)
-        windows.append(sound(float(plan.start_s(k)) + (u + 1) / 2 * float(plan.window_s)))
-    joined = plan.join(torch.stack(windows), rate_hz=rate_hz)
-    at = torch.arange(len(joined), dtype=torch.float64) / rate_hz
-    np.testing.assert_allclose(joined, sound(at), atol=1e-10)
 
 
 @pytest.mark.parametrize("rate_hz", [4410, 8000, 11025])
@@ -203,7 +158,6 @@ def test_plans_cover_a_clip():
         plan = WindowPlan.covering(n, rate_hz=rate_hz, window_s=1.0, overlap_s=0.05)
         assert plan.n_windows == expected
         assert plan.n_samples(rate_hz=rate_hz) >= n
-        assert plan.span_s == 1 + (expected - 1) * Fraction(19, 20)
     assert WindowPlan(2, 1.0, 0.05) == WindowPlan(2, 1, Fraction(1, 20))
     assert hash(WindowPlan(2, 1.0, 0.05)) == hash(WindowPlan(2, 1, Fraction(1, 20)))
 

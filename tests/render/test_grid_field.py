@@ -1,6 +1,5 @@
 import numpy as np
 import torch
-from scipy import ndimage
 
 from hyperdemo.metrics import psnr
 from hyperdemo.render.bake import bake
@@ -8,23 +7,20 @@ from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.grid_field import GridField
 from hyperdemo.render.march import march
 from hyperdemo.render.quadrature import render_view
-from tests.render.test_bake import soft_ball, waves
+from tests.render.fields import on_grid, soft_ball, waves
 
 
-def test_agrees_with_scipys_interpolation():
+def test_agrees_with_scipys_interpolation(generator):
     baked = bake(waves, resolution=16)
-    points = torch.rand(200, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    points = torch.rand(200, 3, generator=generator) * 2 - 1
     density, rgb = GridField(baked, device="cpu")(points)
-    places = ((points.numpy() + 1) * 7.5).T
-    expected = [
-        ndimage.map_coordinates(baked.values[..., channel], places, order=1) for channel in range(4)
-    ]
+    expected = on_grid(baked.density, baked.values[..., :3])(points)
     assert density.std() > 0.1
-    np.testing.assert_allclose(density, expected[3], atol=1e-4)
-    np.testing.assert_allclose(rgb.T, expected[:3], atol=1e-4)
+    np.testing.assert_allclose(density, expected[0], atol=1e-4)
+    np.testing.assert_allclose(rgb, expected[1], atol=1e-4)
 
 
-def test_the_way_of_a_gpu_shows_what_the_march_shows():
+def test_rendered_exactly_it_shows_what_the_march_shows():
     pose = look_at_origin(35.0, 20.0)
     for field in (soft_ball, waves):
         baked = bake(field, resolution=64)

@@ -1,18 +1,20 @@
 import io
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 import trimesh
 
+from hyperdemo.render import mesh as mesh_module
 from hyperdemo.render.bake import bake
 from hyperdemo.render.mesh import extract_mesh, mesh_to_glb
-from tests.render.test_bake import soft_ball
+from tests.render.fields import constant, nothing, soft_ball
 
 
 def ball(points):
-    """Radius 0.6, red where x > 0 and dark green elsewhere; half its peak density at the edge."""
+    """Red where x > 0 and dark green elsewhere."""
     density, _ = soft_ball(points, radius=0.6, softness=0.01, peak=40.0)
     red, green = torch.tensor([0.9, 0.2, 0.1]), torch.tensor([0.0, 0.05, 0.02])
     return density, torch.where(points[:, :1] > 0, red, green)
@@ -20,7 +22,7 @@ def ball(points):
 
 @pytest.fixture(scope="module")
 def mesh():
-    return extract_mesh(ball, level=20.0)
+    return extract_mesh(ball)
 
 
 def load(glb):
@@ -28,11 +30,20 @@ def load(glb):
     return geometry
 
 
-@pytest.mark.parametrize("source", [ball, bake(ball, resolution=128), bake(ball, resolution=48)])
-def test_volume_of_a_ball(source):
-    mesh = extract_mesh(source, level=20.0)
-    assert mesh.is_watertight and mesh.is_winding_consistent
-    assert mesh.volume == pytest.approx(4 / 3 * math.pi * 0.6**3, rel=0.02)
+@pytest.mark.parametrize(
+    ("radius", "softness", "peak"), [(0.5, 0.02, 60.0), (0.6, 0.002, 400.0), (0.5, 0.02, 4.0)],
+    ids=["soft", "hard", "faint"],
+)  # fmt: skip
+@pytest.mark.parametrize("resolution", [64, 96, 128])
+def test_a_ball_is_closed_where_half_of_the_light_stops(resolution, radius, softness, peak):
+    level = min(math.log(2) / 0.05, peak / 2)
+    # The density is peak · sigmoid(s) at s softnesses inside of the radius.
+    surface = radius + softness * math.log(peak / level - 1)
+    field = partial(soft_ball, radius=radius, softness=softness, peak=peak)
+    for source in (field, bake(field, resolution=resolution)):
+        mesh = extract_mesh(source, resolution=resolution)
+        assert mesh.is_watertight and mesh.is_winding_consistent
+        assert mesh.volume == pytest.approx(4 / 3 * math.pi * surface**3, rel=0.02)
 
 
 def test_normals_point_outwards(mesh):
@@ -53,24 +64,6 @@ def test_axes_are_the_worlds():
     np.testing.assert_allclose(mesh.centroid, centre, atol=0.01)
 
 
-def test_default_level_is_where_half_of_the_light_stops():
-    # 60 · sigmoid(s) = ln 2 / 0.05 puts the surface 1.2 softnesses outside of the ball's radius.
-    radius = 0.5 + 0.02 * math.log(60 * 0.05 / math.log(2) - 1)
-    mesh = extract_mesh(soft_ball, resolution=128)
-    assert np.linalg.norm(mesh.vertices, axis=1).mean() == pytest.approx(radius, abs=0.003)
-
-
-@pytest.mark.parametrize("resolution", [64, 96, 128])
-def test_a_hard_edge_is_not_puffed_up(resolution):
-    # As above: 400 · sigmoid(s) = ln 2 / 0.05 lies 3.3 softnesses outside.
-    radius = 0.6 + 0.002 * math.log(400 * 0.05 / math.log(2) - 1)
-    baked = bake(
-        lambda p: soft_ball(p, radius=0.6, softness=0.002, peak=400.0), resolution=resolution
-    )
-    volume = extract_mesh(baked).volume
-    assert volume == pytest.approx(4 / 3 * math.pi * radius**3, rel=0.02)
-
-
 def test_colours_come_from_within():
     def red_in_blue_air(points):
         inside = points.norm(dim=-1, keepdim=True) < 0.5
@@ -81,20 +74,14 @@ def test_colours_come_from_within():
     assert (colours[:, 0] == 255).all() and not colours[:, 1:3].any()
 
 
-def test_a_faint_field_still_has_a_surface():
-    mesh = extract_mesh(lambda p: soft_ball(p, peak=4.0))
-    assert np.linalg.norm(mesh.vertices, axis=1).mean() == pytest.approx(0.5, abs=0.005)
-
-
 @pytest.mark.parametrize("resolution", [48, 49])
 def test_density_up_to_the_border_is_closed_at_the_unit_sphere(resolution):
-    baked = bake(lambda p: (torch.full((len(p),), 30.0), torch.zeros_like(p)), resolution=64)
-    mesh = extract_mesh(baked, resolution=resolution)
+    mesh = extract_mesh(bake(constant(30.0), resolution=64), resolution=resolution)
     assert mesh.is_watertight
     assert np.linalg.norm(mesh.vertices, axis=1) == pytest.approx(1.0, abs=0.02)
 
 
-def test_small_parts_are_dropped():
+def test_small_parts_are_dropped(monkeypatch):
     far = torch.tensor([0.8, 0.0, 0.0])
 
     def ball_and_crumb(points):
@@ -103,32 +90,30 @@ def test_small_parts_are_dropped():
         return density + crumb, rgb
 
     assert extract_mesh(ball_and_crumb).body_count == 1
-    assert extract_mesh(ball_and_crumb, min_share=0.0).body_count == 2
+    monkeypatch.setattr(mesh_module, "_MIN_SHARE", 0.0)
+    assert extract_mesh(ball_and_crumb).body_count == 2
 
 
-def test_faces_are_bounded_and_so_is_the_file():
+def test_faces_are_bounded_and_so_is_the_file(monkeypatch):
     def sponge(points):
         return 40 * torch.sigmoid(30 * torch.sin(12 * points).sum(-1)), points * 0.5 + 0.5
 
     baked = bake(sponge, resolution=48)
     assert len(extract_mesh(baked).faces) > 15_000
-    mesh = extract_mesh(baked, max_faces=10_000)
+    monkeypatch.setattr(mesh_module, "_MAX_FACES", 10_000)
+    mesh = extract_mesh(baked)
     assert 4_000 < len(mesh.faces) <= 10_000
-    # Per face, at the default bound of 120,000, the file stays under 5 MB.
+    # At the default bound of 120,000 faces the file stays under 5 MB.
     assert len(mesh_to_glb(mesh)) / len(mesh.faces) * 120_000 < 5_000_000
 
 
-def test_glb_loads_again(mesh):
+def test_glb_loads_again_with_linear_colours(mesh):
     again = load(mesh_to_glb(mesh))
     np.testing.assert_allclose(again.vertices, mesh.vertices, atol=1e-6)
     np.testing.assert_array_equal(again.faces, mesh.faces)
     np.testing.assert_allclose(again.vertex_normals, mesh.vertex_normals, atol=1e-6)
     assert again.is_watertight and again.visual.material.metallicFactor == 0.0
-
-
-def test_glb_colours_are_linear(mesh):
-    linear = load(mesh_to_glb(mesh)).visual.vertex_attributes["color"]
-    x = mesh.vertices[:, 0]
+    linear, x = again.visual.vertex_attributes["color"], mesh.vertices[:, 0]
     # By the sRGB standard: 230/255 → 0.791, 51/255 → 0.0331, 13/255 → 0.00402 (above its toe).
     np.testing.assert_allclose(linear[x > 0.05][:, 0], 0.791, atol=0.01)
     np.testing.assert_allclose(linear[x > 0.05][:, 1], 0.0331, atol=0.002)
@@ -143,20 +128,14 @@ def test_glb_is_laid_out_as_the_format_says(mesh):
     assert text % 4 == 0 and glb[16:20] == b"JSON" and glb[24 + text : 28 + text] == b"BIN\0"
 
 
-def test_refuses_what_is_empty():
-    with pytest.raises(ValueError, match="the field is empty"):
-        extract_mesh(lambda p: (torch.zeros(len(p)), torch.zeros_like(p)))
-    with pytest.raises(ValueError, match="no faces"):
-        mesh_to_glb(trimesh.Trimesh())
-
-
-@pytest.mark.parametrize("level", [0.0, -1.0, 41.0, math.nan])
-def test_refuses_a_level_out_of_range(level):
-    with pytest.raises(ValueError, match="level must lie between 0 and"):
-        extract_mesh(ball, level=level, resolution=32)
-
-
-@pytest.mark.parametrize("changed", [{"min_share": 1.0}, {"max_faces": 0}, {"resolution": 8}])
-def test_refuses_numbers_out_of_range(changed):
-    with pytest.raises(ValueError, match="expected, got"):
-        extract_mesh(ball, **changed)
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: extract_mesh(nothing), "the field is empty"),
+        (lambda: mesh_to_glb(trimesh.Trimesh()), "no faces"),
+        (lambda: extract_mesh(ball, resolution=8), "at least 24 expected, got 8"),
+    ],
+)
+def test_refuses(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

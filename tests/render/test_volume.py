@@ -6,18 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from hyperdemo.metrics import psnr
 from hyperdemo.render.bake import BLOCK, BakedField, bake
 from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.volume import pack_volume, unpack_volume
-from tests.render.test_march import naive_march, psnr, random_field
-
-
-class Grid:
-    """As much of a baked field as the slow march reads."""
-
-    def __init__(self, volume):
-        self.density, self.rgb = volume.density, volume.rgb
-        self.resolution = len(volume.density)
+from tests.render.fields import constant, naive_view, nothing, on_grid, random_field
 
 
 def small_ball(points):
@@ -30,6 +23,10 @@ def small_ball(points):
 @pytest.fixture(scope="module")
 def baked():
     return bake(small_ball, resolution=48)
+
+
+def packed_and_unpacked(field):
+    return unpack_volume(pack_volume(bake(field, resolution=16))).density
 
 
 def test_what_was_packed_is_unpacked(baked):
@@ -46,21 +43,23 @@ def test_thin_haze_keeps_its_shades():
     def haze(points):
         return 0.1 + 20.0 * (points[:, 0] > 0.8) + 0.05 * points[:, 1], torch.zeros(len(points), 3)
 
-    baked = bake(haze, resolution=16)
-    density = unpack_volume(pack_volume(baked)).density
-    thin = (baked.density > 0.06) & (baked.density < 0.2)
-    assert thin.sum() > 500 and np.abs(density - baked.density)[thin].max() < 0.01
+    density = bake(haze, resolution=16).density
+    thin = (density > 0.06) & (density < 0.2)
+    assert thin.sum() > 500 and np.abs(packed_and_unpacked(haze) - density)[thin].max() < 0.01
 
 
 @pytest.mark.parametrize("field", [small_ball, random_field()])
 def test_a_picture_of_it_is_that_of_the_field(field):
     baked = bake(field, resolution=48)
-    pose = look_at_origin(35.0, 20.0)
-    camera = {"fov_deg": 40.0, "size": 24, "n_steps": 48}
-    rgb, alpha, _ = naive_march(Grid(unpack_volume(pack_volume(baked))), pose, **camera)
-    wanted, wanted_alpha, _ = naive_march(baked, pose, **camera)
-    assert psnr(rgb, wanted) > 35 and psnr(alpha, wanted_alpha) > 35
-    assert wanted_alpha.max() > 0.5
+    pictures = [
+        naive_view(
+            on_grid(grid.density, grid.rgb / 255), look_at_origin(35.0, 20.0), fov_deg=40.0,
+            size=24, n_samples=lambda length: math.ceil(length * 24),
+        )[:2]
+        for grid in (unpack_volume(pack_volume(baked)), baked)
+    ]  # fmt: skip
+    assert all(psnr(found, wanted) > 35 for found, wanted in zip(*pictures, strict=True))
+    assert pictures[1][1].max() > 0.5
 
 
 def test_colours_run_one_node_over_the_edge(baked):
@@ -91,27 +90,19 @@ def test_the_bytes_stand_as_a_browser_reads_them(baked):
     magic, side, largest = struct.unpack_from("<4sIf", data)
     assert (magic, side) == (b"HVOL", 48) and largest == baked.density.max()
     planes = np.frombuffer(data, np.uint8, 4 * side**3, 12).reshape(4, side, side, side)
-    code = np.zeros((side + 1,) * 3, int)
     x, y, z = np.unravel_index(baked.density.argmax(), baked.density.shape)
-    code[z, : y + 1, : x + 1] = planes[3, z, : y + 1, : x + 1]
-    assert code.sum() % 256 == 255
+    assert planes[3, z, : y + 1, : x + 1].astype(int).sum() % 256 == 255
     skip = np.frombuffer(data, np.uint8, offset=12 + 4 * side**3)
     blocks = side // BLOCK
     assert skip[(z // BLOCK * blocks + y // BLOCK) * blocks + x // BLOCK] == 0
 
 
 def test_an_empty_field_has_its_file():
-    baked = bake(lambda points: (torch.zeros(len(points)), torch.zeros(len(points), 3)),
-                 resolution=16)  # fmt: skip
-    packed = pack_volume(baked)
-    assert not unpack_volume(packed).density.any() and len(packed) < 1000
+    assert not packed_and_unpacked(nothing).any()
 
 
 def test_densities_beyond_half_floats_are_cut_down():
-    baked = bake(
-        lambda points: (torch.full((len(points),), 1e6), torch.ones(len(points), 3)), resolution=16
-    )
-    largest = unpack_volume(pack_volume(baked)).density.max()
+    largest = packed_and_unpacked(constant(1e6)).max()
     assert math.isfinite(np.float16(largest)) and largest > 5e4
 
 
