@@ -41,11 +41,9 @@ class Kept:
                 return self._values[key]
         value = make()
         with self._lock:
-            if key in self._values:
-                return self._values[key]
-            if n_bytes(value) <= self._values.maxsize:
+            if key not in self._values and n_bytes(value) <= self._values.maxsize:
                 self._values[key] = value
-        return value
+            return self._values.get(key, value)
 
     @property
     def n_bytes(self) -> int:

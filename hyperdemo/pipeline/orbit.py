@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from hyperdemo.config import CAMERA_DISTANCE, CAMERA_FOV_DEG
 from hyperdemo.events import Frames
 
-Shot = Callable[[Float[np.ndarray, "4 4"], float, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
+Shot = Callable[[Float[np.ndarray, "4 4"], float, int], tuple[np.ndarray, ...]]
 """From pose, fov_deg and size to colour `[h, w, 3]`, opacity and depth `[h, w]`, all floats."""
 
 
@@ -28,13 +28,12 @@ def rendered_chunks(
     Closing the generator stops the work: frames that were begun are finished, no others.
 
     Args:
-        shots: a camera for each model; they are called from several threads.
+        shots: one per model; they are called from several threads.
         cameras: camera-to-world matrices of the frames.
         size: side of a frame in pixels.
-        chunk_frames: frames a chunk; the last may be shorter.
+        chunk_frames: frames per chunk; the last may be shorter.
         n_workers: frames at a time.
     """
-    starts = range(0, len(cameras), chunk_frames)
     pool = ThreadPoolExecutor(n_workers)
 
     def submit(start: int) -> dict[str, list[Future]]:
@@ -46,7 +45,7 @@ def rendered_chunks(
 
     try:
         due = submit(0)
-        for start in starts:
+        for start in range(0, len(cameras), chunk_frames):
             coming = submit(start + chunk_frames)
             taken = {name: [one.result() for one in frames] for name, frames in due.items()}
             yield Frames(

@@ -10,13 +10,13 @@ import torch
 
 from hyperdemo.checkpoints import LoadedModel, load_checkpoint
 from hyperdemo.config import ModelConfig, Task
-from hyperdemo.pipeline.runtime import MODEL_NAMES, choose_device, device_in_words
+from hyperdemo.pipeline.runtime import MODEL_NAMES, choose_device
 
 Pair = TypeVar("Pair", bound="ModelPair")
 
 
 class ModelPair:
-    """Models that answer side by side; the shipped pair, or one of it, or others.
+    """Models that answer side by side: the shipped pair, or one of it, or others.
 
     Args:
         models: loaded checkpoints by the name they are shown under.
@@ -69,15 +69,13 @@ class ModelPair:
 
     @property
     def device_name(self) -> str:
-        """The device in words."""
-        return device_in_words(self.device)
+        """Name of the GPU, or the CPU with its threads."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return f"CPU, {torch.get_num_threads()} threads"
 
     def chosen(self, names: Sequence[str] | None) -> tuple[str, ...]:
-        """The names of the models that are asked for, all if none are given.
-
-        Raises:
-            ValueError: a name that no model has, or an empty list.
-        """
+        """Names of models, or all by default; `ValueError` if unknown, or if there are none."""
         names = tuple(self.models if names is None else names)
         if not names or any(name not in self.models for name in names):
             raise ValueError(f"models must be among {sorted(self.models)}, got {list(names)}")

@@ -26,7 +26,7 @@ exact renderer on what the shipped models write, and within 41 dB on an INR fitt
 SIDE = 128
 """Of the framed picture that is fitted, in pixels: as sharp as the data set's views."""
 
-_TOLD_EVERY = 5  # steps
+_PROGRESS_EVERY = 5  # steps
 
 
 class Refiner:
@@ -39,7 +39,7 @@ class Refiner:
         device: of the networks.
 
     Attributes:
-        picture: what tells results that were refined so from others, as a key for the cache.
+        picture: key of results that were refined so, in the cache.
     """
 
     def __init__(self, kept: Kept, prepared: Prepared, *, steps: int, device: torch.device):
@@ -65,11 +65,11 @@ class Refiner:
         Args:
             name: of its model.
             config: of its field.
-            params: as the model wrote it.
+            params: as the model generated it.
             objective: the loss that the model was trained with.
             key: under which its baked grid is kept.
             share: where in the whole work this begins, and how much of it this is.
-            clock: to which the time goes.
+            clock: for the time of each stage.
         """
         known = self._kept.find((self.picture, name, "params"))
         if known is None:
@@ -89,12 +89,10 @@ class Refiner:
                 if state is None:
                     break
                 known = state.params
-                if state.step % _TOLD_EVERY == 1:
+                if state.step % _PROGRESS_EVERY == 1:
+                    words = f"fine-tuning on the picture, step {state.step} of {self._steps}"
                     done = share[0] + share[1] * state.step / self._steps
-                    words = (
-                        f"{name}: fine-tuning on the picture, step {state.step} of {self._steps}"
-                    )
-                    yield Progress(done, words)
+                    yield Progress(done, f"{name}: {words}")
             assert known is not None, "at least one step is asked for"
             # On a GPU two fits of one picture differ; the first is shown, packed and downloaded.
             known = self._kept.get((self.picture, name, "params"), lambda: known)

@@ -1,8 +1,10 @@
-"""What every pipeline needs of the machine: a device to compute on, and a clock."""
+"""A device to compute on, and a clock."""
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 
 import torch
 
@@ -26,30 +28,17 @@ def choose_device(name: str | None = None) -> torch.device:
     return device
 
 
-def device_in_words(device: torch.device) -> str:
-    """Name of the GPU, or the CPU with its threads."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads"
-
-
 class Stages:
     """Wall-clock seconds by stage; a stage entered again adds to its time."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
-    def stage(self, name: str) -> _Stage:
-        return _Stage(self.seconds, name)
-
-
-class _Stage:
-    def __init__(self, seconds: dict[str, float], name: str):
-        self.seconds, self.name = seconds, name
-
-    def __enter__(self) -> None:
-        self.started = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        elapsed = time.perf_counter() - self.started
-        self.seconds[self.name] = self.seconds.get(self.name, 0.0) + elapsed
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            elapsed = time.perf_counter() - started
+            self.seconds[name] = self.seconds.get(name, 0.0) + elapsed

@@ -23,18 +23,11 @@ from hyperdemo.pipeline.pair import ModelPair
 from hyperdemo.pipeline.runtime import Stages
 from hyperdemo.preprocess.sound import PreparedSound
 
-# Windows that are encoded at once: the first alone, so that the sound starts soon, the others
-# in batches, which keep the processor busier.
-BATCH = 4
+BATCH = 4  # windows encoded at once, but for the first, which is alone so that sound starts soon
 
 
 class SoundPipeline(ModelPair):
-    """From one clip to the resyntheses and networks that each model writes.
-
-    Args:
-        models: loaded checkpoints by the name they are shown under.
-        device: where the models live.
-    """
+    """From one clip to the resyntheses and networks that each model writes; see `ModelPair`."""
 
     task = "sound"
 
@@ -74,13 +67,14 @@ class SoundPipeline(ModelPair):
         voices = {n: _Voice(self.models[n], prepared, rate_hz=rate_hz) for n in names}
         n_windows = len(next(iter(voices.values())).windows)
         start = 0
-        for first, end in _batches(n_windows):
+        for first in (0, *range(1, n_windows, BATCH)):
             words = f"writing networks: window {first + 1} of {n_windows}"
             yield Progress(first / n_windows, words)
             heard = {}
             for name, voice in voices.items():
+                windows = voice.windows[first : first + BATCH if first else 1]
                 with clock.stage(f"{name}.encode"):
-                    written = self._write(voice.loaded, voice.windows[first:end].to(self.device))
+                    written = self._write(voice.loaded, windows.to(self.device))
                 with clock.stage(f"{name}.decode"):
                     heard[name] = voice.add(written)
             yield Heard(start, heard)
@@ -96,7 +90,7 @@ class SoundPipeline(ModelPair):
 
 
 class _Voice:
-    """What one model has written and said of one clip so far."""
+    """What one model has generated of one clip so far: networks, and their sound."""
 
     def __init__(self, loaded: LoadedModel, prepared: PreparedSound, *, rate_hz: int):
         self.loaded, self.prepared, self.rate_hz = loaded, prepared, rate_hz
@@ -134,10 +128,3 @@ def _windows(heard: Float[np.ndarray, " n"], model: ModelConfig) -> Float[Tensor
         overlap_s=Fraction(model.field.overlap, SAMPLE_RATE_HZ),
     )
     return plan.split(torch.from_numpy(heard), rate_hz=SAMPLE_RATE_HZ)
-
-
-def _batches(n: int) -> Iterator[tuple[int, int]]:
-    """First and end of each batch of n windows."""
-    yield 0, 1
-    for first in range(1, n, BATCH):
-        yield first, min(first + BATCH, n)

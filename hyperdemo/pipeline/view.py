@@ -17,15 +17,7 @@ from jaxtyping import UInt8
 
 from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import ModelConfig, ViewRequest
-from hyperdemo.events import (
-    Done,
-    Encoded,
-    Event,
-    MeshReady,
-    Progress,
-    Views,
-    VolumeReady,
-)
+from hyperdemo.events import Done, Encoded, Event, MeshReady, Progress, Views, VolumeReady
 from hyperdemo.inr import Field, InrParams, as_field
 from hyperdemo.model import to_pixels
 from hyperdemo.pipeline.kept import Kept
@@ -48,12 +40,7 @@ KEPT_BYTES = 256 * 2**20
 
 
 class ViewPipeline(ModelPair):
-    """From one picture to the orbits, meshes and weights of the INRs that each model writes.
-
-    Args:
-        models: loaded checkpoints by the name they are shown under.
-        device: where the models live.
-    """
+    """From one picture to orbits, meshes and weights of each model's INR; see `ModelPair`."""
 
     task = "view"
 
@@ -74,23 +61,15 @@ class ViewPipeline(ModelPair):
     def warm_up(self) -> None:
         """Answer a first request, so that no visitor waits for what is compiled or loaded by it."""
         warm_up()
-        grey = np.full((self.input_size, self.input_size, 4), 128, np.uint8)
+        grey = np.full((self.input_size, self.input_size, 4), (128, 128, 128, 255), np.uint8)
         grey[: self.input_size // 3, :, 3] = 0
-        grey[self.input_size // 3 :, :, 3] = 255
         for _ in self.view(self.prepare(grey), ViewRequest(size=64, n_frames=2)):
             pass
 
     def prepare(
-        self,
-        rgba: UInt8[np.ndarray, "h w 4"],
-        *,
-        mask: np.ndarray | None = None,
+        self, rgba: UInt8[np.ndarray, "h w 4"], *, mask: np.ndarray | None = None
     ) -> Prepared:
-        """Cut the object out and frame it as the models expect.
-
-        Raises:
-            ValueError: nothing, or nothing but the object, is in the picture.
-        """
+        """Cut the object out and frame it for the models; see `preprocess.prepare`."""
         return prepare(rgba, size=self.input_size, mask=mask)
 
     @torch.inference_mode()
@@ -121,14 +100,14 @@ class ViewPipeline(ModelPair):
         """
         names = self.chosen(names)
         clock = Stages()
-        # What is kept is told apart by the pixels that the models read, whoever brought them.
+        # The cache's key is the pixels that the models read, whoever brought them.
         picture = hashlib.sha256(prepared.framed.tobytes()).digest()
         written = yield from self._write(names, prepared, picture, clock)
         if request.refine_steps:
             steps = request.refine_steps
             refiner = Refiner(self._kept, prepared, steps=steps, device=self.device)
             for k, (name, params) in enumerate(written.items()):
-                # Between writing, which tells of up to 0.05, and baking, which begins at 0.1.
+                # After encoding, which ends at 0.05 of the progress; baking begins at 0.1.
                 share = 0.05 + 0.05 * k / len(names), 0.05 / len(names)
                 loaded = self.models[name]
                 written[name] = yield from refiner.refine(
@@ -148,22 +127,18 @@ class ViewPipeline(ModelPair):
             shots = {name: self._integrator(field) for name, field in fields.items()}
         yield from self._orbit(shots, request, clock)
         if poses is not None:
-            yield from _views(
-                shots, poses, request.pose_size or request.size, request.chunk_frames, clock
-            )
+            side = request.pose_size or request.size
+            yield from _views(shots, poses, side, request.chunk_frames, clock)
         for name, grid in baked.items():
+            pack = functools.partial(pack_volume, grid)
             with clock.stage(f"{name}.pack"):
-                volume = self._kept.get(
-                    (picture, name, "volume"), functools.partial(pack_volume, grid)
-                )
+                volume = self._kept.get((picture, name, "volume"), pack)
             yield VolumeReady(name, volume)
         for name, field in fields.items():
             yield Progress(0.95, f"{name}: extracting the surface")
+            mesh = functools.partial(self._mesh, baked.get(name, field))
             with clock.stage(f"{name}.mesh"):
-                glb = self._kept.get(
-                    (picture, name, "mesh", request.renderer),
-                    functools.partial(self._mesh, baked.get(name, field)),
-                )
+                glb = self._kept.get((picture, name, "mesh", request.renderer), mesh)
             yield MeshReady(name, glb)
         yield Done(clock.seconds)
 
@@ -174,12 +149,9 @@ class ViewPipeline(ModelPair):
         written: dict[str, InrParams] = {}
         for k, name in enumerate(names):
             yield Progress(0.1 * k / len(names), f"{name}: writing the network's weights")
-            loaded = self.models[name]
+            encode = functools.partial(self.encode, prepared.framed, self.models[name])
             with clock.stage(f"{name}.encode"):
-                params = self._kept.get(
-                    (picture, name, "params"),
-                    functools.partial(self.encode, prepared.framed, loaded),
-                )
+                params = self._kept.get((picture, name, "params"), encode)
             yield Encoded(name, params, clock.seconds[f"{name}.encode"])
             written[name] = params
         return written
@@ -191,11 +163,9 @@ class ViewPipeline(ModelPair):
         grids: dict[str, BakedField] = {}
         for k, (name, field) in enumerate(fields.items()):
             yield Progress(0.1 + 0.1 * k / len(fields), f"{name}: evaluating the field")
+            make = functools.partial(bake, field, resolution=GRID, device=self.device)
             with clock.stage(f"{name}.bake"):
-                grids[name] = self._kept.get(
-                    (picture, name, "baked"),
-                    functools.partial(bake, field, resolution=GRID, device=self.device),
-                )
+                grids[name] = self._kept.get((picture, name, "baked"), make)
         return grids
 
     def _orbit(
@@ -216,9 +186,8 @@ class ViewPipeline(ModelPair):
                     return
                 yield frames
                 done = frames.start + len(next(iter(frames.rgb.values())))
-                yield Progress(
-                    0.2 + 0.7 * done / request.n_frames, f"frame {done} of {request.n_frames}"
-                )
+                words = f"frame {done} of {request.n_frames}"
+                yield Progress(0.2 + 0.7 * done / request.n_frames, words)
 
     def _marcher(self, baked: BakedField) -> Shot:
         """A camera that marches rays through a baked field."""
@@ -232,15 +201,13 @@ class ViewPipeline(ModelPair):
     def _integrator(self, field: Field, *, rays: int = 4096) -> Shot:
         """A camera that integrates a field along every ray, so many rays at a time."""
 
-        def exact(
-            pose: np.ndarray, fov_deg: float, size: int
-        ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        def exact(pose: np.ndarray, fov_deg: float, size: int) -> tuple[np.ndarray, ...]:
             on_device = torch.as_tensor(pose, dtype=torch.float32).to(self.device)
             seen = render_view(
                 field, on_device, fov_deg=fov_deg, size=size, n_samples=GRID, chunk=rays,
                 supersample=rays_a_side(GRID, pose, fov_deg=fov_deg, size=size),
             )  # fmt: skip
-            return seen.rgb.cpu().numpy(), seen.alpha.cpu().numpy(), seen.depth.cpu().numpy()
+            return tuple(t.cpu().numpy() for t in (seen.rgb, seen.alpha, seen.depth))
 
         return exact
 
@@ -260,6 +227,5 @@ def _views(
         for start in range(0, len(poses.poses), n_at_once):
             with clock.stage(f"{name}.views"):
                 some = poses.poses[start : start + n_at_once]
-                taken = [shot(pose, poses.fov_deg, size)[0] for pose in some]
-                rgb = np.stack([to_bytes(picture) for picture in taken])
-            yield Views(name, start, rgb)
+                taken = [to_bytes(shot(pose, poses.fov_deg, size)[0]) for pose in some]
+            yield Views(name, start, np.stack(taken))
