@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from hyperdemo.config import INITS, TASKS, ModelConfig
 from hyperdemo.model import HyperModel
 
-# Of files, by the task as it was called when they were first written.
+# By task; the names are those of the first files.
 FORMATS = {"view": "hyperdemo-view-1", "sound": "hyperdemo-audio-1"}
 
 

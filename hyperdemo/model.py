@@ -14,7 +14,7 @@ from hyperdemo.hypernet import build_heads
 from hyperdemo.inr import InrParams, ModulatedInrs
 
 LOUDNESS_RMS = 0.1
-"""RMS at which the encoder hears a window of sound, that of speech at -20 dB of full scale."""
+"""RMS at which the encoder reads a window of sound, that of speech at -20 dBFS."""
 
 
 class HyperModel(nn.Module):
@@ -46,7 +46,7 @@ class HyperModel(nn.Module):
                 parameter.requires_grad_(True)
 
     def _clock(self) -> Float[Tensor, "k d"] | None:
-        """Positions of the middles of a window's stretches; None where there is but one INR."""
+        """Positions of the middles of a window's stretches; None where there is only one."""
         k, field = self.config.n_stretches, self.config.field
         if k == 1:
             return None
@@ -56,25 +56,24 @@ class HyperModel(nn.Module):
     def encode(
         self, media: Float[Tensor, "b ..."], *, stretches: Int[Tensor, " c"] | None = None
     ) -> InrParams:
-        """The weights of one INR for each picture, or each stretch of each sound: see `write`."""
+        """The weights of the INRs that `write` gives."""
         return self.write(media, stretches=stretches).params()
 
     def write(
         self, media: Float[Tensor, "b ..."], *, stretches: Int[Tensor, " c"] | None = None
     ) -> ModulatedInrs:
-        """Write one INR for each picture, or each stretch of each sound.
+        """Generate one INR per picture, or per stretch of each sound.
 
-        The encoder hears every window of sound equally loud, and the INRs get its loudness back
-        as a gain: twice the sound is twice the answer.
+        The encoder reads every window of sound at the same loudness, and the INRs get the
+        window's own back as a gain: twice the sound is twice the answer.
 
         Args:
             media: RGB pictures `[b, 3, h, w]` in [0, 1], framed by `hyperdemo.preprocess` at the
                 encoder's size; or waveforms `[b, s]` at 16 kHz in [-1, 1], as long as its window.
-            stretches: which of the k stretches of each window to write; all if not given.
+            stretches: which of the k stretches of each window; all if not given.
 
         Returns:
-            b·k INRs, in float32 whatever the precision of the encoder: one a picture, or those of
-            a window's k stretches, or of the chosen ones, in a row.
+            b·k INRs, those of one input in a row, in float32 whatever the encoder's precision.
         """
         gains = None
         if self.config.task == "sound":
@@ -96,10 +95,8 @@ class HyperModel(nn.Module):
         is_new = {id(p) for p in new}
         trainable = [p for p in self.encoder.parameters() if p.requires_grad]
         encoder = [p for p in trainable if id(p) not in is_new]
-        own = [*new, *self.heads.parameters()]
-        if self.prompts is not None:
-            own.append(self.prompts)
-        return encoder, own
+        prompts = [] if self.prompts is None else [self.prompts]
+        return encoder, [*new, *self.heads.parameters(), *prompts]
 
     @property
     def n_trainable(self) -> int:
@@ -114,9 +111,9 @@ def to_pixels(framed: Tensor, *, device: torch.device | str = "cpu") -> Float[Te
 def at_one_loudness(
     windows: Float[Tensor, "b s"],
 ) -> tuple[Float[Tensor, "b s"], Float[Tensor, " b"]]:
-    """Windows of sound at an RMS of 0.1 (-20 dB of full scale), and what gives theirs back.
+    """Windows of sound at an RMS of 0.1 (-20 dBFS), and the gains that restore their own.
 
-    What is softer than -80 dB is silence, and is not made louder than 60 dB allow.
+    Windows below -80 dBFS count as silence, so that the amplification stays within 60 dB.
     """
     level = windows.square().mean(1).sqrt().clamp_min(1e-4)
     gains = level / LOUDNESS_RMS
