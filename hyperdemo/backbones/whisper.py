@@ -33,10 +33,7 @@ def sinusoids(
 ) -> Float[Tensor, "n d"]:
     """Sines, then cosines, of positions at dim/2 angular frequencies from 1 down to 1e-4.
 
-    Args:
-        length: positions n.
-        dim: width d of a row, even and at least 4.
-        step, start: position k is start + k·step, in mel tokens of 20 ms.
+    Position k is start + k·step, in mel tokens of 20 ms; dim is even and at least 4.
     """
     frequencies = 1e-4 ** torch.linspace(0, 1, dim // 2, dtype=torch.float64)
     positions = start + step * torch.arange(length, dtype=torch.float64)
@@ -45,7 +42,7 @@ def sinusoids(
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention of all tokens, without a bias of the keys, as Whisper has it."""
+    """Multi-head self-attention, without a bias of the keys, as Whisper has it."""
 
     def __init__(self, dim: int, n_heads: int):
         super().__init__()
@@ -118,7 +115,7 @@ class WhisperEncoder(nn.Module):
         return sinusoids(k, self.dim, step=step / MEL_TOKEN, start=first / MEL_TOKEN)
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """The parameters that no pretrained file holds: those of the raw tokens, if any."""
+        """The parameters that no pretrained file holds: those of the patches, if any."""
         if self.config.inputs == "mel":
             return []
         positions = [] if self.config.tied else [self.patch_position]
@@ -127,11 +124,7 @@ class WhisperEncoder(nn.Module):
     def embed(self, wave: Float[Tensor, "b s"]) -> Float[Tensor, "b n d"]:
         """Mel tokens, one per 20 ms, then untied patches, all with their positions.
 
-        Args:
-            wave: mono at 16 kHz, in [-1, 1], s the window of the configuration.
-
-        Raises:
-            ValueError: a window of another length.
+        Waveforms, the errors and s are those of `forward`.
         """
         check_window(wave, self.config.window)
         tokens = [wave.new_zeros(len(wave), 0, self.dim)]
@@ -144,7 +137,7 @@ class WhisperEncoder(nn.Module):
         return torch.cat(tokens, dim=1)
 
     def embed_patches(self, wave: Float[Tensor, "b s"]) -> Float[Tensor, "b p d"]:
-        """A linear view of each patch of the waveform, without a position."""
+        """Patches of the waveform as tokens without a position."""
         return self.patch_embed(wave.unfold(1, self.config.patch, self.config.patch_hop))
 
     def forward(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hyperdemo.config.require import require
 
@@ -12,8 +12,6 @@ MEL_TOKEN = 320  # samples: two mel frames, one each 10 ms at 16 kHz
 MIN_WINDOW = 201  # samples that a mel frame of 400, reflected at its middle, takes
 
 SoundInputs = Literal["mel", "raw", "both"]
-
-SOUND_INPUTS: tuple[str, ...] = ("mel", "raw", "both")
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,13 @@ class BackboneConfig:
         require(self.depth is None or self.depth >= 1, f"depth must be ≥ 1, got {self.depth}")
 
 
+def _check_mel_window(window: int) -> None:
+    require(
+        window >= MIN_WINDOW,
+        f"window must be at least {MIN_WINDOW} samples for mel frames, got {window}",
+    )
+
+
 @dataclass(frozen=True)
 class WhisperConfig:
     """A Whisper encoder, by default the one of tiny.en, and the windows of sound it reads.
@@ -45,17 +50,16 @@ class WhisperConfig:
     Attributes:
         name: which pretrained weights fit.
         dim: width of the tokens.
-        n_heads: attention heads a block.
+        n_heads: attention heads per block.
         n_blocks: Transformer blocks.
         n_mels: bands of the log-mel spectrogram.
-        max_frames: rows of the position table, one for each 20 ms.
+        max_frames: rows of the position table, one per 20 ms.
         inputs: "mel" reads log-mel frames, as Whisper does; "raw" patches of the waveform, since
-            log-mel frames know no phase; "both" the two.
-        tied: a patch is added to the weight tokens of the stretch of sound that it is, instead of
-            being a token of its own that attention must find first.
-        window: samples an input has, at 16 kHz.
-        patch: samples of a patch.
-        patch_hop: from the start of a patch to the start of the next, at most a patch.
+            log-mel frames have no phase; "both" the two.
+        tied: a patch is added to the weight tokens of its stretch of sound, instead of being a
+            token of its own that attention must find first.
+        window: samples of an input, at 16 kHz.
+        patch, patch_hop: samples of a patch, and from one to the next, at most a patch.
     """
 
     name: str = "whisper_tiny_en"
@@ -84,14 +88,11 @@ class WhisperConfig:
             f"dim must be a multiple of n_heads={self.n_heads}, got {self.dim}",
         )
         require(
-            self.inputs in SOUND_INPUTS,
-            f"inputs must be one of {SOUND_INPUTS}, got {self.inputs!r}",
+            self.inputs in get_args(SoundInputs),
+            f"inputs must be one of {get_args(SoundInputs)}, got {self.inputs!r}",
         )
         if self.inputs != "raw":
-            require(
-                self.window >= MIN_WINDOW,
-                f"window must be at least {MIN_WINDOW} samples for mel frames, got {self.window}",
-            )
+            _check_mel_window(self.window)
             require(
                 self.n_mel_tokens <= self.max_frames,
                 f"a window of {self.window} samples makes {self.n_mel_tokens} mel tokens, and the "
@@ -111,12 +112,12 @@ class WhisperConfig:
 
     @property
     def n_mel_tokens(self) -> int:
-        """Mel tokens a window: one for each two frames begun; 0 where none are read."""
+        """Mel tokens per window: one per two frames begun; 0 where none are read."""
         return 0 if self.inputs == "raw" else (self.window + MEL_TOKEN // 2) // MEL_TOKEN
 
     @property
     def n_patches(self) -> int:
-        """Patches of the waveform a window; 0 where none are read."""
+        """Patches of the waveform per window; 0 where none are read."""
         return 0 if self.inputs == "mel" else 1 + (self.window - self.patch) // self.patch_hop
 
 
@@ -127,9 +128,8 @@ class SpectrogramConfig:
     Attributes:
         vit: which ViT, at which size of the picture.
         n_mels: bands of the log-mel spectrogram.
-        window: samples an input has, at 16 kHz.
-        patch, patch_hop: samples of a patch of the waveform, and from one to the next; patches
-            are tied to the weight tokens of their stretch, as `WhisperConfig.tied` says.
+        window, patch, patch_hop: as in `WhisperConfig`; patches are tied, and so `inputs` and
+            `tied` can have no other value.
     """
 
     vit: BackboneConfig = BackboneConfig()
@@ -144,10 +144,7 @@ class SpectrogramConfig:
         for name in ("n_mels", "patch", "patch_hop"):
             value = getattr(self, name)
             require(value >= 1, f"SpectrogramConfig.{name} must be at least 1, got {value}")
-        require(
-            self.window >= MIN_WINDOW,
-            f"window must be at least {MIN_WINDOW} samples for mel frames, got {self.window}",
-        )
+        _check_mel_window(self.window)
         require(
             self.inputs == "both" and self.tied,
             "a spectrogram as a picture takes inputs='both' and tied=True: it has no other way to "

@@ -42,8 +42,8 @@ class FieldConfig(_Mlp):
     Attributes:
         width: units of a hidden layer.
         depth: linear layers in all, the output layer included.
-        n_freqs: frequencies a coordinate of the positional encoding.
-        max_log2_freq: the highest frequency is π·2**max_log2_freq radians a world unit.
+        n_freqs: frequencies per coordinate of the positional encoding.
+        max_log2_freq: the highest frequency is π·2**max_log2_freq radians per world unit.
         density_scale: density at a pre-activation of about one, in 1/world unit.
     """
 
@@ -71,7 +71,7 @@ class FieldConfig(_Mlp):
 
     @property
     def output_bias(self) -> tuple[float, ...]:
-        """Where training starts: thin haze, for a ray must see something, but through it too."""
+        """Where training starts: thin haze, so that rays meet matter and also pass through."""
         return (-4.0, 0.0, 0.0, 0.0)
 
 
@@ -81,15 +81,15 @@ class SoundFieldConfig(_Mlp):
 
     Attributes:
         stretch: samples at 16 kHz that one INR holds.
-        overlap: samples that it shares with the next one, over which the two are crossfaded.
+        overlap: samples that it shares with the next one, over which the two are cross-faded.
         width: units of a hidden layer.
         depth: linear layers in all, the output layer included.
         n_freqs: frequencies of the encoding.
         min_freq_hz, max_freq_hz: the lowest and the highest of them.
         spacing: "linear" or "log" between these two.
         scale: amplitude at an output of one.
-        unit_output: normalise the last layer's weights as the others'. Not doing so leaves it to
-            the hypernetwork to say how loud a stretch is, which in speech spans 40 dB.
+        unit_output: normalise the last layer's weights as the others'. Otherwise the hypernetwork
+            sets the loudness of a stretch, which in speech spans 40 dB.
     """
 
     stretch: int = 480
@@ -134,5 +134,5 @@ class SoundFieldConfig(_Mlp):
 
     @property
     def output_bias(self) -> tuple[float, ...]:
-        """Where training starts: round silence."""
+        """Where training starts: silence."""
         return (0.0,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hyperdemo.config.backbones import BackboneConfig, SpectrogramConfig, WhisperConfig
 from hyperdemo.config.fields import FieldConfig, SoundFieldConfig
@@ -17,33 +17,29 @@ Algorithm = Literal["trans-inr", "ipc"]
 Biases = Literal["shared", "generated"]
 Task = Literal["view", "sound"]
 
-INITS: tuple[str, ...] = ("foundation", "scratch")
-TASKS: tuple[str, ...] = ("view", "sound")
+INITS, TASKS, ADAPTS = get_args(Init), get_args(Task), get_args(Adapt)
 OLD_TASKS = {"audio": "sound"}  # as checkpoints and configs named them
-ADAPTS: tuple[str, ...] = ("full", "frozen", "prompt", "lora")
-ALGORITHMS: tuple[str, ...] = ("trans-inr", "ipc")
-BIASES: tuple[str, ...] = ("shared", "generated")
 
 COMPOSED_LAYER = 1
-"""The layer that instance pattern composers write: the second (arXiv 2211.13223)."""
+"""The layer that instance pattern composers generate: the second (arXiv 2211.13223)."""
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The hypernetwork: backbone, weight tokens, heads and the INR that they write.
+    """The hypernetwork: backbone, weight tokens, heads and the INR that they generate.
 
     Attributes:
         backbone: a ViT for pictures; Whisper for sound, or a ViT over its spectrogram.
         field: of the INR, which decides the task.
         n_groups: weight tokens per layer; outputs of a layer share a token in equal groups. With
-            algorithm "ipc" the rank of the one layer that is written, a token for each.
-        algorithm: "trans-inr" writes a mask over the base weights of every layer; "ipc", instance
-            pattern composers, one layer alone, as a product of low rank.
-        biases: "shared" by all INRs, or "generated": what the weight tokens say is added to them.
+            algorithm "ipc" the rank of the one generated layer, which has a token per rank.
+        algorithm: "trans-inr" generates a mask over the base weights of every layer; "ipc",
+            instance pattern composers, one layer alone, as a product of low rank.
+        biases: "shared" by all INRs, or "generated": the weight tokens' outputs are added to them.
         init: where the encoder's weights come from before training.
         adapt: "full" trains all of the encoder, "frozen" none of it (tokens, heads and base
-            weights only), "prompt" none of it, but learned prompts in every block, "lora" none of
-            it, but an addition of low rank to every linear map of its blocks.
+            weights only). "prompt" and "lora" freeze it too, but train prompts in every block, or
+            an addition of low rank to every linear map of its blocks.
         n_prompts: prompts per block where adapt is "prompt".
         lora_rank: rank of the additions where adapt is "lora".
     """
@@ -66,8 +62,10 @@ class ModelConfig:
             f"{type(self.backbone).__name__}",
         )
         self._check_stretches()
-        require(self.init in INITS, f"init must be one of {INITS}, got {self.init!r}")
-        require(self.adapt in ADAPTS, f"adapt must be one of {ADAPTS}, got {self.adapt!r}")
+        kinds = {"init": Init, "adapt": Adapt, "algorithm": Algorithm, "biases": Biases}
+        for name, kind in kinds.items():
+            value, known = getattr(self, name), get_args(kind)
+            require(value in known, f"{name} must be one of {known}, got {value!r}")
         self._check_algorithm()
         require(self.n_prompts >= 1, f"n_prompts must be at least 1, got {self.n_prompts}")
         require(self.lora_rank >= 1, f"lora_rank must be at least 1, got {self.lora_rank}")
@@ -77,17 +75,13 @@ class ModelConfig:
         )
 
     def _check_algorithm(self) -> None:
-        algorithm, biases, shapes = self.algorithm, self.biases, self.field.layer_shapes
         require(
-            algorithm in ALGORITHMS, f"algorithm must be one of {ALGORITHMS}, got {algorithm!r}"
-        )
-        require(biases in BIASES, f"biases must be one of {BIASES}, got {biases!r}")
-        require(
-            self.task == "view" or (algorithm, biases) == ("trans-inr", "shared"),
+            self.task == "view" or (self.algorithm, self.biases) == ("trans-inr", "shared"),
             "sound is written with algorithm='trans-inr' and shared biases only, got "
-            f"{algorithm!r} and {biases!r}",
+            f"{self.algorithm!r} and {self.biases!r}",
         )
-        if algorithm == "trans-inr":
+        shapes = self.field.layer_shapes
+        if self.algorithm == "trans-inr":
             for _, outputs in shapes:
                 groups = min(self.n_groups, outputs)
                 require(
@@ -96,36 +90,35 @@ class ModelConfig:
                 )
             return
         require(
-            biases == "shared", "instance pattern composers write one layer and no biases: use "
-            "biases='shared'",
-        )  # fmt: skip
+            self.biases == "shared",
+            "instance pattern composers write one layer and no biases: use biases='shared'",
+        )
         require(
             1 <= self.n_groups <= min(shapes[COMPOSED_LAYER]),
             f"n_groups is the rank of a layer of {shapes[COMPOSED_LAYER]}, got {self.n_groups}",
         )
 
     def _check_stretches(self) -> None:
-        if isinstance(self.field, SoundFieldConfig):
-            hop = self.field.stretch - self.field.overlap
-            require(
-                (self.backbone.window - self.field.overlap) % hop == 0
-                and self.backbone.window >= self.field.stretch,
-                f"a window must hold whole stretches: k·{hop} + {self.field.overlap} samples "
-                f"expected, got {self.backbone.window}",
-            )
-            reads = self.backbone
-            require(
-                reads.inputs == "mel"
-                or not reads.tied
-                or (reads.patch, reads.patch_hop) == (self.field.stretch, hop),
-                f"patches tied to the weight tokens must be the stretches: patch="
-                f"{self.field.stretch} and patch_hop={hop} expected, got {reads.patch} and "
-                f"{reads.patch_hop}",
-            )
+        """Windows hold whole stretches, and tied patches are those."""
+        field, reads = self.field, self.backbone
+        if isinstance(field, FieldConfig):
+            return
+        hop = field.stretch - field.overlap
+        require(
+            (reads.window - field.overlap) % hop == 0 and reads.window >= field.stretch,
+            f"a window must hold whole stretches: k·{hop} + {field.overlap} samples expected, "
+            f"got {reads.window}",
+        )
+        tied = reads.tied and reads.inputs != "mel"
+        require(
+            not tied or (reads.patch, reads.patch_hop) == (field.stretch, hop),
+            f"patches tied to the weight tokens must be the stretches: patch={field.stretch} and "
+            f"patch_hop={hop} expected, got {reads.patch} and {reads.patch_hop}",
+        )
 
     @property
     def n_stretches(self) -> int:
-        """INRs written for one input: one a picture, one for each stretch of a window of sound."""
+        """INRs per input: one for a picture, one per stretch of a window of sound."""
         if isinstance(self.field, FieldConfig):
             return 1
         field = self.field
@@ -141,7 +134,7 @@ class ModelConfig:
 
     @property
     def n_written(self) -> int:
-        """Numbers that are written for one INR: masks, or a factor, and biases if generated."""
+        """Generated values per INR: masks, or a factor, and biases if generated."""
         shapes = self.field.layer_shapes
         masks = sum(i * groups for (i, _), groups in zip(shapes, self.groups, strict=True))
         return masks + (sum(o for _, o in shapes) if self.biases == "generated" else 0)

@@ -1,4 +1,4 @@
-"""What a visitor asks for, and the cameras that it is shown with."""
+"""What a visitor asks for, and the data set's cameras."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Literal
 
 from hyperdemo.config.require import require
 
+MAX_REFINE_STEPS = 400
+
 MIN_RATE_HZ, MAX_RATE_HZ = 8_000, 192_000
-"""Rates of sound that is read or written, in samples a second."""
+"""Rates of sound that is read or written, in samples per second."""
 
 CAMERA_DISTANCE = 3.0
 """Distance of every data-set camera from the origin, in world units (object radius 1)."""
 
 CAMERA_FOV_DEG = 40.0
 """Full field of view: 2·asin(1/3) = 38.9° just holds the unit sphere, and a little air."""
-
-
-MAX_REFINE_STEPS = 400
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,10 @@ class ViewRequest:
     Attributes:
         size: side of the frames in pixels.
         n_frames: frames of one full turn.
-        fps: frames a second.
+        fps: frames per second.
         elevation_deg: height of the orbit above the horizon.
         renderer: "fast" marches a baked grid, "exact" integrates the field itself.
-        chunk_frames: frames a streamed chunk.
+        chunk_frames: frames per streamed chunk.
         pose_size: side of the views at poses the caller gives; None takes `size`.
         refine_steps: steps of test-time optimisation on the picture before anything is rendered.
     """
@@ -73,11 +72,7 @@ class ViewRequest:
 
 @dataclass(frozen=True)
 class SoundRequest:
-    """What a visitor asks of a sound.
-
-    Attributes:
-        rate_hz: samples a second of the resynthesis; None for the clip's own rate.
-    """
+    """The rate of a resynthesis in samples per second; None for the clip's own."""
 
     rate_hz: int | None = None
 

@@ -14,22 +14,19 @@ _MAX_NOISE = 3.5  # scatter about the fit above which a background is a texture,
 _BLURS = (0.8, 1.6, 3.0)  # sigma in pixels
 _QUIET = 1.3  # noise that needs no more blur
 _NEUTRAL_CHROMA = 12.0  # a background less colourful than this counts as white or grey
-_CALM_SLOPE = 0.6  # in L per pixel: backgrounds are calmer than this, surfaces seldom are
+_CALM_SLOPE = 0.6  # in L per pixel: backgrounds vary less than this, surfaces seldom do
 _SIDE_PX = 512  # lengths below are in pixels of a picture of this size
 # Greatest chroma off the background's, greatest slope in L per pixel, least width in pixels.
 _SHADOW_LIMITS = ((4.0, 1.3, 4), (2.5, 1.0, 4))
 
 
 def background_mask(rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"] | None:
-    """Separate what differs from a plain background, or None where there is no such thing.
+    """Mask in [0, 1] of what differs from a plain background; None if the border is not plain.
 
     The background's colour is a quadratic in x and y, fitted robustly to the border, so that
     a gradient of light or a vignette does not matter. The background is what resembles it
-    *and* hangs together with the border, so white parts inside an object stay; soft shadows
-    count as background.
-
-    Returns:
-        Mask in [0, 1], 1 inside the object, possibly empty; None if the border is not plain.
+    *and* is connected to the border, so white parts inside an object stay; soft shadows count as
+    background. The mask may be empty.
     """
     scale = max(rgb.shape[:2]) / _SIDE_PX
     for sigma in _BLURS:
@@ -126,9 +123,9 @@ def _as_shadow(lab: np.ndarray, plain: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _grow(
     seed: Bool[np.ndarray, "h w"], into: Bool[np.ndarray, "h w"], *, radius: int
 ) -> Bool[np.ndarray, "h w"]:
-    """`seed` and what of `into` hangs on it by wide passages.
+    """`seed` and what of `into` is connected to it by wide passages.
 
-    Through a gap of a pixel in a faint outline the whole object would drain away.
+    Through a gap of a pixel in a faint outline it would flood the whole object.
     """
     wide = regions.dilate(regions.erode(into | seed, radius), radius) & into
     grown = regions.connected_to(wide, seed)
@@ -138,10 +135,10 @@ def _grow(
 def _open_holes(
     object_: Bool[np.ndarray, "h w"], lab: np.ndarray, plain: np.ndarray, slope: np.ndarray
 ) -> Bool[np.ndarray, "h w"]:
-    """Open enclosed parts that show the background: what a cup's handle or a chair frames.
+    """Open enclosed parts that show the background, as within a cup's handle.
 
-    Not on white: there they look the same either way, and objects do have white parts. On
-    greys only what is as calm as a background, for objects have grey parts as well.
+    Not on white, where they look the same either way and objects have white parts. On grey only
+    parts as uniform as a background, since objects have grey parts too.
     """
     lightness, a, b = plain.reshape(-1, 3).mean(axis=0)
     coloured = np.hypot(a, b) > _NEUTRAL_CHROMA

@@ -36,16 +36,11 @@ def mel_filterbank(n_mels: int = 80) -> Float[Tensor, "n_mels bins"]:
     output does not grow with its width.
 
     Args:
-        n_mels: filters; more than about 85 are narrower than the 40 Hz of a bin at low pitch.
+        n_mels: filters, at least 1; above about 85 some are narrower than a bin's 40 Hz.
 
     Returns:
         float64 weights of the 201 bins in each filter, in 1/Hz.
-
-    Raises:
-        ValueError: no filter asked for.
     """
-    if n_mels < 1:
-        raise ValueError(f"n_mels must be at least 1, got {n_mels}")
     top_hz = RATE_HZ / 2
     top_mel = KNEE_MEL + math.log(top_hz / KNEE_HZ) / LOG_A_MEL
     mels = torch.linspace(0, top_mel, n_mels + 2, dtype=torch.float64)
@@ -60,8 +55,8 @@ def mel_filterbank(n_mels: int = 80) -> Float[Tensor, "n_mels bins"]:
 def log_mel(wave: Float[Tensor, "b n"], *, n_mels: int = 80) -> Float[Tensor, "b n_mels t"]:
     """Whisper's input: (max(log10 of the mel power, window's maximum − 8) + 4) / 4.
 
-    Frames are centred on samples 0, 160, 320 …, over a waveform reflected at its ends; the last
-    one is dropped, as Whisper does, so that t = n // 160.
+    Frames are centred on samples 0, 160, 320 …, over a waveform reflected at its ends; the last is
+    dropped, as by Whisper: t = n // 160.
 
     Args:
         wave: mono at 16 kHz, in [-1, 1], finite, n ≥ 201.

@@ -13,7 +13,7 @@ from hyperdemo.preprocess.mask import MaskSource, apply_mask_edit, object_mask
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the network gets to see, and what the page shows of how it came about.
+    """The network's input, and what the page shows of how it was made.
 
     Attributes:
         rgba: the picture with the mask as its alpha (straight).

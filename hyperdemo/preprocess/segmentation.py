@@ -20,8 +20,7 @@ _SEED = 7
 def segmentation_mask(rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
     """Mask in [0, 1] of the object in the middle of a photograph; possibly empty.
 
-    The border is taken for background, the middle is likelier object. The same picture
-    always gives the same mask.
+    The border counts as background. The same picture always gives the same mask.
     """
     height, width = rgb.shape[:2]
     scale = min(1.0, _WORK_SIDE / max(height, width))
@@ -100,11 +99,11 @@ def _refine(
     offset = mean_mask - slope * mean_guide
     guided = mean(slope) * guide + mean(offset)
     sharpened = np.clip((guided - 0.5) * 3.0 + 0.5, 0.0, 1.0)
-    # Away from the coarse edge the filter has nothing to say.
-    inside = cv2.resize(
-        regions.erode(coarse, 3).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
-    )
-    near = cv2.resize(
-        regions.dilate(coarse, 3).astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST
-    )
-    return np.where(inside > 0, 1.0, np.where(near > 0, sharpened, 0.0)).astype(np.float32)
+
+    def enlarged(region: Bool[np.ndarray, "small_h small_w"]) -> Bool[np.ndarray, "h w"]:
+        size = (width, height)
+        return cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+
+    # The filter acts near the coarse edge only.
+    inside, near = enlarged(regions.erode(coarse, 3)), enlarged(regions.dilate(coarse, 3))
+    return np.where(inside, 1.0, np.where(near, sharpened, 0.0)).astype(np.float32)

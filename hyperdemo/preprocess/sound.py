@@ -36,7 +36,7 @@ class PreparedSound:
 
 
 def prepare_sound(clip: Clip) -> PreparedSound:
-    """Mix a clip to mono and give the models their 16 kHz of it; its loudness stays.
+    """Mix a clip to mono, at its own rate and at 16 kHz; its loudness stays.
 
     Raises:
         ValueError: there is less than 0.05 s, or nothing but silence.
@@ -48,12 +48,13 @@ def prepare_sound(clip: Clip) -> PreparedSound:
             f"({len(own)} samples); choose a longer clip"
         )
     if np.abs(own).max() < MIN_PEAK:
-        mixed = clip.channels_in_file > 1 and np.abs(clip.samples).max() >= MIN_PEAK
+        if clip.channels_in_file > 1 and np.abs(clip.samples).max() >= MIN_PEAK:
+            raise ValueError(
+                "expected sound, got channels that cancel each other when mixed to mono; choose a "
+                "clip whose channels are not in opposite phase"
+            )
         raise ValueError(
-            "expected sound, got channels that cancel each other when mixed to mono; choose a "
-            "clip whose channels are not in opposite phase"
-            if mixed
-            else "expected sound, got silence; choose another clip, or check the microphone"
+            "expected sound, got silence; choose another clip, or check the microphone"
         )
     heard = resample(own, from_hz=clip.rate_hz, to_hz=SAMPLE_RATE_HZ)
     return PreparedSound(heard, own, clip.rate_hz, clip.channels_in_file, clip.truncated)

@@ -3,20 +3,15 @@
 import math
 
 import torch
+import torch.nn.functional as F
 
 
 def linear(state, name, x):
-    return x @ state[f"{name}.weight"].T + state.get(f"{name}.bias", 0.0)
+    return F.linear(x, state[f"{name}.weight"], state.get(f"{name}.bias"))
 
 
 def norm(state, name, x, eps):
-    centred = x - x.mean(-1, keepdim=True)
-    unit = centred / (centred.square().mean(-1, keepdim=True) + eps).sqrt()
-    return unit * state[f"{name}.weight"] + state[f"{name}.bias"]
-
-
-def gelu(x):
-    return 0.5 * x * (1 + torch.erf(x / math.sqrt(2)))
+    return F.layer_norm(x, x.shape[-1:], state[f"{name}.weight"], state[f"{name}.bias"], eps)
 
 
 def run_blocks_by_hand(state, x, *, prompts, n_heads, names, eps):
@@ -44,6 +39,6 @@ def run_blocks_by_hand(state, x, *, prompts, n_heads, names, eps):
             scores = (q_head @ k_head.T / math.sqrt(q_head.shape[1])).softmax(-1)
             mixed.append(scores @ v_head)
         x = x + own.get("ls1.gamma", 1.0) * linear(own, out, torch.cat(mixed, dim=1))
-        hidden = gelu(linear(own, up, norm(own, norm2, x, eps)))
+        hidden = F.gelu(linear(own, up, norm(own, norm2, x, eps)))
         x = x + own.get("ls2.gamma", 1.0) * linear(own, down, hidden)
     return x[:length]

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from hyperdemo.backbones.whisper import TOKEN_RMS, WhisperEncoder, build_whisper, sinusoids
 from hyperdemo.config.backbones import MEL_TOKEN, MIN_WINDOW, WhisperConfig
 from hyperdemo.preprocess.logmel import HOP, MIN_SAMPLES, log_mel
-from tests.backbones.by_hand import gelu, norm, run_blocks_by_hand
+from tests.backbones.by_hand import norm, run_blocks_by_hand
 
 ALL_INPUTS = ("mel", "raw", "both")
 
@@ -42,16 +42,6 @@ NAMES = (
 )  # fmt: skip
 
 
-def convolve(state, name, x, *, stride):
-    """Width 3 over zeros at the ends; `[c, t]` to `[d, t / stride]`."""
-    padded, weight = F.pad(x, (1, 1)), state[f"{name}.weight"]
-    columns = [
-        (weight * padded[:, start : start + 3]).sum((1, 2)) + state[f"{name}.bias"]
-        for start in range(0, x.shape[1], stride)
-    ]
-    return torch.stack(columns, dim=1)
-
-
 def encoder_by_hand(encoder, wave, extra, *, prompts=None):
     """Outputs at the extra tokens for one window, in float64, and how many tokens come before."""
     config, n_extra = encoder.config, len(extra)
@@ -61,7 +51,8 @@ def encoder_by_hand(encoder, wave, extra, *, prompts=None):
     if config.inputs != "raw":
         mel = log_mel(wave[None], n_mels=config.n_mels)[0]
         for stride, name in enumerate(("conv1", "conv2"), start=1):
-            mel = gelu(convolve(state, name, mel, stride=stride))
+            weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
+            mel = F.gelu(F.conv1d(mel, weight, bias, stride=stride, padding=1))
         data += [row + state["positional_embedding"][k] for k, row in enumerate(mel.T)]
     if config.inputs != "mel":
         starts = range(0, config.window - config.patch + 1, config.patch_hop)

@@ -82,5 +82,3 @@ def test_autocast_costs_no_precision():
 def test_what_is_too_short_is_refused():
     with pytest.raises(ValueError, match=r"at least 201 samples expected \(12.6 ms.*got 200.*pad"):
         log_mel(torch.zeros(1, 200))
-    with pytest.raises(ValueError, match="n_mels must be at least 1, got 0"):
-        log_mel(torch.zeros(1, 400), n_mels=0)
