@@ -50,16 +50,13 @@ class VitEncoder(nn.Module):
         *,
         prompts: Float[Tensor, "l p d"] | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """Encoder outputs at the extra tokens, as `run_blocks` places them and the prompts.
+        """Encoder outputs at the extra tokens; for these and the prompts see `run_blocks`.
 
         Args:
             pixels: RGB in [0, 1] at the encoder's own size.
-            extra: tokens appended to the picture's.
-            prompts: learned tokens of each block.
 
         Raises:
-            ValueError: pixels of another size than the encoder was built for, or prompts for
-                another number of blocks.
+            ValueError: pixels of another size, or prompts for another number of blocks.
         """
         expected = tuple(self.vit.patch_embed.img_size)
         if tuple(pixels.shape[-2:]) != expected:

@@ -124,7 +124,7 @@ class WhisperEncoder(nn.Module):
     def embed(self, wave: Float[Tensor, "b s"]) -> Float[Tensor, "b n d"]:
         """Mel tokens, one per 20 ms, then untied patches, all with their positions.
 
-        Waveforms, the errors and s are those of `forward`.
+        Waveforms and errors are those of `forward`.
         """
         check_window(wave, self.config.window)
         tokens = [wave.new_zeros(len(wave), 0, self.dim)]
@@ -147,12 +147,11 @@ class WhisperEncoder(nn.Module):
         *,
         prompts: Float[Tensor, "l p d"] | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """Encoder outputs at the extra tokens, as `run_blocks` places them and the prompts.
+        """Encoder outputs at the extra tokens; for these and the prompts see `run_blocks`.
 
         Args:
             wave: mono at 16 kHz, in [-1, 1], s the window of the configuration.
-            extra: tokens appended to the sound's; where patches are tied, one run per patch.
-            prompts: learned tokens of each block.
+            extra: where patches are tied, in one run per patch.
 
         Raises:
             ValueError: a window of another length, prompts for another number of blocks, or extra
@@ -215,11 +214,8 @@ def _load_strict(encoder: WhisperEncoder, path: Path) -> None:
     new = set(map(id, encoder.new_parameters()))
     named = dict(encoder.named_parameters())
     expected = {name for name in encoder.state_dict() if id(named.get(name)) not in new}
-    problems = {
-        "Missing": sorted(expected - set(state)),
-        "Unexpected": sorted(set(state) - expected),
-    }
-    found = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in problems.items() if names)
+    problems = {"Missing": expected - set(state), "Unexpected": set(state) - expected}
+    found = "; ".join(f"{kind}: {', '.join(sorted(n))}" for kind, n in problems.items() if n)
     try:
         encoder.load_state_dict(state, strict=False)  # of another shape is an error here too
     except RuntimeError as error:
