@@ -31,7 +31,7 @@ class LoadedModel:
     Attributes:
         name: name of the checkpoint, such as "view-foundation" or "sound-scratch".
         model: in evaluation mode, in float32, without gradients.
-        facts: what is known of it: training budget, metrics, provenance.
+        facts: training budget, metrics, provenance.
     """
 
     name: str
@@ -70,12 +70,11 @@ def load_checkpoint(
 ) -> LoadedModel:
     """Read a checkpoint strictly: every weight must be there, finite, and no other.
 
-    Args:
-        name: of which a task or an initialisation, as in "view-foundation", must be the model's.
+    A task or an initialisation in the name, as in "view-foundation", must be the model's.
 
     Raises:
-        ValueError: no such checkpoint, or one that is damaged, of another format, or not what its
-            name says.
+        ValueError: no such checkpoint, or one that is damaged, of another format, or of another
+            model than its name says.
     """
     path = checkpoint_path(directory, name)
     if not path.is_file():

@@ -41,7 +41,7 @@ class WeightHeads(nn.Module):
         self.groups = config.groups
         self.unit_output = config.field.unit_output
         # The scale of DINOv2's patch embeddings: at a tenth of it all tokens come out of the
-        # encoder alike, at three times it they no longer listen to the picture.
+        # encoder alike, at three times it they no longer depend on the picture.
         self.tokens = nn.Parameter(torch.randn(sum(self.groups), dim) * 0.15)
         self.positions = None if clock is None else nn.Parameter(clock.clone())
         self.base, self.biases = _shared_parameters(shapes, config.field.output_bias)

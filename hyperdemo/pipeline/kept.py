@@ -1,4 +1,4 @@
-"""What was made before, kept for the next one who asks for it, within bounds."""
+"""A cache of networks, grids and files, bounded in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 
 class Kept:
-    """A cache for many threads; what was used longest ago goes first.
+    """A cache for many threads; the least recently used value goes first.
 
     Args:
         max_bytes: memory that its values may take together; a larger value is not kept.
@@ -33,8 +33,8 @@ class Kept:
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """The value of a key, made if it is not there.
 
-        Two threads that miss at once both make it, rather than that one waits for the other; both
-        get the value of the first, so that all that is made of it belongs together.
+        Of two threads that miss at once neither waits: both make it, and both get the first value,
+        so that all results derived from it agree.
         """
         with self._lock:
             if key in self._values:
@@ -52,7 +52,7 @@ class Kept:
 
 
 def n_bytes(value: InrParams | BakedField | bytes | None) -> int:
-    """Memory that a value takes, but for what Python needs to manage it."""
+    """Memory of a value, without Python's overhead."""
     match value:
         case None:
             return 0

@@ -1,4 +1,4 @@
-"""Frames of an orbit, chunk after chunk, rendered ahead of whoever takes them."""
+"""Frames of an orbit in chunks, rendered ahead of the consumer."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def rendered_chunks(
     chunk_frames: int,
     n_workers: int,
 ) -> Iterator[Frames]:
-    """Render all models over the same chunks; while one is looked at, the next is under way.
+    """Render all models over the same chunks, the next chunk while one is consumed.
 
-    Closing the generator stops the work: frames that were begun are finished, no others.
+    Closing the generator stops the work once the frames under way are finished.
 
     Args:
         shots: one per model; they are called from several threads.
@@ -77,5 +77,5 @@ def depth_picture(
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:
-    """Values in [0, 1] as 0 to 255, rounded; what lies beyond is cut off."""
+    """Values in [0, 1] as 0 to 255, rounded and clipped."""
     return (np.clip(image, 0.0, 1.0) * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)

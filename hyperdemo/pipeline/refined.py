@@ -20,8 +20,8 @@ from hyperdemo.render.bake import bake
 from hyperdemo.render.rays import RayLoss
 
 GRID = 96
-"""Nodes along an axis of the baked grid, and steps that a ray takes through it: within 44 dB of the
-exact renderer on what the shipped models write, and within 41 dB on an INR fitted to an object."""
+"""Nodes along an axis of the baked grid, and steps of a ray through it: 44 dB of PSNR to the exact
+renderer on networks of the shipped models, 41 dB on an INR fitted to an object."""
 
 SIDE = 128
 """Of the framed picture that is fitted, in pixels: as sharp as the data set's views."""
@@ -33,7 +33,7 @@ class Refiner:
     """Fits the networks of one request.
 
     Args:
-        kept: what was made before; refined networks are kept there too.
+        kept: the cache of networks and grids, refined ones included.
         prepared: the picture.
         steps: of test-time optimisation.
         device: of the networks.

@@ -1,7 +1,6 @@
 """A picture in, a generator of typed events out, and no state per user.
 
-`ViewPipeline` may be shared by many threads. Of a request it keeps what the models made of the
-picture, in a cache of bounded size, for whoever brings the same picture again.
+`ViewPipeline` may be shared by many threads. Results of recent pictures stay in a bounded cache.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from hyperdemo.render.rays import RayLoss
 from hyperdemo.render.volume import pack_volume
 
 KEPT_BYTES = 256 * 2**20
-"""Memory for what was made of pictures before: about 8 pictures with two models."""
+"""Memory of the cache: about 8 pictures with two models."""
 
 
 class ViewPipeline(ModelPair):
@@ -59,7 +58,7 @@ class ViewPipeline(ModelPair):
         return self.input_of(next(iter(self.models.values())).model.config)
 
     def warm_up(self) -> None:
-        """Answer a first request, so that no visitor waits for what is compiled or loaded by it."""
+        """Answer a first request, which compiles and loads code that a visitor would wait for."""
         warm_up()
         grey = np.full((self.input_size, self.input_size, 4), (128, 128, 128, 255), np.uint8)
         grey[: self.input_size // 3, :, 3] = 0
@@ -145,7 +144,7 @@ class ViewPipeline(ModelPair):
     def _write(
         self, names: Sequence[str], prepared: Prepared, picture: bytes, clock: Stages
     ) -> Generator[Event, None, dict[str, InrParams]]:
-        """Let each model write its network; returns the networks."""
+        """Encode the picture with each model; returns the networks."""
         written: dict[str, InrParams] = {}
         for k, name in enumerate(names):
             yield Progress(0.1 * k / len(names), f"{name}: writing the network's weights")
@@ -172,7 +171,7 @@ class ViewPipeline(ModelPair):
         self, shots: Mapping[str, Shot], request: ViewRequest, clock: Stages
     ) -> Iterator[Event]:
         cameras = orbit(request.n_frames, request.elevation_deg)
-        # A GPU and the exact renderer take all there is for one frame.
+        # On a GPU, and with the exact renderer, one frame uses the whole device.
         alone = request.renderer == "exact" or self.device.type != "cpu"
         chunks = rendered_chunks(
             shots, cameras, size=request.size, chunk_frames=request.chunk_frames,

@@ -30,7 +30,8 @@ def background_mask(rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]
     """
     scale = max(rgb.shape[:2]) / _SIDE_PX
     for sigma in _BLURS:
-        lab = _blurred_lab(rgb, sigma=sigma * max(1.0, scale))
+        smooth = cv2.GaussianBlur(rgb, (0, 0), sigma * max(1.0, scale)).astype(np.float32)
+        lab = cv2.cvtColor(smooth / 255.0, cv2.COLOR_RGB2Lab)
         fit = _fit_background(lab)
         if fit is None:
             return None
@@ -45,11 +46,6 @@ def background_mask(rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]
     object_ = regions.drop_specks(~background, share=0.01)
     object_ = _open_holes(object_, lab, plain, slope)
     return _matte(rgb, object_, plain)
-
-
-def _blurred_lab(rgb: UInt8[np.ndarray, "h w 3"], *, sigma: float) -> np.ndarray:
-    smooth = cv2.GaussianBlur(rgb, (0, 0), sigma).astype(np.float32) / 255.0
-    return cv2.cvtColor(smooth, cv2.COLOR_RGB2Lab)
 
 
 def _fit_background(lab: np.ndarray) -> tuple[np.ndarray, float] | None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from hyperdemo.metrics.stft import stft_power
 
 RATE_HZ = 16_000
-N_FFT = 400  # samples a frame: 25 ms, bins of 40 Hz
+N_FFT = 400  # samples per frame: 25 ms, bins of 40 Hz
 HOP = 160  # samples from frame to frame: 10 ms, so 100 frames a second
 N_BINS = N_FFT // 2 + 1  # from 0 Hz to half the rate
 MIN_SAMPLES = N_FFT // 2 + 1  # reflecting half a frame at an end takes one sample more than that

@@ -1,7 +1,7 @@
 """Which pixels are the object: from the picture's own alpha, a plain background, or GrabCut.
 
-`object_mask` finds it, `apply_mask_edit` takes a visitor's correction. Both refuse what no
-object can be made of.
+`object_mask` finds it, `apply_mask_edit` takes a visitor's correction. Both refuse masks without an
+object.
 """
 
 from typing import Literal
@@ -29,7 +29,7 @@ def object_mask(
 ) -> tuple[Float[np.ndarray, "h w"], MaskSource]:
     """Find the object.
 
-    Alpha decides if the picture has transparent parts; else a plain background is told by its
+    Alpha decides if the picture has transparent parts; else a plain background is found by its
     colour; else GrabCut separates the middle from the border.
 
     Args:
