@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,12 +48,15 @@ class ViewRequest:
             16 <= self.size <= 1024 and self.size % 2 == 0,
             f"size must be an even number of pixels from 16 to 1024, got {self.size}",
         )
-        require(1 <= self.n_frames <= 960, f"n_frames must be from 1 to 960, got {self.n_frames}")
-        require(1 <= self.fps <= 120, f"fps must be from 1 to 120, got {self.fps}")
-        require(
-            math.isfinite(self.elevation_deg) and -89 <= self.elevation_deg <= 89,
-            f"elevation_deg must be from -89 to 89, got {self.elevation_deg}",
-        )
+        ranges = {
+            "n_frames": (1, 960),
+            "fps": (1, 120),
+            "elevation_deg": (-89, 89),
+            "refine_steps": (0, MAX_REFINE_STEPS),
+        }
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            require(low <= value <= high, f"{name} must be from {low} to {high}, got {value}")
         require(
             self.renderer in ("exact", "fast"),
             f"renderer must be 'exact' or 'fast', got {self.renderer!r}",
@@ -63,10 +65,6 @@ class ViewRequest:
         require(
             self.pose_size is None or 16 <= self.pose_size <= 1024,
             f"pose_size must be from 16 to 1024 pixels, got {self.pose_size}",
-        )
-        require(
-            0 <= self.refine_steps <= MAX_REFINE_STEPS,
-            f"refine_steps must be from 0 to {MAX_REFINE_STEPS}, got {self.refine_steps}",
         )
 
 

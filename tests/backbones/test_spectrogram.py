@@ -49,7 +49,7 @@ def test_a_hypernetwork_writes_sound_with_it(tmp_path):
     assert again == config and config.task == "sound" and config.n_stretches == 8
     model = HyperModel(config)
     params = model.encode(noise())
-    assert len(params) == 16
+    assert len(params) == 16 and 0.1 < model.heads.positions.abs().max() <= 0.15
     encoder, own = model.parameter_groups()
     assert not encoder and any(p is model.encoder.patch_embed.weight for p in own)
     params.weights[-1].square().sum().backward()
