@@ -31,11 +31,13 @@ def test_a_sound_field_in_numbers():
 def test_an_encoder_and_a_field_that_do_not_go_together():
     with pytest.raises(ValueError, match="the view task takes a BackboneConfig, got WhisperConfig"):
         ModelConfig(backbone=WhisperConfig())
-    for window in (16_000, 400):
-        with pytest.raises(ValueError, match=rf"stretches: k·400 \+ 80 samples .*, got {window}"):
-            ModelConfig(
-                backbone=WhisperConfig(window=window, inputs="mel"), field=SoundFieldConfig()
-            )
+    for backbone in (
+        WhisperConfig(window=16_000, inputs="mel"),
+        WhisperConfig(window=80, inputs="raw", patch=80, patch_hop=80),
+    ):
+        message = rf"whole stretches: k·400 \+ 80 samples expected, got {backbone.window}"
+        with pytest.raises(ValueError, match=message):
+            ModelConfig(backbone=backbone, field=SoundFieldConfig(stretch=480))
     long = SoundFieldConfig(stretch=4080)
     with pytest.raises(ValueError, match="patch=4080 and patch_hop=4000 expected, got 480 and 400"):
         ModelConfig(backbone=WhisperConfig(), field=long)
@@ -47,7 +49,7 @@ def test_stretches_of_a_window():
     config = ModelConfig(backbone=WhisperConfig(), field=SoundFieldConfig())
     assert config.n_stretches == 40 and config.field.stretch_s == 0.03
     whole = SoundFieldConfig(stretch=16_080)
-    assert ModelConfig(backbone=WhisperConfig(tied=False), field=whole).n_stretches == 1
+    assert ModelConfig(backbone=WhisperConfig(inputs="mel"), field=whole).n_stretches == 1
 
 
 def test_the_last_layer_has_no_more_tokens_than_outputs():
