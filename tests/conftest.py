@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20250300
+PATIENCE_S = 180  # of a browser: the machine may be busy
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 shapes.install()

@@ -1,5 +1,6 @@
 """The page's callbacks, its wiring and its API, on tiny models."""
 
+import io
 import re
 import shutil
 import struct
@@ -15,15 +16,13 @@ from PIL import Image
 
 from hyperdemo.ui import build_app, launch_options
 from hyperdemo.ui.object import texts
-from hyperdemo.ui.object.callbacks import SETTINGS
+from hyperdemo.ui.object.callbacks import SETTINGS, SHARPEN_STEPS
 from hyperdemo.ui.object.cuts import MAX_WAIT_S
-from hyperdemo.ui.object.examples import find_held_out
 from hyperdemo.ui.object.outline import CUT_COLOUR
 from hyperdemo.ui.style import PENDING
 from tests.ui.conftest import write_examples
 
-ROOT = Path(__file__).resolve().parents[2]
-SMALL = {"size": 128, "seconds": 2, "elevation_deg": 20}
+SMALL = (128, 2, 20)  # pixels, seconds, degrees
 
 
 @pytest.fixture(scope="module")
@@ -49,89 +48,65 @@ def photo():
     return Image.fromarray(pixels)
 
 
-def save_png_header(path, width, height):
-    """As much of a PNG as tells its size."""
+def file_bytes(picture, kind="PNG", **options):
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png_of_size(width, height):
+    """As much of a PNG as states its size."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = b"IDAT" + zlib.compress(b"\0")
-    chunks = [struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
-              for c in (header, data, b"IEND")]  # fmt: skip
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        for chunk in (header, b"IDAT" + zlib.compress(b"\0"), b"IEND")
+    )
 
 
-def save_bad(kind, folder):
-    path = folder / f"{kind}.png"
-    match kind:
-        case "no picture":
-            path.write_bytes(b"this is a letter, not a picture")
-        case "empty file":
-            path.write_bytes(b"")
-        case "cut short":
-            photo().resize((800, 600)).save(path)
-            path.write_bytes(path.read_bytes()[:900])
-        case "transparent":
-            Image.new("RGBA", (64, 64)).save(path)
-        case "one colour":
-            Image.new("RGB", (64, 64), "teal").save(path)
-        case "one pixel":
-            Image.new("RGB", (1, 1)).save(path)
-        case "huge":
-            save_png_header(path, 12_000, 12_000)
-        case "drawing":
-            path.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
-    return str(path)
+BAD = {
+    "no picture": (b"this is a letter, not a picture", "not one this program knows"),
+    "empty file": (b"", "empty file"),
+    "cut short": (file_bytes(photo().resize((800, 600)))[:900], "damaged or cut short"),
+    "transparent": (file_bytes(Image.new("RGBA", (64, 64))), "every pixel is transparent"),
+    "one colour": (file_bytes(Image.new("RGB", (64, 64), "teal")), "all of one colour"),
+    "one pixel": (file_bytes(Image.new("RGB", (1, 1))), "at least 16 x 16"),
+    "huge": (png_of_size(12_000, 12_000), "12000 x 12000"),
+    "drawing": (b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', "SVG"),
+}
 
 
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        ("no picture", "not one this program knows"),
-        ("empty file", "empty file"),
-        ("cut short", "damaged or cut short"),
-        ("transparent", "every pixel is transparent"),
-        ("one colour", "all of one colour"),
-        ("one pixel", "at least 16 x 16"),
-        ("huge", "12000 x 12000"),
-        ("drawing", "SVG"),
-    ],
-)
-def test_bad_pictures_get_a_clear_message(callbacks, kind, words, tmp_path):
-    picture = save_bad(kind, tmp_path)
-    with pytest.raises(gr.Error) as caught:
-        callbacks.find_object(picture)
-    assert words in caught.value.message
-    with pytest.raises(gr.Error) as caught:
-        list(callbacks.generate(picture, None, 128, 2, 20, None))
-    assert words in caught.value.message
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_pictures_get_a_clear_message(callbacks, kind, tmp_path):
+    content, words = BAD[kind]
+    picture = tmp_path / "bad.png"
+    picture.write_bytes(content)
+    with pytest.raises(gr.Error, match=words):
+        callbacks.find_object(str(picture))
+    with pytest.raises(gr.Error, match=words):
+        list(callbacks.generate(str(picture), None, 128, 2, 20, None))
 
 
-def save_odd(kind, folder):
-    path = folder / "odd.png"
-    match kind:
-        case "16 bit":
-            grey = np.asarray(photo().convert("L")).astype(np.uint16) * 257
-            Image.fromarray(grey).save(path)
-        case "CMYK":
-            photo().convert("CMYK").save(path := folder / "odd.jpg")
-        case "palette":
-            photo().convert("P").save(path)
-        case "animated":
-            frames = [photo(), photo().rotate(90)]
-            frames[0].save(path := folder / "odd.gif", save_all=True, append_images=frames[1:])
-        case "turned by EXIF":
-            exif = Image.Exif()
-            exif[274] = 6
-            photo().save(path := folder / "odd.jpg", exif=exif, quality=95)
-    return str(path)
+def turned_by_exif():
+    exif = Image.Exif()
+    exif[274] = 6
+    return file_bytes(photo(), "JPEG", exif=exif, quality=95)
 
 
-@pytest.mark.parametrize("kind", ["16 bit", "CMYK", "palette", "animated", "turned by EXIF"])
+ODD = {
+    "16 bit": file_bytes(Image.fromarray(np.asarray(photo().convert("L")).astype(np.uint16) * 257)),
+    "CMYK": file_bytes(photo().convert("CMYK"), "JPEG"),
+    "palette": file_bytes(photo().convert("P")),
+    "animated": file_bytes(photo(), "GIF", save_all=True, append_images=[photo().rotate(90)]),
+    "turned by EXIF": turned_by_exif(),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
 def test_odd_pictures_are_taken(callbacks, kind, tmp_path):
-    shown = callbacks.find_object(save_odd(kind, tmp_path))
-    framed = shown[callbacks.page.framed]
-    upright = kind != "turned by EXIF"
-    object_pixels = np.argwhere((framed < 200).any(axis=-1))
-    height, width = np.ptp(object_pixels, axis=0)
-    assert (width > height) == upright
+    (tmp_path / "odd").write_bytes(ODD[kind])
+    framed = callbacks.find_object(str(tmp_path / "odd"))[callbacks.page.framed]
+    height, width = np.ptp(np.argwhere((framed < 200).any(axis=-1)), axis=0)
+    assert (width > height) == (kind != "turned by EXIF")
 
 
 def test_nothing_uploaded(callbacks):
@@ -142,38 +117,36 @@ def test_nothing_uploaded(callbacks):
         list(callbacks.generate(None, None, 128, 2, 20, None))
 
 
-def test_transparency_survives_and_is_named(callbacks, picture):
+def test_transparency_survives_and_held_out_objects_are_recognised(callbacks, picture, examples):
     shown = callbacks.find_object(picture)
     assert "its transparency" in shown[callbacks.page.words]
-    ticket = shown[callbacks.page.cut]
-    assert callbacks.cuts.find(ticket).found.mask_source == "alpha"
-
-
-def test_a_held_out_object_is_recognised(callbacks, examples):
+    assert callbacks.cuts.find(shown[callbacks.page.cut]).found.mask_source == "alpha"
     shown = callbacks.find_object(str(examples / "objects" / "box" / "input.webp"))
     assert "A brown box" in shown[callbacks.page.words]
 
 
-def stroke(rows, columns, shape=(60, 80)):
-    layer = np.zeros((*shape, 4), np.uint8)
-    layer[rows, columns] = (*bytes.fromhex(CUT_COLOUR[1:]), 255)
+def cut_right_of(column):
+    """The editor's value after a stroke over all to the right of a column."""
+    layer = np.zeros((60, 80, 4), np.uint8)
+    layer[:, column:] = (*bytes.fromhex(CUT_COLOUR[1:]), 255)
     return {"background": None, "layers": [layer], "composite": None}
 
 
 def test_strokes_change_what_the_models_see(callbacks, picture):
     before = callbacks.find_object(picture)
     cut = before[callbacks.page.cut]
-    editor = stroke(slice(0, 60), slice(40, 80))  # leaves the left half of the box: a square
-    framed, words = callbacks.correct_object(picture, editor, cut)
+    framed, words = callbacks.correct_object(picture, cut_right_of(40), cut)  # half the box is left
     assert "you, with the brush" in words
     assert not np.array_equal(framed, before[callbacks.page.framed])
     untouched, _ = callbacks.correct_object(picture, {"layers": []}, cut)
     assert np.array_equal(untouched, before[callbacks.page.framed])
+    with pytest.raises(gr.Error, match="mask is empty"):
+        callbacks.correct_object(picture, cut_right_of(0), None)
 
 
 def test_an_outline_of_another_picture_is_not_used(callbacks, picture, tmp_path):
     other = tmp_path / "other.png"
-    Image.new("RGB", (64, 64), "teal").save(other)
+    other.write_bytes(BAD["one colour"][0])
     cut = callbacks.find_object(picture)[callbacks.page.cut]
     with pytest.raises(gr.Error, match="one colour"):
         callbacks.correct_object(str(other), None, cut)
@@ -185,7 +158,7 @@ def test_a_picture_whose_file_is_gone_is_taken_from_what_is_held(callbacks, pict
     run = callbacks.generate(picture, None, 32, 2, 20, ticket)
     assert callbacks.page.stream in next(run)
     run.close()
-    framed, _ = callbacks.correct_object(picture, stroke(slice(0, 60), slice(40, 80)), ticket)
+    framed, _ = callbacks.correct_object(picture, cut_right_of(40), ticket)
     assert framed is not None
     callbacks.cuts.drop(ticket)
     for answer in (
@@ -207,42 +180,21 @@ def test_a_visitor_holds_one_picture_and_none_after_leaving(callbacks, demo, pic
     assert callbacks.cuts.n_bytes == before
 
 
-def test_an_empty_outline_gets_a_clear_message(callbacks, picture):
-    editor = stroke(slice(0, 60), slice(0, 80))
-    with pytest.raises(gr.Error, match="mask is empty"):
-        callbacks.correct_object(picture, editor, None)
-
-
-@pytest.mark.parametrize("settings", [(20, 2, 20), (129, 2, 20), (128, 0, 20), (128, 2, 95)])
+@pytest.mark.parametrize("settings", [(8, 2, 20), (129, 2, 20), (128, 0, 20), (128, 2, 95)])
 def test_settings_out_of_range_are_refused(callbacks, picture, settings):
-    size, seconds, elevation = settings
-    if size == 20:
-        size = 8
     with pytest.raises(gr.Error, match="must be"):
-        list(callbacks.generate(picture, None, size, seconds, elevation, None))
+        list(callbacks.generate(picture, None, *settings, None))
 
 
 def test_a_run_leaves_no_files_behind(callbacks, picture, tmp_path, monkeypatch):
-    folder = tmp_path / "temp"
+    monkeypatch.setattr("tempfile.tempdir", str(folder := tmp_path / "temp"))
     folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
     run = callbacks.generate(picture, None, 32, 2, 20, None)
-    for update in run:
-        if callbacks.page.stream in update and isinstance(update[callbacks.page.stream], str):
-            assert Path(update[callbacks.page.stream]).is_file()
-            break
+    shown = (update.get(callbacks.page.stream) for update in run)
+    assert Path(next(value for value in shown if isinstance(value, str))).is_file()
     assert list(folder.iterdir())
     run.close()
     assert not list(folder.iterdir())
-
-
-def test_every_event_has_its_name_and_its_words(demo):
-    named = {fn.api_name: fn for fn in demo.fns.values() if fn.api_visibility == "public"}
-    assert {"find_object", "correct_object", "generate"} <= set(named)
-    for name in ("find_object", "correct_object", "generate"):
-        assert named[name].fn.__doc__
-    described = demo.get_api_info()["named_endpoints"]
-    assert {"/find_object", "/correct_object", "/generate"} == set(described)
 
 
 def test_no_font_and_no_script_comes_from_elsewhere():
@@ -250,11 +202,6 @@ def test_no_font_and_no_script_comes_from_elsewhere():
     assert "googleapis" not in options["theme"]._get_theme_css()
     assert not options["theme"]._stylesheets
     assert "http" not in options["css"]
-
-
-def test_the_page_stands_without_examples(pipeline, tmp_path):
-    assert find_held_out(tmp_path) == []
-    build_app(pipeline, examples=tmp_path / "none", weights=tmp_path)
 
 
 @pytest.fixture
@@ -271,18 +218,31 @@ def test_the_api_answers_and_survives_bad_input(client, picture, tmp_path, examp
     outline, framed, words = client.predict(handle_file(picture), api_name="/find_object")
     assert Path(framed).is_file() and "its transparency" in words
     assert outline["layers"] == []
-    bad = save_bad("one colour", tmp_path)
-    with pytest.raises(AppError, match="one colour"):
-        client.predict(handle_file(bad), None, *SMALL.values(), api_name="/generate")
-    with pytest.raises(AppError, match="not one this program knows"):
-        letter = save_bad("no picture", tmp_path)
-        client.predict(handle_file(letter), None, *SMALL.values(), api_name="/generate")
+    for kind in ("one colour", "no picture"):
+        content, words = BAD[kind]
+        (tmp_path / "bad.png").write_bytes(content)
+        with pytest.raises(AppError, match=words):
+            bad = handle_file(tmp_path / "bad.png")
+            client.predict(bad, None, *SMALL, api_name="/generate")
     box = shutil.copy(examples / "objects" / "box" / "input.webp", tmp_path / "mine.webp")
-    out = client.predict(handle_file(box), None, *SMALL.values(), api_name="/generate")
+    out = client.predict(handle_file(box), None, *SMALL, api_name="/generate")
     text = " ".join(str(value) for value in out)
     assert ".mp4" in text and text.count(".glb") == 2 and text.count(".zip") == 2
     assert len(set(re.findall(r"field-\w+\.volume", text))) == 2
     assert re.search(r"done in [\d.]+ s on CPU", text) and "A brown box" in text
+
+
+def test_sharpening_is_requested_of_the_pipeline(callbacks, picture, monkeypatch):
+    steps = []
+
+    def stream(pipeline, prepared, request, **options):
+        steps.append(request.refine_steps)
+        return iter(())
+
+    monkeypatch.setattr("hyperdemo.ui.object.callbacks.stream_views", stream)
+    for sharpen in (False, True):
+        list(callbacks.generate(picture, None, *SMALL, None, sharpen))
+    assert steps == [0, SHARPEN_STEPS]
 
 
 def test_what_fails_is_called_a_failure_and_can_be_tried_again(callbacks, tmp_path):
