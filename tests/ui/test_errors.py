@@ -6,23 +6,20 @@ import pytest
 from hyperdemo.ui.errors import UNEXPECTED, in_plain_words, streamed_in_plain_words
 
 
-def raising(error):
-    @in_plain_words
+def failing(error):
     def callback():
         raise error
 
-    return callback
+    return in_plain_words(callback)
 
 
-def test_a_visitors_mistake_is_told_in_its_own_words():
+def test_a_mistake_of_a_visitor_is_shown_and_one_of_ours_is_logged(caplog):
+    assert in_plain_words(lambda x: x + 1)(2) == 3
     with pytest.raises(gr.Error) as caught:
-        raising(ValueError("expected a picture, got <nothing>"))()
+        failing(ValueError("expected a picture, got <nothing>"))()
     assert caught.value.message == "Expected a picture, got &lt;nothing&gt;."
-
-
-def test_our_own_mistakes_stay_in_the_log(caplog):
     with caplog.at_level(logging.ERROR), pytest.raises(gr.Error) as caught:
-        raising(KeyError("secret"))()
+        failing(KeyError("secret"))()
     assert caught.value.message == UNEXPECTED
     assert "secret" in caplog.text
 
@@ -40,14 +37,10 @@ def test_a_generator_is_translated_too_and_can_be_closed():
         finally:
             closed.append(fail)
 
-    assert next(failing := callback(True)) == 1
+    assert next(broken := callback(True)) == 1
     with pytest.raises(gr.Error, match="Too far"):
-        next(failing)
+        next(broken)
     stopped = callback(False)
     next(stopped)
     stopped.close()
     assert closed == [True, False]
-
-
-def test_results_pass_through():
-    assert in_plain_words(lambda x: x + 1)(2) == 3

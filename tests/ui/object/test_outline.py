@@ -11,16 +11,14 @@ from hyperdemo.ui.object.outline import (
     veiled,
 )
 
-
-def as_rgb(colour):
-    return tuple(bytes.fromhex(colour.lstrip("#")))
+EVERYWHERE = slice(None)
 
 
-def painted(shape, *marks):
+def painted(shape, *marks, opacity=255):
     """A layer with rectangles of colour: (colour, rows, columns) each."""
     layer = np.zeros((*shape, 4), np.uint8)
     for colour, rows, columns in marks:
-        layer[rows, columns] = (*as_rgb(colour), 255)
+        layer[rows, columns] = (*bytes.fromhex(colour.lstrip("#")), opacity)
     return layer
 
 
@@ -56,25 +54,16 @@ def test_green_keeps_and_red_cuts(cut):
 
 
 def test_the_upper_layer_overrules():
-    below = painted((10, 10), (CUT_COLOUR, slice(0, 10), slice(0, 10)))
-    above = painted((10, 10), (KEEP_COLOUR, slice(0, 5), slice(0, 10)))
+    below = painted((10, 10), (CUT_COLOUR, EVERYWHERE, EVERYWHERE))
+    above = painted((10, 10), (KEEP_COLOUR, slice(0, 5), EVERYWHERE))
     keep, cut = strokes({"layers": [below, above]}, (10, 10))
     assert keep[:5].all() and not keep[5:].any()
     assert cut[5:].all() and not cut[:5].any()
 
 
-def test_strokes_on_another_picture_count_for_nothing(cut):
-    layer = painted((30, 30), (CUT_COLOUR, slice(0, 30), slice(0, 30)))
-    assert corrected_mask(cut, {"layers": [layer]}) is None
-
-
-def test_faint_rims_do_not_count():
-    layer = np.zeros((10, 10, 4), np.uint8)
-    layer[...] = (*as_rgb(CUT_COLOUR), 40)
-    assert strokes({"layers": [layer]}, (10, 10)) is None
-
-
-def test_cutting_everything_away_is_refused(cut):
-    layer = painted((60, 80), (CUT_COLOUR, slice(0, 60), slice(0, 80)))
+def test_strokes_on_another_picture_and_faint_rims_do_not_count(cut):
+    mark = (CUT_COLOUR, EVERYWHERE, EVERYWHERE)
+    for layer in (painted((30, 30), mark), painted((60, 80), mark, opacity=40)):
+        assert corrected_mask(cut, {"layers": [layer]}) is None
     with pytest.raises(ValueError, match="mask is empty"):
-        corrected_mask(cut, {"layers": [layer]})
+        corrected_mask(cut, {"layers": [painted((60, 80), mark)]})

@@ -54,18 +54,12 @@ def test_each_column_bears_its_own_label(sheet):
     assert written[0] != written[1]
 
 
-def test_smaller_panels_are_enlarged(sheet):
+def test_smaller_panels_are_enlarged_and_the_next_frame_leaves_them_alone(sheet):
     frame = sheet.frame([plain(50, side=32)] * 2, [plain(90, side=32)] * 2)
+    sheet.frame([plain(255)] * 2, [plain(255)] * 2)
     assert frame.shape == (sheet.height, sheet.width, 3)
     assert (colour_panel(sheet, frame, 1) == 50).all()
     assert (depth_panel(sheet, frame, 1) == 90).all()
-
-
-def test_a_frame_leaves_the_next_one_alone(sheet):
-    first = sheet.frame([plain(0)] * 2, [plain(0)] * 2)
-    kept = first.copy()
-    sheet.frame([plain(255)] * 2, [plain(255)] * 2)
-    assert np.array_equal(first, kept)
 
 
 def test_one_model_alone_has_no_room_for_the_input():
@@ -84,17 +78,12 @@ def test_wrong_panels_are_refused(sheet):
         OrbitSheet([], size=64)
 
 
-def test_rows_of_a_comparison_keep_their_order():
+def test_rows_of_a_comparison_keep_their_order_and_are_equally_long():
     rows = [("Ground truth", [plain(10), plain(20)]), ("From scratch", [plain(30), plain(40)])]
     picture = comparison_sheet(rows, size=64, first_is="the leftmost is the input")
-    values = [int(v) for v in np.unique(picture[..., 0]) if v in (10, 20, 30, 40)]
-    assert values == [10, 20, 30, 40]
-    where = {v: np.argwhere((picture == v).all(-1)).mean(0) for v in values}
+    where = {v: np.argwhere((picture == v).all(-1)).mean(0) for v in (10, 20, 30, 40)}
     assert where[10][1] < where[20][1] and where[10][0] < where[30][0]
-
-
-def test_ragged_comparisons_are_refused():
-    with pytest.raises(ValueError, match="equal length"):
-        comparison_sheet([("a", [plain(1)]), ("b", [])], size=64)
-    with pytest.raises(ValueError, match="equal length"):
-        comparison_sheet([], size=64)
+    assert where[30][1] < where[40][1] and where[20][0] < where[40][0]
+    for ragged in ([("a", [plain(1)]), ("b", [])], []):
+        with pytest.raises(ValueError, match="equal length"):
+            comparison_sheet(ragged, size=64)

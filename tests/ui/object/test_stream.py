@@ -48,17 +48,13 @@ def test_updates_come_in_the_order_the_page_needs(updates):
     assert "Pretrained (DINOv2):" in words and "foundation:" not in words
 
 
-def test_chunks_hold_the_whole_turn_and_so_does_the_film(updates):
-    chunks = [update.path for update in updates if isinstance(update, Chunk)]
-    assert [len(frames_of(path)) for path in chunks] == [4, 2]
-    assert len(frames_of(updates[-1].orbit)) == 6
-
-
 def test_both_models_stand_in_step_in_every_frame(pipeline, prepared, updates):
     """Each column of a decoded frame shows the model's own panel of that very moment."""
     sheet = OrbitSheet(["a", "b"], size=MIN_PANEL)
     events = [e for e in pipeline.view(prepared, REQUEST) if isinstance(e, Frames)]
     decoded = frames_of(updates[-1].orbit)
+    chunks = [frames_of(update.path) for update in updates if isinstance(update, Chunk)]
+    assert [len(chunk) for chunk in chunks] == [4, 2] and len(decoded) == REQUEST.n_frames
     for column, name in enumerate(("foundation", "scratch")):
         panels = np.concatenate([event.rgb[name] for event in events])
         left, top = sheet.columns[column], sheet.colour_top
@@ -79,16 +75,12 @@ def test_networks_can_be_taken_away_and_read_back(updates, pipeline):
         assert params.n_parameters == result.n_parameters[name]
 
 
-def test_meshes_are_glb(updates):
-    for path in updates[-1].meshes.values():
-        assert path.read_bytes()[:4] == b"glTF"
-
-
-def test_fields_can_be_turned_in_the_browser(updates):
-    volumes = updates[-1].volumes
-    assert list(volumes) == ["foundation", "scratch"]
-    for path in volumes.values():
-        assert unpack_volume(path.read_bytes()).density.max() > 0
+def test_meshes_and_fields_can_be_opened(updates):
+    result = updates[-1]
+    assert list(result.meshes) == list(result.volumes) == ["foundation", "scratch"]
+    for mesh, volume in zip(result.meshes.values(), result.volumes.values(), strict=True):
+        assert mesh.read_bytes()[:4] == b"glTF"
+        assert unpack_volume(volume.read_bytes()).density.max() > 0
 
 
 def test_the_truth_is_shown_beside_the_models_and_scored(updates):
@@ -100,18 +92,16 @@ def test_the_truth_is_shown_beside_the_models_and_scored(updates):
     assert {"foundation.encode", "scratch.mesh", "orbit"} <= set(result.seconds)
 
 
-def test_without_a_truth_there_are_no_scores(pipeline, prepared, tmp_path):
-    *_, result = stream_views(pipeline, prepared, REQUEST, folder=tmp_path)
-    assert result.sheet is None and result.scores == {}
-
-
-def test_a_field_without_a_surface_gives_no_mesh(pipeline, prepared, tmp_path, monkeypatch):
+def test_without_a_truth_and_a_surface_there_are_no_scores_and_no_mesh(
+    pipeline, prepared, tmp_path, monkeypatch
+):
     def empty(*_, **__):
         raise NoSurface("the field is empty")
 
     monkeypatch.setattr(pipeline_module, "extract_mesh", empty)
     unseen = replace(prepared, framed=255 - prepared.framed)
     *_, result = stream_views(pipeline, unseen, REQUEST, folder=tmp_path)
+    assert result.sheet is None and result.scores == {}
     assert result.meshes == {"foundation": None, "scratch": None}
 
 

@@ -168,6 +168,7 @@ def test_the_api_answers_and_survives_bad_input(client, clip, tmp_path):
 
 
 def test_every_format_reaches_our_own_decoder(client, tmp_path):
+    client = Client(client.src, verbose=False, download_files=False)  # downloads take seconds
     sound = chirp(rate_hz=48_000, seconds=0.3)
     for ending, content in {
         "flac": file_bytes(sound, 48_000, "FLAC"),
