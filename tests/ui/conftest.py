@@ -7,16 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from hyperdemo.checkpoints import LoadedModel
-from hyperdemo.pipeline import SoundPipeline, ViewPipeline
-from hyperdemo.pipeline import view as pipeline_module
-from hyperdemo.render.bake import bake
+from hyperdemo.pipeline import SoundPipeline, ViewPipeline, view
 from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.mesh import extract_mesh
 from tests import tiny
+from tests.pipeline.conftest import CPU, NAMES, loaded
 
 TRUTH_SIDE = 32
 
@@ -25,27 +22,23 @@ TRUTH_SIDE = 32
 def small_grids():
     """The app's grids take seconds; what the page does with them is the same on smaller ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline_module, "bake", partial(bake, resolution=32))
-        patch.setattr(pipeline_module, "extract_mesh", partial(extract_mesh, resolution=24))
+        patch.setattr(view, "GRID", 32)
+        patch.setattr(view, "extract_mesh", partial(extract_mesh, resolution=24))
         yield
+
+
+def models(task, make):
+    return {name: loaded(make, seed, f"{task}-{name}") for seed, name in enumerate(NAMES)}
 
 
 @pytest.fixture(scope="package")
 def pipeline() -> ViewPipeline:
-    models = {
-        name: LoadedModel(f"view-{name}", tiny.model(seed).requires_grad_(False), {})
-        for seed, name in enumerate(("foundation", "scratch"))
-    }
-    return ViewPipeline(models, device=torch.device("cpu"))
+    return ViewPipeline(models("view", tiny.model), device=CPU)
 
 
 @pytest.fixture(scope="package")
 def sound_pipeline() -> SoundPipeline:
-    models = {
-        name: LoadedModel(f"sound-{name}", tiny.sound_model(seed).requires_grad_(False), {})
-        for seed, name in enumerate(("foundation", "scratch"))
-    }
-    return SoundPipeline(models, device=torch.device("cpu"))
+    return SoundPipeline(models("sound", tiny.sound_model), device=CPU)
 
 
 @pytest.fixture(scope="package")
@@ -68,14 +61,11 @@ def write_object(folder: Path, rgba: np.ndarray, *, n_views: int = 3) -> Path:
     folder.mkdir(parents=True)
     Image.fromarray(rgba).save(folder / "input.webp", lossless=True, exact=True)
     strip = np.zeros((TRUTH_SIDE, n_views * TRUTH_SIDE, 4), np.uint8)
-    for view in range(n_views):
-        strip[8:24, view * TRUTH_SIDE + 8 : view * TRUTH_SIDE + 24] = (60 * view, 90, 40, 255)
+    for k in range(n_views):
+        strip[8:24, k * TRUTH_SIDE + 8 : k * TRUTH_SIDE + 24] = (60 * k, 90, 40, 255)
     Image.fromarray(strip).save(folder / "truth.webp", lossless=True, exact=True)
-    poses = [look_at_origin(360.0 * k / n_views, 20.0) for k in range(n_views)]
-    frames = [
-        {"file_path": f"./{k:03d}", "transform_matrix": pose.tolist()}
-        for k, pose in enumerate(poses)
-    ]
+    poses = (look_at_origin(360.0 * k / n_views, 20.0) for k in range(n_views))
+    frames = [{"file_path": str(k), "transform_matrix": p.tolist()} for k, p in enumerate(poses)]
     content = {"camera_angle_x": math.radians(40.0), "frames": frames}
     (folder / "transforms.json").write_text(json.dumps(content))
     (folder / "name.txt").write_text("A brown box\n")

@@ -10,14 +10,13 @@ from hyperdemo.ui.sound.figures import (
     spectrogram_db,
     spectrogram_figure,
 )
+from tests.media.sounds import sine as tone
 
 LABELS = {"foundation": "Pretrained", "scratch": "From scratch"}
 
 
 def sine(hz, *, level=1.0, seconds=1.0):
-    return (level * np.sin(2 * np.pi * hz * np.arange(round(16_000 * seconds)) / 16_000)).astype(
-        np.float32
-    )
+    return tone(hz, rate_hz=16_000, seconds=seconds, level=level).astype(np.float32)
 
 
 def test_a_sine_stands_where_it_should_and_as_loud():

@@ -1,4 +1,5 @@
 import io
+import itertools
 import json
 import zipfile
 
@@ -20,25 +21,30 @@ from tests.ui.conftest import chirp
 RATE_HZ = 22_050
 
 
+def prepared_chirp(**options):
+    samples = chirp(**options).astype(np.float32)[None]
+    rate_hz = options.get("rate_hz", RATE_HZ)
+    return prepare_sound(Clip(samples, rate_hz, truncated=False, channels_in_file=1))
+
+
 @pytest.fixture(scope="module")
 def prepared():
-    samples = chirp(rate_hz=RATE_HZ).astype(np.float32)[None]
-    return prepare_sound(Clip(samples, RATE_HZ, truncated=False, channels_in_file=1))
+    return prepared_chirp()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("out")
+def updates(sound_pipeline, prepared, tmp_path_factory):
+    return list(stream_sound(sound_pipeline, prepared, folder=tmp_path_factory.mktemp("out")))
 
 
 @pytest.fixture(scope="module")
-def updates(sound_pipeline, prepared, folder):
-    return list(stream_sound(sound_pipeline, prepared, folder=folder))
+def playlists(updates):
+    return [update for update in updates if isinstance(update, Playlist)]
 
 
 @pytest.fixture(scope="module")
 def heard(sound_pipeline, prepared):
-    """What the pipeline itself says, a model at a time."""
+    """What the pipeline itself says, one model at a time."""
     parts = [e for e in sound_pipeline.listen(prepared, SoundRequest()) if isinstance(e, Heard)]
     names = sound_pipeline.models
     return {name: np.concatenate([part.samples[name] for part in parts]) for name in names}
@@ -54,37 +60,31 @@ def as_int16(samples):
     return wavfile.read(io.BytesIO(encode_wav(samples, rate_hz=RATE_HZ)))[1]
 
 
-def test_updates_come_in_the_order_the_page_needs(updates):
+def test_updates_come_in_the_order_the_page_needs(updates, playlists, prepared):
     kinds = [type(update) for update in updates]
     assert kinds[0] is Playlist and kinds[-1] is SoundResult and kinds.count(SoundResult) == 1
     fractions = [update.fraction for update in updates if isinstance(update, Status)]
     assert fractions == sorted(fractions) and fractions[-1] < 1
-    playlists = [update for update in updates if isinstance(update, Playlist)]
-    assert len(playlists) > 3
-    assert [one.complete for one in playlists] == [False] * (len(playlists) - 1) + [True]
-
-
-def test_the_original_can_be_heard_at_once(updates, prepared):
-    (piece,) = updates[0].tracks["original"]
-    assert piece.start == 0 and updates[0].n_samples == len(prepared.own)
+    (piece,) = playlists[0].tracks["original"]  # which can be heard at once
+    assert piece.start == 0 and playlists[0].n_samples == len(prepared.own)
     assert np.array_equal(read(piece.path), as_int16(prepared.own))
 
 
-def test_every_playlist_holds_all_before_it(updates):
-    playlists = [update for update in updates if isinstance(update, Playlist)]
-    for earlier, later in zip(playlists, playlists[1:], strict=False):
+def test_every_playlist_holds_all_before_it(playlists):
+    assert len(playlists) > 3
+    assert [one.complete for one in playlists] == [False] * (len(playlists) - 1) + [True]
+    for earlier, later in itertools.pairwise(playlists):
         assert (later.rate_hz, later.n_samples) == (earlier.rate_hz, earlier.n_samples)
         for key, pieces in earlier.tracks.items():
             assert later.tracks[key][: len(pieces)] == pieces
 
 
-def test_pieces_join_to_what_the_pipeline_says(updates, heard):
-    last = [update for update in updates if isinstance(update, Playlist)][-1]
+def test_pieces_join_to_what_the_pipeline_says(playlists, heard):
     for name, samples in heard.items():
-        parts = [read(piece.path) for piece in last.tracks[name]]
+        parts = [read(piece.path) for piece in playlists[-1].tracks[name]]
         starts = np.cumsum([0] + [len(part) for part in parts])
-        assert [piece.start for piece in last.tracks[name]] == list(starts[:-1])
-        assert starts[-1] == last.n_samples
+        assert [piece.start for piece in playlists[-1].tracks[name]] == list(starts[:-1])
+        assert starts[-1] == playlists[-1].n_samples
         assert np.array_equal(np.concatenate(parts), as_int16(samples))
 
 
@@ -99,7 +99,7 @@ def test_the_result_has_whole_waves_scores_and_numbers(updates, heard, prepared)
     assert result.duration_s == pytest.approx(prepared.duration_s, abs=1 / 16_000)
 
 
-def test_the_networks_can_be_evaluated_by_themselves(updates, heard, folder):
+def test_the_networks_can_be_evaluated_by_themselves(updates, heard):
     result = updates[-1]
     for name, samples in heard.items():
         with zipfile.ZipFile(result.networks[name]) as archive:
@@ -130,9 +130,8 @@ def test_networks_that_are_gone_and_odd_rates_are_refused(updates, tmp_path):
 
 def test_at_16_khz_nothing_is_synthesised_twice(sound_pipeline, tmp_path, monkeypatch):
     monkeypatch.setattr("hyperdemo.ui.sound.stream.synthesise", None)
-    samples = chirp(rate_hz=16_000, seconds=0.5).astype(np.float32)[None]
-    clip = prepare_sound(Clip(samples, 16_000, truncated=False, channels_in_file=1))
-    result = list(stream_sound(sound_pipeline, clip, folder=tmp_path))[-1]
+    clip = prepared_chirp(rate_hz=16_000, seconds=0.5)
+    *_, result = stream_sound(sound_pipeline, clip, folder=tmp_path)
     assert result.scores["foundation"].psnr_db is not None
 
 

@@ -34,10 +34,7 @@ def test_speed_is_seconds_of_sound_a_second_of_computing():
     assert "| write the networks | 1.00 s | – |" in table
 
 
-def test_the_introduction_names_the_length_of_a_stretch():
+def test_stretches_and_examples_are_named():
     assert "every 30 ms" in texts.introduction(SoundFieldConfig())
     assert set(texts.PHASE) == {"mel", "raw", "both"}
-
-
-def test_examples_are_named_after_their_files():
     assert texts.name_of("door-bell_2") == "Door bell 2"
