@@ -153,9 +153,8 @@ def test_a_photo_becomes_two_turning_objects(page, tmp_path, artefacts):
     page.locator("#words", has_text="plain background").wait_for()  # the app is still there
 
 
-def test_a_stop_and_a_new_start_at_any_moment_and_thirty_runs(browser, url):
-    page = browser.new_page(viewport={"width": 390, "height": 844})
-    page.set_default_timeout(PATIENCE_S * 1000)
+def test_a_stop_and_a_new_start_at_any_moment_and_thirty_runs(page, url):
+    page.set_viewport_size({"width": 390, "height": 844})
     warnings = []
     page.on("console", lambda said: warnings.append(said.text) if "context" in said.text else None)
     page.goto(f"{url}/?example=blend-swap-cc-0-chair")
@@ -169,14 +168,12 @@ def test_a_stop_and_a_new_start_at_any_moment_and_thirty_runs(browser, url):
         page.locator("#status", has_text=re.compile("frame .* of")).wait_for()
         page.locator("#stop").click()
         page.locator("#run").wait_for()
-    examples = page.locator(".examples button.gallery-item")
     for run in range(30):
-        examples.nth(run % 2).click()
+        page.locator(".examples button.gallery-item").nth(run % 2).click()
         label = ["Barrel", "Chair"][run % 2]
         page.locator("#caption", has_text=re.compile(label, re.IGNORECASE)).wait_for()
         page.wait_for_function(f"{VIEW}.ready && !{VIEW}.lost")
     assert warnings == []
-    page.close()
 
 
 def sound(seconds: float) -> np.ndarray:

@@ -13,8 +13,6 @@ from PIL import Image
 
 from tests.conftest import PATIENCE_S
 
-pytestmark = pytest.mark.timeout(600)
-
 LABELS = {"foundation": "Left", "scratch": "Right"}
 RESOLUTION = 48
 SIDES = (0.0, 90.0, 180.0, 270.0)
@@ -133,6 +131,7 @@ def psnr(a, b):
     return -10 * math.log10(max(1e-10, np.mean((a - b) ** 2)))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("camera", [(0, 20, 1), (100, -35, 1), (235, 80, 2.5)])
 def test_it_draws_what_the_server_marches(page, baked, camera):
     page.evaluate(f"(camera) => {FIND}.setCamera(...camera)", list(camera))
@@ -147,8 +146,7 @@ def test_it_draws_what_the_server_marches(page, baked, camera):
 
 @pytest.mark.timeout(600)
 def test_depth_is_the_mean_distance_and_normals_point_outwards(page, baked):
-    page.evaluate(f"{FIND}.setCamera(100, 35)")
-    state = page.evaluate(STATE)
+    state = page.evaluate(f"({FIND}.setCamera(100, 35), {STATE})")
     page.locator(MODE).select_option("depth")
     for key, field in baked.items():
         seen = marched(field, state, SIDE)
@@ -209,6 +207,7 @@ def shown_panels(page):
     return pixels[:, :side], pixels[:, -side:]
 
 
+@pytest.mark.timeout(600)
 def test_a_drag_turns_both_alike(page, baked):
     box = page.locator(CANVAS).bounding_box()
     x, y = box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"]
@@ -237,6 +236,7 @@ def rest(page):
     }}""")
 
 
+@pytest.mark.timeout(600)
 def test_keys_buttons_and_the_wheel(page):
     rest(page)
     page.locator(CANVAS).focus()
@@ -260,6 +260,7 @@ def test_keys_buttons_and_the_wheel(page):
     page.wait_for_function(f"{STATE}.zoom > 1.2")
 
 
+@pytest.mark.timeout(600)
 def test_it_turns_by_itself_only_in_sight_and_until_it_is_touched(browser, url):
     page = browser.new_page(viewport={"width": 500, "height": 600})
     page.set_default_timeout(PATIENCE_S * 1000)
@@ -276,6 +277,7 @@ def test_it_turns_by_itself_only_in_sight_and_until_it_is_touched(browser, url):
     page.close()
 
 
+@pytest.mark.timeout(600)
 def test_a_lost_graphics_card_comes_back(page, baked):
     rest(page)
     page.evaluate(f"""() => {{
@@ -290,6 +292,7 @@ def test_a_lost_graphics_card_comes_back(page, baked):
     assert psnr(seen, marched(baked["foundation"], page.evaluate(STATE), SIDE).rgb) > 40
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [
