@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,9 @@ from hyperdemo.ui.object.examples import find_held_out, find_photographs
 from hyperdemo.ui.object.outline import CUT_COLOUR, KEEP_COLOUR
 from hyperdemo.ui.object.page import Page
 from hyperdemo.ui.object.viewer import object_viewer
+from hyperdemo.ui.running import watch, wire_run
 from hyperdemo.ui.style import PENDING
 
-WATCH = """() => { document.getElementById("watch").scrollIntoView({block: "nearest"}); }"""
-# At once, before the server has seen the click.
-WAIT = f"""() => {{
-    document.getElementById("watch").scrollIntoView({{block: "nearest"}});
-    const shown = (visible) => ({{visible, __type__: "update"}});
-    return [shown(false), shown(true), {json.dumps(texts.status_bar(0.0, texts.WAITING))}];
-}}"""
-# What fails while it runs says so itself; this is for what never began, as where the queue is full.
-# To Gradio a run that was stopped has failed too, and it says so when the next may have begun.
-NOT_BEGUN = f"""() => {{
-    const shown = (visible) => ({{visible, __type__: "update"}});
-    if (!document.querySelector(".toast-body.error")) return Array(3).fill({{__type__: "update"}});
-    return [shown(true), shown(false), {json.dumps(texts.status_bar(0.0, texts.FAILED))}];
-}}"""
 # What plays by itself stands still for a visitor who wants no motion; they may press play.
 STAND_STILL = """() => {
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) return;
@@ -204,7 +190,13 @@ def _wire(
     compute: dict[str, Any],
 ) -> None:
     _wire_outline(page, callbacks)
-    running = _wire_run(page, callbacks, compute)
+    running = wire_run(
+        [page.run, page.stop], page.status, callback=callbacks.generate,
+        inputs=[page.picture, page.editor, page.size, page.seconds, page.elevation, page.cut,
+                page.sharpen],
+        outputs=page.run_outputs(), stopped=page.stopped, watched="watch", api_name="generate",
+        compute=compute,
+    )  # fmt: skip
     private = {"api_visibility": "private", "queue": False}
     # The results of the picture before go with it, and so does a run that is on its way.
     gr.on(
@@ -218,7 +210,7 @@ def _wire(
     )
     chosen = [opened]
     for shelf in shelves:
-        shelf.dataset.click(None, js=WATCH, cancels=[running], **private)
+        shelf.dataset.click(None, js=watch("watch"), cancels=[running], **private)
         event = shelf.load_input_event.success(
             callbacks.show_example, [page.picture], shown, show_progress="hidden", **private
         )
@@ -256,27 +248,3 @@ def _wire_outline(page: Page, callbacks: Callbacks) -> None:
         show_progress="hidden",
         concurrency_id="outline",
     )
-
-
-def _wire_run(page: Page, callbacks: Callbacks, compute: dict[str, Any]) -> Any:
-    """Generate and Stop; returns the event that a Stop cancels."""
-    private = {"api_visibility": "private", "queue": False}
-    idle = [page.run, page.stop, page.status]
-    page.run.click(None, None, idle, js=WAIT, **private)
-    running = page.run.click(
-        callbacks.generate,
-        [page.picture, page.editor, page.size, page.seconds, page.elevation, page.cut,
-         page.sharpen],
-        page.run_outputs(),
-        api_name="generate",
-        show_progress="minimal",
-        show_progress_on=[page.status],
-        scroll_to_output=False,
-        # By default a click is dropped while the run before it still counts as going on, which it
-        # does for about a second after a Stop.
-        trigger_mode="multiple",
-        **compute,
-    )  # fmt: skip
-    running.failure(None, None, idle, js=NOT_BEGUN, **private)
-    page.stop.click(page.stopped, None, idle, cancels=[running], **private)
-    return running

@@ -34,6 +34,13 @@ class SoundCallbacks:
         Args:
             clip: the sound's file, of which the first 60 s are used.
         """
+        try:
+            yield from self._run(clip)
+        except Exception:
+            yield self.page.failed()
+            raise
+
+    def _run(self, clip: str | None) -> Iterator[dict]:
         began = time.perf_counter()
         prepared = prepare_sound(decode_audio(clip))
         told = self.page.told(prepared)

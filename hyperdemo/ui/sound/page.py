@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 
 from hyperdemo.preprocess.sound import PreparedSound
-from hyperdemo.ui.object.texts import status_bar
+from hyperdemo.ui.object.texts import FAILED, status_bar
 from hyperdemo.ui.sound import texts
 from hyperdemo.ui.sound.figures import difference_figure, spectrogram_figure
 from hyperdemo.ui.sound.player import empty_value, player_value
@@ -69,8 +69,6 @@ class SoundPage:
     def started(self) -> dict:
         """An empty stage for a new run."""
         return {
-            self.run: gr.Button(interactive=False),
-            self.stop: gr.Button(visible=True),
             self.player: empty_value(self.labels),
             self.status: status_bar(0.0, "reading the sound"),
             self.results: gr.Column(elem_classes=PENDING),
@@ -84,11 +82,15 @@ class SoundPage:
 
     def ended(self) -> dict:
         """The buttons when no run is going on."""
-        return {self.run: gr.Button(interactive=True), self.stop: gr.Button(visible=False)}
+        return {self.run: gr.Button(visible=True), self.stop: gr.Button(visible=False)}
 
     def stopped(self) -> dict:
-        """After a visitor has stopped a run, or after one that failed."""
+        """After a visitor has stopped a run."""
         return self.ended() | {self.status: status_bar(0.0, "stopped")}
+
+    def failed(self) -> dict:
+        """After a run that ended in an error."""
+        return self.ended() | {self.status: status_bar(0.0, FAILED)}
 
     def finished(
         self, result: SoundResult, *, device: str, total_s: float, cached: Callable[[Path], str]
@@ -96,7 +98,7 @@ class SoundPage:
         """Everything that came out."""
         heard, answers, labels = result.heard, result.resynthesised, self.labels
         kept = {name: cached(path) for name, path in result.networks.items()}
-        shown = {
+        shown = self.ended() | {
             self.status: status_bar(1.0, f"done in {total_s:.1f} s on {device}"),
             self.scores: texts.scores_table(result.scores),
             self.results: gr.Column(elem_classes=[]),

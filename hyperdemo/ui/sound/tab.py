@@ -9,6 +9,7 @@ import gradio as gr
 
 from hyperdemo.pipeline import SoundPipeline
 from hyperdemo.ui.object.texts import status_bar
+from hyperdemo.ui.running import wire_run
 from hyperdemo.ui.sound import texts
 from hyperdemo.ui.sound.callbacks import SoundCallbacks
 from hyperdemo.ui.sound.page import SoundPage
@@ -17,14 +18,8 @@ from hyperdemo.ui.style import PENDING
 
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
-SCROLL_TO_LISTEN = """() => {
-    document.getElementById("sound-player").scrollIntoView({block: "nearest"});
-}"""
-NO_MORE = """() => {
-    const player = document.querySelector("#sound-player [data-part=player]");
-    player?.dispatchEvent(new Event("no-more"));
-    return [];
-}"""
+NO_MORE = """document.querySelector("#sound-player [data-part=player]")
+    ?.dispatchEvent(new Event("no-more"))"""
 
 # Gradio's audio input refuses what a browser calls a video, and browsers call every WebM and MP4
 # file one, also where it holds sound alone. Such files are handed to it under another name.
@@ -171,24 +166,10 @@ def _wire(
 ) -> None:
     demo.load(None, js=TAKE_VIDEOS, api_visibility="private")
     page.clip.change(None, js="() => ''", outputs=[page.words], api_visibility="private")
-    # On a phone the player is below the buttons.
-    page.run.click(None, js=SCROLL_TO_LISTEN, api_visibility="private")
-    running = page.run.click(
-        callbacks.resynthesise,
-        [page.clip],
-        page.run_outputs(),
-        api_name="resynthesise",
-        show_progress="minimal",
-        show_progress_on=[page.status],
-        scroll_to_output=False,
-        **compute,
-    )
-    idle = [page.run, page.stop, page.status]
-    running.success(page.ended, None, idle, api_visibility="private", queue=False)
-    running.failure(page.stopped, None, idle, js=NO_MORE, api_visibility="private", queue=False)
-    page.stop.click(
-        page.stopped, None, idle, js=NO_MORE, cancels=[running], api_visibility="private",
-        queue=False,
+    wire_run(
+        [page.run, page.stop], page.status, callback=callbacks.resynthesise, inputs=[page.clip],
+        outputs=page.run_outputs(), stopped=page.stopped, watched="sound-player",
+        api_name="resynthesise", compute=compute, at_end=NO_MORE,
     )  # fmt: skip
     # Not `change`: a new run sets the rate back itself.
     page.rate.input(
