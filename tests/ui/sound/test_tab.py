@@ -12,6 +12,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from hyperdemo.ui import build_app, launch_options
+from hyperdemo.ui.object.texts import FAILED
 from hyperdemo.ui.sound.tab import find_sounds
 from tests.media.sounds import file_bytes, through_ffmpeg
 from tests.ui.conftest import chirp
@@ -78,12 +79,18 @@ def save_bad(kind, folder):
 @pytest.mark.parametrize("kind", BAD)
 def test_bad_sounds_get_a_clear_message(callbacks, kind, tmp_path):
     with pytest.raises(gr.Error, match=BAD[kind][1]):
-        next(callbacks.resynthesise(save_bad(kind, tmp_path)))
+        list(callbacks.resynthesise(save_bad(kind, tmp_path)))
+
+
+def test_what_fails_is_called_a_failure_and_can_be_tried_again(callbacks):
+    page, last = callbacks.page, next(callbacks.resynthesise(None))
+    assert FAILED in last[page.status]
+    assert last[page.run].visible and not last[page.stop].visible
 
 
 def test_nothing_given(callbacks):
     with pytest.raises(gr.Error, match="got nothing"):
-        next(callbacks.resynthesise(None))
+        list(callbacks.resynthesise(None))
     with pytest.raises(gr.Error, match="press Resynthesise first"):
         next(callbacks.evaluate(0, None))
 
