@@ -111,6 +111,7 @@ class SoundData:
         stretches: consecutive stretches of each window that a step's error is taken over.
         spectral_weight: weight of the multi-resolution STFT error beside that of the waveform.
         flip: share of the windows per step with their polarity reversed.
+        augment: chance of each change of a window, see `train.sound.augment`.
     """
 
     format: str = "prompts"
@@ -119,12 +120,13 @@ class SoundData:
     stretches: int = 40
     spectral_weight: float = 0.1
     flip: float = 0.5
+    augment: float = 0.0
 
     def __post_init__(self) -> None:
         _one_of(self, "format", "prompts", "librispeech")
         _at_least_one(self, "stretches")
         _not_negative(self, "spectral_weight")
-        _shares(self, "flip")
+        _shares(self, "flip augment")
 
 
 @dataclass(frozen=True)

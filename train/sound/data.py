@@ -13,7 +13,7 @@ from torch import Tensor
 
 from train.config import SoundData
 from train.sound.librispeech import read_utterances, utterances
-from train.sound.splits import read_speech_split
+from train.sound.splits import expand, read_speech_split
 from train.sources.speech import RATE_HZ, read_prompts
 
 FULL_SCALE = 32768
@@ -111,7 +111,10 @@ def split_ids(data: SoundData, split: str) -> list[str]:
     """
     if data.format == "librispeech":
         return utterances(data.speech_dir, split)
-    return read_speech_split(data.splits_file, split)
+    entries = read_speech_split(data.splits_file, split)
+    sources = {entry.partition("/")[0] for entry in entries if entry.endswith("/")}
+    known = [clip.id for name in sorted(sources) for clip in read_prompts(data.speech_dir, name)]
+    return expand(entries, known)
 
 
 def load_sounds(data: SoundData, ids: Sequence[str]) -> SoundSet:

@@ -1,6 +1,7 @@
 """Which prompts train, validate and test: drawn once by this command and kept in git.
 
     python -m train.sound.splits
+    python -m train.sound.splits --with SOURCE … --out train/sound-splits.json
 
 A prompt is held out in all languages at once, together with those that say nearly the same. One
 voice is held out altogether, with its language: French, by June Wallack. She alone can go without
@@ -9,6 +10,10 @@ only speaker named as a man, and the Russian is the only Slavic language and the
 French is surrounded instead: two female voices, two other Romance languages, and a median pitch
 (205 Hz) between Carlo Flora's (182 Hz) and the Russian one (about 215 Hz). So what is tested is a
 new voice and no new register.
+
+`--with` adds sources that `train.sources.sounds` packed. Of those, what `HELD_OUT` names is tested
+only, and so are some speakers or titles of the sources in which these are known; all of the others
+is trained on. An entry that ends in a slash stands for all clips whose ids begin so.
 """
 
 import argparse
@@ -17,17 +22,21 @@ import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
 from train.objects.splits import group_families
-from train.sources.speech import VOICES, Prompt, read_prompts
+from train.sources.speech import VOICES, Prompt, read_index, read_prompts
 
 SPLITS_PATH = Path(__file__).resolve().parents[1] / "speech_splits.json"
 SEED = 2025
 TEST_SHARE, VAL_SHARE = 0.15, 0.05
 UNSEEN_LANGUAGE = "fr"
+HELD_OUT = {"mandarin": "test-language", "cries": "test-kind"}
+"""A language and a kind of sound that no training hears."""
+BY_SPEAKER = ("librispeech",)
+TESTS_OF = {"speech": "test-speakers", "music": "test-music", "effects": "test-effects"}
 # Of the words of two prompts, the share that both say: "to lock the conference", "to unlock the …".
 NEAR = 0.7
 # Of fewer words too much is shared by chance.
@@ -144,10 +153,59 @@ def make_splits(prompts: Sequence[Prompt], *, unseen: str = UNSEEN_LANGUAGE) -> 
     }
 
 
+def title_of(folder: str) -> str:
+    """A title without the number of the take: `male_death` of `male_death_46.ogg`."""
+    return re.sub(r"([-_]?\d+[a-z]?)?(\.[a-z\d]+)?$", "", folder)
+
+
+def add_sources(
+    splits: Mapping[str, list], sources: Mapping[str, tuple[str, Sequence[Prompt]]]
+) -> dict[str, list]:
+    """Splits with whole sources, speakers and titles added.
+
+    Args:
+        splits: of the prompts, as `make_splits` gives them.
+        sources: kind and clips of each source.
+
+    Returns:
+        `train` and `val` with more in them, and the tests of `HELD_OUT` and `TESTS_OF`.
+    """
+    added: dict[str, list[str]] = defaultdict(list)
+    for source, (kind, clips) in sources.items():
+        if source in HELD_OUT:
+            added[HELD_OUT[source]].append(f"{source}/")
+        elif kind == "speech" and source not in BY_SPEAKER:
+            added["train"].append(f"{source}/")
+        else:
+            grouped: dict[str, set[str]] = defaultdict(set)
+            lengths = Counter[str]()
+            for clip in clips:
+                folder = clip.id.rpartition("/")[0]
+                group = folder if kind == "speech" else title_of(folder)
+                grouped[group].add(f"{folder}/")
+                lengths[group] += clip.length
+            for group, split in draw([[group] for group in grouped], lengths).items():
+                name = TESTS_OF[kind] if split == "test" else split
+                added[name].extend(grouped[group])
+    return dict(splits) | {
+        name: [*splits.get(name, []), *sorted(new)] for name, new in added.items()
+    }
+
+
+def expand(entries: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Ids of the entries of a split, those that end in a slash replaced by what begins so."""
+    folders: dict[str, list[str]] = defaultdict(list)
+    for clip_id in known:
+        for part in {clip_id.partition("/")[0], clip_id.rpartition("/")[0]}:
+            folders[f"{part}/"].append(clip_id)
+    return [i for entry in entries for i in (folders[entry] if entry.endswith("/") else [entry])]
+
+
 def load_speech_splits(path: Path = SPLITS_PATH) -> dict[str, list[str]]:
-    """Prompt ids of `train`, `val`, `test` (seen voices) and `unseen` (the held-out voice)."""
+    """Prompt ids of `train`, `val`, `test` (seen voices), `unseen` (the held-out voice) and what
+    else is tested."""
     content = json.loads(path.read_text())
-    return {name: content[name] for name in ("train", "val", "test", "unseen")}
+    return {name: ids for name, ids in content.items() if name not in ("excluded", "families")}
 
 
 def read_speech_split(splits_file: str | Path, split: str) -> list[str]:
@@ -165,17 +223,22 @@ def read_speech_split(splits_file: str | Path, split: str) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--speech", type=Path, default=Path("data/speech"))
+    parser.add_argument("--with", dest="sources", nargs="*", default=(), metavar="SOURCE")
     parser.add_argument("--out", type=Path, default=SPLITS_PATH)
     args = parser.parse_args()
     try:
         prompts = [p for voice in VOICES for p in read_prompts(args.speech, voice.language)]
+        kinds = {name: read_index(args.speech, name)["kind"] for name in args.sources}
+        sources = {name: (kinds[name], read_prompts(args.speech, name)) for name in args.sources}
     except ValueError as error:
         raise SystemExit(f"train.sound.splits: {error}") from error
-    splits = make_splits(prompts)
+    splits = add_sources(make_splits(prompts), sources)
     args.out.write_text(json.dumps(splits, indent=1, ensure_ascii=False) + "\n")
-    lengths = {prompt.id: prompt.length for prompt in prompts}
-    for name, ids in splits.items():
+    clips = [*prompts, *(clip for _, found in sources.values() for clip in found)]
+    lengths = {clip.id: clip.length for clip in clips}
+    for name, entries in splits.items():
         if name != "families":
+            ids = expand(entries, lengths)
             minutes = sum(lengths[i] for i in ids) / 16_000 / 60
             languages = dict(Counter(map(language_of, ids)))
             print(f"{name}: {len(ids)} prompts, {minutes:.1f} minutes, {languages}")

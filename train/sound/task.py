@@ -12,6 +12,7 @@ from hyperdemo.metrics import stoi
 from hyperdemo.metrics.audio import snr_db
 from hyperdemo.model import HyperModel
 from train.config import SoundData, TrainConfig
+from train.sound.augment import MAX_SPEED, augmented
 from train.sound.data import SoundSet, draw_windows, load_sounds, split_ids
 from train.sound.objective import FFT_SIZES, spectral_loss, waveform_loss
 from train.subsets import some_of
@@ -92,17 +93,21 @@ class SoundTask:
         windows = draw_windows(
             self.train_sounds,
             count=self.config.batch,
-            window=self.window,
+            window=round(self.window * MAX_SPEED) if data.augment else self.window,
             flip=data.flip,
             generator=generator,
         )
+        if data.augment:
+            windows = augmented(
+                windows, window=self.window, share=data.augment, generator=generator
+            )
         spare = self.n_stretches - data.stretches
         first = int(torch.randint(spare + 1, (), device=generator.device, generator=generator))
         chosen = torch.arange(first, first + data.stretches, device=self.device)
         half = self.config.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             params = model.encode(windows, stretches=chosen)
-        estimate = sound_of_stretches(self.field, params, n_stretches=data.stretches)
+            estimate = sound_of_stretches(self.field, params, n_stretches=data.stretches).float()
         start = first * self.hop
         target = windows[:, start : start + estimate.shape[1]]
         loss = waveform_loss(estimate, target)

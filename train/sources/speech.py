@@ -240,8 +240,8 @@ def pack(
     return np.concatenate(kept), prompts, dropped
 
 
-def read_prompts(speech_dir: str | Path, language: str) -> list[Prompt]:
-    """The index of one packed language.
+def read_index(speech_dir: str | Path, language: str) -> dict:
+    """What is known of one packed language, or of a source of `train.sources.sounds`.
 
     Raises:
         ValueError: it has not been packed.
@@ -249,9 +249,19 @@ def read_prompts(speech_dir: str | Path, language: str) -> list[Prompt]:
     path = Path(speech_dir) / f"{language}.json"
     if not path.is_file():
         raise ValueError(
-            f"no speech of {language!r} in {speech_dir}; run python -m train.sources.speech"
+            f"no speech of {language!r} in {speech_dir}; run python -m train.sources.speech, or "
+            "train.sources.sounds for sounds of your own"
         )
-    return [Prompt(**prompt) for prompt in json.loads(path.read_text())["prompts"]]
+    return json.loads(path.read_text())
+
+
+def read_prompts(speech_dir: str | Path, language: str) -> list[Prompt]:
+    """The prompts of one packed language, or the clips of a source.
+
+    Raises:
+        ValueError: it has not been packed.
+    """
+    return [Prompt(**prompt) for prompt in read_index(speech_dir, language)["prompts"]]
 
 
 def is_packed(voice: Voice, speech_dir: Path) -> bool:

@@ -10,7 +10,9 @@ from train.objects.splits import group_families
 from train.sound.splits import (
     SPLITS_PATH,
     UNSEEN_LANGUAGE,
+    add_sources,
     draw,
+    expand,
     family_keys,
     load_speech_splits,
     main,
@@ -18,6 +20,7 @@ from train.sound.splits import (
     name_of,
     read_speech_split,
     stem,
+    title_of,
     words_of,
 )
 from train.sources.speech import NOT_SPEECH, VOICES, Prompt, read_prompts
@@ -101,6 +104,37 @@ def test_a_wrong_split_and_absent_speech_are_refused(tmp_path: Path, monkeypatch
     monkeypatch.setattr("sys.argv", ["speech_splits", "--speech", str(tmp_path / "none")])
     with pytest.raises(SystemExit, match="train.sound.splits: no speech of 'en'"):
         main()
+
+
+def clip(clip_id: str) -> Prompt:
+    return Prompt(clip_id, 0, 16_000, "")
+
+
+def test_sources_are_added_by_speaker_and_title() -> None:
+    sources = {
+        "librispeech": ("speech", [clip(f"librispeech/{s}/{k}") for s in range(40) for k in "ab"]),
+        "mandarin": ("speech", [clip("mandarin/cmn/0")]),
+        "own": ("speech", [clip("own/ann/0"), clip("own/ann/1")]),
+        "band": ("music", [clip(f"band/{t}_{k}.ogg/0") for t in "abcdefghij" for k in (1, 2)]),
+    }
+    splits = add_sources({"train": ["en/a"], "val": [], "test": ["en/b"]}, sources)
+    assert splits["test"] == ["en/b"] and splits["test-language"] == ["mandarin/"]
+    assert splits["train"][0] == "en/a" and "own/" in splits["train"]
+    assert len(splits["test-speakers"]) == 6 and len(splits["val"]) >= 2
+    titles = [{title_of(e.rstrip("/")) for e in splits[s]} for s in ("train", "test-music")]
+    assert not titles[0] & titles[1] and titles[1]
+    known = [c.id for _, clips in sources.values() for c in clips]
+    ids = [i for name in splits for i in expand(splits[name], known)]
+    assert sorted(ids) == sorted([*known, "en/a", "en/b"])
+
+
+def test_committed_splits_with_sounds_keep_the_prompts_where_they_were(committed: dict) -> None:
+    wider = load_speech_splits(SPLITS_PATH.with_name("sound-splits.json"))
+    assert wider["test"] == committed["test"] and wider["unseen"] == committed["unseen"]
+    assert set(committed["train"]) < set(wider["train"])
+    entries = [entry for entries in wider.values() for entry in entries]
+    assert len(entries) == len(set(entries))
+    assert wider["test-language"] == ["mandarin/"] and wider["test-kind"] == ["cries/"]
 
 
 @pytest.fixture(scope="module")
