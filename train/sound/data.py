@@ -14,7 +14,7 @@ from torch import Tensor
 from train.config import SoundData
 from train.sound.librispeech import read_utterances, utterances
 from train.sound.splits import expand, read_speech_split
-from train.sources.speech import RATE_HZ, read_prompts
+from train.sources.packed import RATE_HZ, read_prompts
 
 FULL_SCALE = 32768
 # -40 dB of full scale: above a studio's pauses (-38 to -53 dB at their loudest 5 %), below speech.

@@ -27,7 +27,8 @@ from itertools import combinations
 from pathlib import Path
 
 from train.objects.splits import group_families
-from train.sources.speech import VOICES, Prompt, read_index, read_prompts
+from train.sources.packed import Prompt, read_index, read_prompts
+from train.sources.speech import VOICES
 
 SPLITS_PATH = Path(__file__).resolve().parents[1] / "speech_splits.json"
 SEED = 2025

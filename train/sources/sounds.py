@@ -28,7 +28,7 @@ from jaxtyping import Float, Int16
 from tqdm import tqdm
 
 from hyperdemo.media.audio import decode_audio, mix_to_mono, resample
-from train.sources.speech import MIN_SECONDS, RATE_HZ, SILENCE_RMS, Prompt
+from train.sources.packed import MIN_SECONDS, RATE_HZ, SILENCE_RMS, Prompt
 
 TABLE = "index.tsv"
 MAX_FILE_S = 3 * 3600.0

@@ -26,12 +26,9 @@ from jaxtyping import Int16
 from tqdm import tqdm
 
 from train.sources.fetch import Package, check, download, open_deb
+from train.sources.packed import MIN_SECONDS, RATE_HZ, SILENCE_RMS, Prompt
 
-RATE_HZ = 16_000
 VERSION = "1.6.1-1"
-MIN_SECONDS = 0.5
-# Recorded silence lies at -80 dB of full scale, the quietest speech at -26 dB.
-SILENCE_RMS = 10 ** (-60 / 20)
 # Tones and one recording of monkeys: no speech, and the same sound in every language's package.
 NOT_SPEECH = frozenset(
     ("ascending-2tone", "beep", "beeperr", "confbridge-join", "confbridge-leave")
@@ -124,16 +121,6 @@ VOICES = (
     Voice("it", "it_IT_m_Carlo", *_CARLO),
     Voice("ru", "ru_RU_f_IvrvoiceRU", *_IVRVOICE),
 )
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """One recording: an id such as `en/digits/1`, where it lies, in samples, and what it says."""
-
-    id: str
-    start: int
-    length: int
-    text: str
 
 
 def speech_credits() -> list[dict[str, str]]:
@@ -238,30 +225,6 @@ def pack(
     if not kept:
         raise ValueError(f"none of the {len(sounds)} prompts of {language!r} is usable speech")
     return np.concatenate(kept), prompts, dropped
-
-
-def read_index(speech_dir: str | Path, language: str) -> dict:
-    """What is known of one packed language, or of a source of `train.sources.sounds`.
-
-    Raises:
-        ValueError: it has not been packed.
-    """
-    path = Path(speech_dir) / f"{language}.json"
-    if not path.is_file():
-        raise ValueError(
-            f"no speech of {language!r} in {speech_dir}; run python -m train.sources.speech, or "
-            "train.sources.sounds for sounds of your own"
-        )
-    return json.loads(path.read_text())
-
-
-def read_prompts(speech_dir: str | Path, language: str) -> list[Prompt]:
-    """The prompts of one packed language, or the clips of a source.
-
-    Raises:
-        ValueError: it has not been packed.
-    """
-    return [Prompt(**prompt) for prompt in read_index(speech_dir, language)["prompts"]]
 
 
 def is_packed(voice: Voice, speech_dir: Path) -> bool:

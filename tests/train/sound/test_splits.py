@@ -23,7 +23,8 @@ from train.sound.splits import (
     title_of,
     words_of,
 )
-from train.sources.speech import NOT_SPEECH, VOICES, Prompt, read_prompts
+from train.sources.packed import Prompt, read_prompts
+from train.sources.speech import NOT_SPEECH, VOICES
 
 SEEN = {voice.language for voice in VOICES} - {UNSEEN_LANGUAGE}
 

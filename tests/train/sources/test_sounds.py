@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from train.sources.packed import read_prompts
 from train.sources.sounds import list_clips, main
-from train.sources.speech import read_prompts
 
 RATE = 24_000
 COLUMNS = "source kind language licence file start_s seconds speaker_or_title".split()

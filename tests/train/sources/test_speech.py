@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from train.sources import speech
+from train.sources.packed import RATE_HZ, read_prompts
 from train.sources.speech import (
-    RATE_HZ,
     VOICES,
     decode_g722,
     get_deb,
@@ -26,7 +26,6 @@ from train.sources.speech import (
     pack,
     parse_transcripts,
     read_deb,
-    read_prompts,
     speech_credits,
     why_dropped,
 )
