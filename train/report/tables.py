@@ -55,7 +55,12 @@ TASKS: Mapping[str, TaskWords] = {
     "sound": TaskWords(
         titles={
             "test": "Held-out prompts (voices heard in training)",
-            "unseen": "Held-out voice and language (French)",
+            "test-speakers": "Held-out speakers (English, LibriSpeech)",
+            "unseen": "Held-out voice (French)",
+            "test-language": "Held-out language (Mandarin)",
+            "test-music": "Held-out music",
+            "test-effects": "Held-out effects",
+            "test-kind": "A kind of sound that no training heard (babies crying)",
         },
         answers={
             "silence": "silence",

@@ -2,9 +2,9 @@
 
 Every answer says whole prompts again at 16 kHz, a model through `SoundPipeline`, so that what is
 measured is what a visitor hears. Of each split (`test`: held-out prompts of voices heard in
-training; `unseen`: a voice and a language that training never heard) `--limit` prompts are taken,
-spread evenly over its sorted names. Results go to the key "sound" of `weights/results.json` and
-leave the rest of it alone.
+training; `unseen`: a voice that training never heard; `test-…` where the models' splits have more)
+`--limit` sounds are taken, spread evenly over its sorted names. Results go to the key "sound" of
+`weights/results.json` and leave the rest of it alone.
 
     python -m train.sound.evaluate --models foundation --answers foundation --out a.json
     python -m train.sound.evaluate --models scratch --answers scratch --out b.json
@@ -40,6 +40,7 @@ from train.config import SoundData
 from train.results_file import update
 from train.sound.baselines import MAX_WINDOWS, NearestWindow, fit_sound, silence
 from train.sound.data import SoundSet, load_sounds, split_ids
+from train.sound.splits import load_speech_splits
 from train.subsets import spread
 
 METRICS = {
@@ -53,6 +54,8 @@ WITH_ERROR = ("stoi", "si_snr")
 PAIRED = ("stoi", "si_snr", "lsd", "pesq")
 LOWER_IS_BETTER = ("lsd",)
 SPLITS = ("test", "unseen")
+NOT_SPEECH = ("test-music", "test-effects", "test-kind")
+"""On these, measures of speech mean nothing."""
 CPU = torch.device("cpu")
 
 Signal = Float[np.ndarray, " n"]
@@ -89,22 +92,32 @@ def ceiling_answer(config: ModelConfig, *, steps: int, device: torch.device = CP
     return answer
 
 
-def score(answer: Answer, heard: Signal, *, with_pesq: bool) -> dict[str, float | None]:
-    """All metrics of one sound, to four digits, and the seconds that were compared."""
+def score(
+    answer: Answer, heard: Signal, *, with_pesq: bool, speech: bool = True
+) -> dict[str, float | None]:
+    """All metrics of one sound, to four digits, and the seconds that were compared.
+
+    STOI and PESQ are None of what is no speech.
+    """
     said = answer(heard)
-    scores = score_sound(said, heard[: len(said)], rate_hz=SAMPLE_RATE_HZ, with_pesq=with_pesq)
+    scores = score_sound(
+        said, heard[: len(said)], rate_hz=SAMPLE_RATE_HZ, with_pesq=with_pesq and speech
+    )
     row = {"seconds": len(said) / SAMPLE_RATE_HZ}
     row |= {name: getattr(scores, field) for name, field in METRICS.items()}
+    if not speech:
+        row["stoi"] = None
     return {name: None if value is None else round(value, 4) for name, value in row.items()}
 
 
 def evaluate(
-    sounds: SoundSet, answer: Answer, *, with_pesq: bool, words: str = ""
+    sounds: SoundSet, answer: Answer, *, with_pesq: bool, speech: bool = True, words: str = ""
 ) -> dict[str, Any]:
     """Score an answer on every sound of a set: a summary with its rows."""
     started = time.monotonic()
     rows = [
-        {"prompt": name} | score(answer, sounds.sound(k).numpy(), with_pesq=with_pesq)
+        {"prompt": name}
+        | score(answer, sounds.sound(k).numpy(), with_pesq=with_pesq, speech=speech)
         for k, name in enumerate(tqdm(sounds.ids, desc=words, unit="prompt"))
     ]
     seconds = (time.monotonic() - started) / len(rows)
@@ -219,7 +232,10 @@ def trained_on(models: Mapping[str, LoadedModel]) -> SoundData:
 
 def splits_of(data: SoundData) -> tuple[str, ...]:
     """What models are scored on: LibriSpeech's test has unseen voices alone."""
-    return SPLITS[:1] if data.format == "librispeech" else SPLITS
+    if data.format == "librispeech":
+        return SPLITS[:1]
+    known = load_speech_splits(Path(data.splits_file))
+    return (*SPLITS, *(name for name in known if name.startswith("test-")))
 
 
 def build_answers(
@@ -266,7 +282,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name, answer in answers.items():
             few = name == "ceiling"
             sounds = load_sounds(data, spread(kept, args.ceiling_windows) if few else kept)
-            result = evaluate(sounds, answer, with_pesq=with_pesq, words=f"{split} {name}")
+            result = evaluate(
+                sounds,
+                answer,
+                with_pesq=with_pesq,
+                speech=split not in NOT_SPEECH,
+                words=f"{split} {name}",
+            )
             result = {"of": len(ids)} | ({"steps": args.ceiling_steps} if few else {}) | result
             write(out, {"splits": {split: {name: result}}, "models": facts})
             print(split, name, {key: v for key, v in result.items() if key != "rows"})

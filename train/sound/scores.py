@@ -8,7 +8,7 @@ from typing import Any
 from hyperdemo.checkpoints import LoadedModel
 from train.config import SoundData
 from train.sound.data import load_sounds, split_ids
-from train.sound.evaluate import evaluate, model_answer, splits_of
+from train.sound.evaluate import NOT_SPEECH, evaluate, model_answer, splits_of
 from train.subsets import spread
 
 
@@ -30,6 +30,7 @@ def score_sound_model(
     scores = {}
     for split in splits_of(data_config):
         sounds = load_sounds(data_config, spread(split_ids(data_config, split), limit))
-        found = evaluate(sounds, answer, with_pesq=with_pesq)
+        speech = split not in NOT_SPEECH
+        found = evaluate(sounds, answer, with_pesq=with_pesq, speech=speech)
         scores[split] = {key: value for key, value in found.items() if key != "rows"}
     return scores

@@ -132,9 +132,9 @@ def test_a_set_is_scored_sound_by_sound():
 
 
 def write_speech(folder):
-    """Two languages of three and two prompts, and their splits."""
-    sounds, splits = noises(5, seconds=0.6), {}
-    for code, first, count in (("en", 0, 3), ("fr", 3, 2)):
+    """Two languages of three and two prompts, a piece of music, and their splits."""
+    sounds, splits = noises(6, seconds=0.6), {}
+    for code, first, count in (("en", 0, 3), ("fr", 3, 2), ("band", 5, 1)):
         samples = [sounds.sound(k).mul(32768).short().numpy() for k in range(first, first + count)]
         ids = [f"{code}/{k}" for k in range(count)]
         prompts = [
@@ -147,7 +147,15 @@ def write_speech(folder):
     path = folder / "splits.json"
     en = splits["en"]
     path.write_text(
-        json.dumps({"train": en[:1], "val": [], "test": en[1:], "unseen": splits["fr"]})
+        json.dumps(
+            {
+                "train": en[:1],
+                "val": [],
+                "test": en[1:],
+                "unseen": splits["fr"],
+                "test-music": ["band/"],
+            }
+        )
     )
     return path
 
@@ -184,6 +192,9 @@ def test_the_command_scores_every_answer(command, tmp_path, capsys):
         assert scored["ceiling"]["prompts"] == 1 and scored["ceiling"]["steps"] == 2
         assert scored["ceiling"]["rows"][0]["seconds"] == 0.205
         assert audio["paired"][split]["lsd"]["prompts"] == 2
+    (music,) = audio["splits"]["test-music"]["scratch"]["rows"]
+    assert music["prompt"] == "band/0" and music["stoi"] is music["pesq"] is None
+    assert audio["paired"]["test-music"]["si_snr"]["prompts"] == 1
     assert audio["models"]["foundation"] == {"git": "foundation"}
     assert "unseen nearest" in capsys.readouterr().out
 
