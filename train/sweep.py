@@ -32,8 +32,9 @@ from hyperdemo.pipeline import choose_device
 from hyperdemo.results.recorded import read_recorded
 from train.config import TrainConfig, load_config
 from train.experiments import Run, Sweep
+from train.loop import run_facts, train
 from train.results_file import update
-from train.run import TASKS, run_facts, train
+from train.run import TASKS
 from train.sound.experiments import SOUND
 from train.sound.scores import score_sound_model
 from train.view.experiments import VIEW

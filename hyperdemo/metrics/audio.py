@@ -12,7 +12,6 @@ import importlib.util
 import math
 
 import numpy as np
-import pystoi
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -150,6 +149,8 @@ def stoi(estimate: Signal, target: Signal, *, rate_hz: int) -> float | None:
         ValueError: as for `waveform_psnr`, or too little is left for it once frames 40 dB under
             the loudest are dropped.
     """
+    import pystoi  # here: a machine that trains on pictures may lack it
+
     estimate, target = _checked(estimate, target)
     # Samples at 10 kHz, as pystoi's resampling rounds them.
     heard = -(-len(target) * _STOI_RATE_HZ // rate_hz)

@@ -16,7 +16,7 @@ import gradio as gr
 from gradio.components.image_editor import EditorData
 from gradio.data_classes import ImageData, MediaStreamChunk
 
-from hyperdemo.media import ts_duration_s
+from hyperdemo.media.video import ts_duration_s
 
 
 def picture_file(**options: Any) -> gr.Image:

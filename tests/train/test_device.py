@@ -13,8 +13,8 @@ from tests.train import scenes
 from train import sweep
 from train.config import ViewData
 from train.experiments import Run
+from train.loop import train
 from train.package import package
-from train.run import train
 from train.view import answers, evaluate, scores
 from train.view.answers import ceiling_answer, choose_cases, model_answer, refined_answer
 from train.view.baselines import NearestObject

@@ -6,8 +6,8 @@ import torch
 from hyperdemo.checkpoints import load_checkpoint
 from tests.train import scenes
 from tests.train.sound.test_task import config_of, task_of, tones
+from train.loop import run_facts, train
 from train.package import main, package
-from train.run import run_facts, train
 
 CPU = torch.device("cpu")
 

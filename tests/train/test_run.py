@@ -10,9 +10,9 @@ from hyperdemo.config import FieldConfig
 from hyperdemo.model import HyperModel
 from tests import tiny
 from tests.train import scenes
-from train import run as run_module
 from train.config import ViewData
-from train.run import MetricsLog, _assignment, parse_arguments, run_facts, train
+from train.loop import MetricsLog, _plain_attention, run_facts, train
+from train.run import _assignment, parse_arguments
 from train.view.validate import quick_psnr
 
 CPU = torch.device("cpu")
@@ -141,7 +141,7 @@ def test_attention_that_is_multiplied_out_is_the_same():
     model = tiny.model()
     pictures = torch.rand(2, 3, 28, 28, generator=torch.Generator().manual_seed(0))
     fused = model.encode(pictures).weights
-    run_module._plain_attention(model)
+    _plain_attention(model)
     assert not any(block.attn.fused_attn for block in model.encoder.blocks)
     for one, other in zip(fused, model.encode(pictures).weights, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)

@@ -8,7 +8,7 @@ from hyperdemo.model import HyperModel
 from tests import tiny
 from tests.train import scenes
 from train.config import ViewData
-from train.run import train
+from train.loop import train
 from train.state import TrainState, learning_rate_scale
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ import torch
 from tests.train.sound.test_task import config_of, task_of, tones
 from train import sweep as module
 from train.experiments import Arm, Experiment, Run, Sweep
-from train.run import train
+from train.loop import train
 from train.sweep import (
     add_row,
     claimed,

@@ -23,8 +23,6 @@ from train.objects.obj import FALLBACK_GREY, Material, Mesh
 
 TABLE = "objects.tsv"
 COLUMNS = ("id", "pack", "kit", "category", "creator", "licence")
-FURNITURE_PACK = "sweet-home"
-"""The pack of the objects that come from `train.objects.catalogue`."""
 
 CLASS_OF = {
     "kitchen/household": "household",
@@ -60,12 +58,6 @@ class Model:
     creator: str
     licence: str
     file: Path
-
-
-def pack_of(object_id: str) -> str:
-    """Pack of an object by its id."""
-    pack, dot, _ = object_id.partition(".")
-    return pack if dot else FURNITURE_PACK
 
 
 def read_table(folder: Path) -> list[Model]:

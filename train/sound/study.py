@@ -28,8 +28,8 @@ from hyperdemo.inr import InrParams, sound, stretch_plan
 from hyperdemo.metrics.audio import snr_db
 from hyperdemo.results.recorded import read_recorded
 from train.config import TrainConfig, load_config
+from train.loop import train
 from train.results_file import update
-from train.run import train
 from train.sound.baselines import fit_sound
 from train.sound.data import SoundSet, draw_windows, load_speech
 from train.sound.splits import read_speech_split

@@ -16,9 +16,11 @@ from torch import Tensor
 
 from hyperdemo.render.cameras import camera_rays
 from train.config import ViewData
-from train.objects.collection import pack_of
 from train.objects.variants import original_id
 from train.view.data import ViewSet
+
+FURNITURE_PACK = "sweet-home"
+"""The pack of the objects that come from `train.objects.catalogue`."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,12 @@ class RayBatch:
     origins: Float[Tensor, "b n 3"]
     directions: Float[Tensor, "b n 3"]
     rgba: Float[Tensor, "b n 4"]
+
+
+def pack_of(object_id: str) -> str:
+    """Pack of an object by its id, as `train.objects.collection` makes it."""
+    pack, dot, _ = object_id.partition(".")
+    return pack if dot else FURNITURE_PACK
 
 
 def chances(ids: Sequence[str], weights: Mapping[str, float]) -> Float[Tensor, " n"] | None:

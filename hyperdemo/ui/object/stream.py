@@ -18,7 +18,8 @@ from hyperdemo.config import ViewRequest
 from hyperdemo.events import Done, Encoded, Frames, MeshReady, Progress, Views, VolumeReady
 from hyperdemo.inr import InrParams
 from hyperdemo.inr.export import export_inr
-from hyperdemo.media import join_ts, save_png, save_ts
+from hyperdemo.media import save_png
+from hyperdemo.media.video import join_ts, save_ts
 from hyperdemo.metrics import psnr, ssim
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.preprocess import Prepared

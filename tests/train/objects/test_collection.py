@@ -6,15 +6,14 @@ import trimesh
 from PIL import Image
 
 from train.objects.collection import (
-    FURNITURE_PACK,
     Model,
     family_keys,
     is_lookalike,
-    pack_of,
     read_model,
     read_table,
     why_unused,
 )
+from train.view.batches import FURNITURE_PACK, pack_of
 
 ROW = {
     "id": "toys/red-car-12",

@@ -11,7 +11,7 @@ from tests import gpu, tiny
 from tests.train.sound.test_baselines import noises
 from tests.train.sound.test_task import config_of
 from train.config import SoundData
-from train.run import train
+from train.loop import train
 from train.sound.evaluate import ceiling_answer, model_answer
 from train.sound.task import SoundTask
 from train.sound.windows import model_windows

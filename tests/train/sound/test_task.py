@@ -8,7 +8,7 @@ import train.sound.task as module
 from hyperdemo.inr import sound, sound_of_stretches, stretch_plan
 from tests import tiny
 from train.config import SoundData, TrainConfig
-from train.run import train
+from train.loop import train
 from train.sound.data import SoundSet, draw_windows
 from train.sound.objective import spectral_loss
 from train.sound.task import SoundTask

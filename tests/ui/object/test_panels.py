@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hyperdemo.media import encode_ts
+from hyperdemo.media.video import encode_ts
 from hyperdemo.ui.object.panels import OrbitSheet, comparison_sheet
 
 LABELS = ["Pretrained (DINOv2)", "From scratch"]
