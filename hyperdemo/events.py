@@ -1,4 +1,8 @@
-"""What the pipeline tells its listener while it works: one frozen type an occasion."""
+"""What the pipeline tells its listener while it works: one frozen type an occasion.
+
+Whatever device computes, events hold NumPy arrays, bytes and tensors on the CPU, so that they can
+be pickled: the work may go on in another process.
+"""
 
 from __future__ import annotations
 
@@ -114,9 +118,11 @@ class Done:
     Attributes:
         seconds: time of each stage: "foundation.encode", "scratch.bake", "orbit", … of a view,
             "foundation.encode", "foundation.decode", … of a sound.
+        device: what it was computed on, in words.
     """
 
     seconds: Mapping[str, float]
+    device: str
 
 
 Event = Progress | Encoded | Frames | Views | VolumeReady | MeshReady | Heard | Written | Done

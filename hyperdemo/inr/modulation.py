@@ -58,6 +58,15 @@ class ModulatedInrs:
         """The same with the output of each multiplied."""
         return replace(self, gains=self.gains * gains)
 
+    def cpu(self) -> ModulatedInrs:
+        base, biases, masks, shifts = (
+            tuple(t.cpu() for t in each)
+            for each in (self.base, self.biases, self.masks, self.shifts)
+        )
+        return replace(
+            self, base=base, biases=biases, masks=masks, gains=self.gains.cpu(), shifts=shifts
+        )
+
     def params(self) -> InrParams:
         """The weights themselves, in their full precision whatever autocast says."""
         with torch.autocast(self.gains.device.type, enabled=False):

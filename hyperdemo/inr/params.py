@@ -54,6 +54,9 @@ class InrParams:
             tuple(w.detach() for w in self.weights), tuple(b.detach() for b in self.biases)
         )
 
+    def cpu(self) -> InrParams:
+        return InrParams(tuple(w.cpu() for w in self.weights), tuple(b.cpu() for b in self.biases))
+
     @property
     def n_parameters(self) -> int:
         """Parameters of one INR."""

@@ -96,5 +96,5 @@ class Refiner:
             assert known is not None, "at least one step is asked for"
             # On a GPU two fits of one picture differ; the first is shown, packed and downloaded.
             known = self._kept.get((self.picture, name, "params"), lambda: known)
-        yield Encoded(name, known, clock.seconds.get(f"{name}.refine", 0.0))
+        yield Encoded(name, known.cpu(), clock.seconds.get(f"{name}.refine", 0.0))
         return known

@@ -82,7 +82,7 @@ class SoundPipeline(ModelPair):
         for name, voice in voices.items():
             yield Written(name, voice.written(), clock.seconds[f"{name}.encode"])
         yield Progress(1.0, f"{n_windows} windows written")
-        yield Done(clock.seconds)
+        yield Done(clock.seconds, self.device_name)
 
     @torch.inference_mode()
     def _write(self, loaded: LoadedModel, windows: Float[Tensor, "b s"]) -> ModulatedInrs:
@@ -115,7 +115,7 @@ class _Voice:
         return torch.cat(samples).numpy()
 
     def written(self) -> WrittenSound:
-        inrs = ModulatedInrs.join(self.parts)
+        inrs = ModulatedInrs.join(self.parts).cpu()
         return WrittenSound(self.config, inrs, len(self.prepared.own), self.prepared.rate_hz)
 
 

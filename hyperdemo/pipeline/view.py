@@ -139,7 +139,7 @@ class ViewPipeline(ModelPair):
             with clock.stage(f"{name}.mesh"):
                 glb = self._kept.get((picture, name, "mesh", request.renderer), mesh)
             yield MeshReady(name, glb)
-        yield Done(clock.seconds)
+        yield Done(clock.seconds, self.device_name)
 
     def _write(
         self, names: Sequence[str], prepared: Prepared, picture: bytes, clock: Stages
@@ -151,7 +151,7 @@ class ViewPipeline(ModelPair):
             encode = functools.partial(self.encode, prepared.framed, self.models[name])
             with clock.stage(f"{name}.encode"):
                 params = self._kept.get((picture, name, "params"), encode)
-            yield Encoded(name, params, clock.seconds[f"{name}.encode"])
+            yield Encoded(name, params.cpu(), clock.seconds[f"{name}.encode"])
             written[name] = params
         return written
 

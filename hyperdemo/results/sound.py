@@ -43,6 +43,7 @@ class SoundWriter:
         self.heard: dict[str, list[Float[np.ndarray, " n"]]] = {}
         self.models: dict[str, dict[str, Any]] = {}
         self.seconds: dict[str, float] = {}
+        self.device = ""
 
     def take(self, event: Event) -> None:
         """Write what an event carries."""
@@ -61,8 +62,8 @@ class SoundWriter:
                     "shared_numbers": sound.inrs.n_shared,
                     "metrics": self._scores(sound),
                 }
-            case Done(seconds):
-                self.seconds = dict(seconds)
+            case Done(seconds, device):
+                self.seconds, self.device = dict(seconds), device
 
     def finish(self, *, clip: Path) -> Path:
         """Write the resyntheses and `result.json`; returns its path."""
@@ -82,7 +83,7 @@ class SoundWriter:
             "rate_hz": self.rate_hz,
             "channels_in_file": self.prepared.channels_in_file,
             "truncated": self.prepared.truncated,
-            "device": self.pipeline.device_name,
+            "device": self.device,
         }
         return write_result(self.out, facts, seconds=self.seconds, models=self.models)
 

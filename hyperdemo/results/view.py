@@ -48,6 +48,7 @@ class ViewWriter:
         self._scores: dict[str, list[dict[str, Any]]] = {}
         self.models: dict[str, dict[str, Any]] = {}
         self.seconds: dict[str, float] = {}
+        self.device = ""
 
     def take(self, event: Event) -> None:
         """Write what an event carries."""
@@ -67,8 +68,8 @@ class ViewWriter:
                 if glb is not None:
                     self.models[name]["mesh"] = "mesh.glb"
                     (self.out / name / "mesh.glb").write_bytes(glb)
-            case Done(seconds):
-                self.seconds = dict(seconds)
+            case Done(seconds, device):
+                self.seconds, self.device = dict(seconds), device
 
     def finish(self, *, photo: Path, mask_source: str) -> Path:
         """End the orbits and write `result.json`; returns its path.
@@ -84,7 +85,7 @@ class ViewWriter:
         facts = {
             "photo": photo.name,
             "mask_source": mask_source,
-            "device": self.pipeline.device_name,
+            "device": self.device,
             "renderer": request.renderer,
             "refine_steps": request.refine_steps,
             "orbit": {"size": request.size, "frames": request.n_frames, "fps": request.fps},

@@ -156,7 +156,7 @@ def made_up(message):
         (3.0, Chunk(Path("a.ts"))),
         (3.0, Status(0.3, "frame 2 of 4")),
         (6.5, Chunk(Path("b.ts"))),
-        (8.0, Result(Path("c.mp4"), {}, {}, {}, {"a.bake": 9.0, "b.bake": 0.75})),
+        (8.0, Result(Path("c.mp4"), {}, {}, {}, {"a.bake": 9.0, "b.bake": 0.75}, "CPU")),
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import SoundRequest, ViewRequest
-from hyperdemo.events import Encoded, Frames, Heard, MeshReady
+from hyperdemo.events import Encoded, Frames, Heard, MeshReady, Written
 from hyperdemo.metrics import psnr
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline, orbit
 from hyperdemo.pipeline import view as pipeline_module
@@ -49,7 +49,7 @@ def test_objects(monkeypatch, changes):
         pipeline = ViewPipeline({"x": LoadedModel("view-x", model, {})}, device=device)
         request = ViewRequest(size=16, n_frames=2, **changes)
         events = list(pipeline.view(pipeline.prepare(photo()), request))
-        weights = [e.params.weights[0].cpu().tolist() for e in events if isinstance(e, Encoded)]
+        weights = [e.params.weights[0].numpy().tolist() for e in events if isinstance(e, Encoded)]
         frames = np.concatenate([e.rgb["x"] for e in events if isinstance(e, Frames)])
         return weights, frames, [e.glb is not None for e in events if isinstance(e, MeshReady)]
 
@@ -65,7 +65,9 @@ def test_sounds():
         model = tiny.sound_model().requires_grad_(False).to(device)
         pipeline = SoundPipeline({"x": LoadedModel("sound-x", model, {})}, device=device)
         prepared = PreparedSound(heard, heard, 16_000, 1, False)
-        events = pipeline.listen(prepared, SoundRequest(22_050))
+        events = list(pipeline.listen(prepared, SoundRequest(22_050)))
+        (written,) = (e.sound.inrs for e in events if isinstance(e, Written))
+        assert {t.device for t in (*written.masks, *written.base, written.gains)} == {CPU}
         return np.concatenate([e.samples["x"] for e in events if isinstance(e, Heard)])
 
     expected, found = on_both(said)

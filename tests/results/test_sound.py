@@ -62,7 +62,7 @@ def take(writer, networks, *, samples=SAMPLES, names=NAMES):
         Heard(0, {name: samples[:900] for name in names}),
         Heard(900, {name: samples[900:] for name in names}),
         *(Written(name, networks[name], 0.3) for name in names),
-        Done({stage: s for stage, s in SECONDS.items() if stage.split(".")[0] in names}),
+        Done({stage: s for stage, s in SECONDS.items() if stage.split(".")[0] in names}, "CPU"),
     ):
         writer.take(event)
     return json.loads(writer.finish(clip=Path("/somewhere/bell.ogg")).read_text())

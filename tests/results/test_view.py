@@ -60,7 +60,7 @@ def written(tmp_path, pipeline):
         Views("foundation", 0, SHOWN[:2]),
         Views("foundation", 2, SHOWN[2:]),
         MeshReady("foundation", b"glTF and so on"),
-        Done({"foundation.encode": 0.512345, "orbit": 2.0}),
+        Done({"foundation.encode": 0.512345, "orbit": 2.0}, "CPU"),
     ):
         writer.take(event)
     path = writer.finish(photo=Path("/somewhere/cup.png"), mask_source="alpha")

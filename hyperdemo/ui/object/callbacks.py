@@ -70,7 +70,7 @@ class Callbacks:
             # Another text each time, or the page would not notice.
             return {self.page.wanted: f"run {time.monotonic_ns()}"}
         shown = self._shown(result, recognise(digest, self.held_out))
-        made = texts.kept_bar(sum(result.seconds.values()), self.pipeline.device_name)
+        made = texts.kept_bar(sum(result.seconds.values()), result.device)
         return shown | {self.page.status: made, self.page.wanted: ""}
 
     def warm_up(self) -> None:
@@ -186,8 +186,7 @@ class Callbacks:
             case Result():
                 # Its value holds the files' names alone, so they are not copied by themselves.
                 cached = page.viewer.move_resource_to_block_cache
-                device = self.pipeline.device_name
-                return page.finished(update, held_out, device=device, cached=cached)
+                return page.finished(update, held_out, cached=cached)
 
     def _cut(self, picture: str | None, ticket: str | None) -> Cut:
         """The picture and its outline; the one that is held if it is of this picture.

@@ -100,12 +100,7 @@ class Page:
         return self.ended() | {self.status: texts.status_bar(0.0, texts.FAILED)}
 
     def finished(
-        self,
-        result: Result,
-        held_out: HeldOut | None,
-        *,
-        device: str,
-        cached: Callable[[Path], str],
+        self, result: Result, held_out: HeldOut | None, *, cached: Callable[[Path], str]
     ) -> dict:
         """Everything that came out; the stream gives way to the view that a visitor turns."""
         total = sum(result.seconds.values())
@@ -116,7 +111,7 @@ class Page:
             self.hint: gr.HTML(visible=False),
             self.stream: gr.Video(visible=False),
             self.orbit: gr.DownloadButton(value=str(result.orbit), interactive=True),
-            self.status: texts.status_bar(1.0, f"done in {total:.1f} s on {device}"),
+            self.status: texts.status_bar(1.0, f"done in {total:.1f} s on {result.device}"),
             self.caption: texts.caption(name),
             self.results: gr.Column(elem_classes=[]),
             self.timings: texts.timings_table(result.seconds, result.n_parameters),

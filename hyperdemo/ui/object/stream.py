@@ -65,6 +65,7 @@ class Result:
         networks: each model's generated network as a ZIP of safetensors and JSON.
         n_parameters: weights of each generated network.
         seconds: time by stage, as in `hyperdemo.events.Done`.
+        device: what it was computed on, in words.
         sheet: truth and models beside each other as a PNG, where there is a truth.
         scores: each model's scores, where there is a truth.
         volumes: each model's field as a file to be turned in the browser, of the fast renderer.
@@ -75,6 +76,7 @@ class Result:
     networks: Mapping[str, Path]
     n_parameters: Mapping[str, int]
     seconds: Mapping[str, float]
+    device: str
     sheet: Path | None = None
     scores: Mapping[str, Scores] = field(default_factory=dict)
     volumes: Mapping[str, Path] = field(default_factory=dict)
@@ -118,9 +120,9 @@ def stream_views(
                 show.add_volume(name, volume)
             case MeshReady(name, glb):
                 show.add_mesh(name, glb)
-            case Done(seconds):
+            case Done():
                 yield Status(0.98, "joining the video")
-                yield show.finish(seconds)
+                yield show.finish(event)
 
 
 class _Show:
@@ -178,7 +180,7 @@ class _Show:
             self.meshes[name] = self.folder / f"mesh-{name}.glb"
             self.meshes[name].write_bytes(glb)
 
-    def finish(self, seconds: Mapping[str, float]) -> Result:
+    def finish(self, done: Done) -> Result:
         chunks = (path.read_bytes() for path in self.chunks)
         orbit = join_ts(chunks, self.folder / "orbit.mp4", fps=self.request.fps)
         sheet, scores = None, {}
@@ -189,8 +191,8 @@ class _Show:
             }
             sheet = save_png(self._compare(truth), self.folder / "truth.png")
         return Result(
-            orbit, self.meshes, self.networks, self.n_parameters, dict(seconds), sheet, scores,
-            self.volumes,
+            orbit, self.meshes, self.networks, self.n_parameters, dict(done.seconds), done.device,
+            sheet, scores, self.volumes,
         )  # fmt: skip
 
     def _compare(self, truth: UInt8[np.ndarray, "n h h 3"]) -> np.ndarray:

@@ -59,7 +59,6 @@ class SoundCallbacks:
                         # Told again, for a caller of the API gets the last update alone.
                         yield told | self.page.finished(
                             update,
-                            device=self.pipeline.device_name,
                             total_s=time.perf_counter() - began,
                             cached=cached,
                         )

@@ -93,13 +93,13 @@ class SoundPage:
         return self.ended() | {self.status: status_bar(0.0, FAILED)}
 
     def finished(
-        self, result: SoundResult, *, device: str, total_s: float, cached: Callable[[Path], str]
+        self, result: SoundResult, *, total_s: float, cached: Callable[[Path], str]
     ) -> dict:
         """Everything that came out."""
         heard, answers, labels = result.heard, result.resynthesised, self.labels
         kept = {name: cached(path) for name, path in result.networks.items()}
         shown = self.ended() | {
-            self.status: status_bar(1.0, f"done in {total_s:.1f} s on {device}"),
+            self.status: status_bar(1.0, f"done in {total_s:.1f} s on {result.device}"),
             self.scores: texts.scores_table(result.scores),
             self.results: gr.Column(elem_classes=[]),
             self.timings: texts.timings_table(

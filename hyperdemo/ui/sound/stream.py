@@ -69,6 +69,7 @@ class SoundResult:
         n_written: numbers that each model wrote.
         n_shared: numbers of its networks that are the same for every clip.
         seconds: time of each stage, as in `Done`.
+        device: what it was computed on, in words.
     """
 
     waves: Mapping[str, Path]
@@ -79,6 +80,7 @@ class SoundResult:
     n_written: Mapping[str, int]
     n_shared: Mapping[str, int]
     seconds: Mapping[str, float]
+    device: str
 
     @property
     def duration_s(self) -> float:
@@ -110,10 +112,10 @@ def stream_sound(
                 yield show.add_heard(event)
             case Written(name, sound, _):
                 show.written[name] = sound
-            case Done(seconds):
+            case Done():
                 yield show.complete()
                 yield Status(_WRITING, "measuring")
-                yield show.finish(seconds)
+                yield show.finish(event)
 
 
 class _Show:
@@ -141,7 +143,7 @@ class _Show:
         self.playlist = replace(self.playlist, complete=True)
         return self.playlist
 
-    def finish(self, seconds: Mapping[str, float]) -> SoundResult:
+    def finish(self, done: Done) -> SoundResult:
         heard = self.prepared.heard
         whole = {name: np.concatenate(parts) for name, parts in self.heard.items()}
         answers = {
@@ -161,7 +163,8 @@ class _Show:
             },
             n_written={name: sound.inrs.n_written for name, sound in self.written.items()},
             n_shared={name: sound.inrs.n_shared for name, sound in self.written.items()},
-            seconds=dict(seconds),
+            seconds=dict(done.seconds),
+            device=done.device,
         )
 
     def _save(self, samples: Float[np.ndarray, " n"], name: str) -> Path:

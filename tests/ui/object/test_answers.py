@@ -14,7 +14,7 @@ def result(tmp_path: Path) -> Result:
         (tmp_path / name).write_text(name)
     orbit, mesh, network, volume, sheet = (tmp_path / name for name in NAMES)
     return Result(
-        orbit, {"a": mesh, "b": None}, {"a": network}, {"a": 7}, {"orbit": 1.5}, sheet,
+        orbit, {"a": mesh, "b": None}, {"a": network}, {"a": 7}, {"orbit": 1.5}, "CPU", sheet,
         volumes={"a": volume},
     )  # fmt: skip
 
