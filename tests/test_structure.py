@@ -27,6 +27,7 @@ LAYERS = (
     "backbones",
     "hypernet",
     "model",
+    "inside",
     "checkpoints",
     "events",
     "pipeline",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hyperdemo.media.image import MAX_FILE_BYTES
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
 from hyperdemo.results.measured import TaskEvidence, read_measured
 from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets
+from hyperdemo.ui.inside.tab import inside_tab
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.tab import object_tab
 from hyperdemo.ui.sound.tab import find_sounds, sound_tab
@@ -53,14 +53,15 @@ def build_app(
         title="hyperdemo", analytics_enabled=False, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S)
     ) as demo:
         gr.Markdown(f"# {texts.TITLE if sound is None else texts.TITLE_OF_BOTH}", elem_id="header")
-        alone = sound is None and not evidence
-        with nullcontext() if alone else gr.Tabs(elem_id="tasks"):
-            with nullcontext() if alone else gr.Tab("Object", id="object"):
+        with gr.Tabs(elem_id="tasks"):
+            with gr.Tab("Object", id="object"):
                 gr.Markdown(texts.INTRODUCTION, elem_classes="introduction")
                 measured = headline(evidence.get("view"))
                 callbacks = object_tab(
                     demo, pipeline, Path(examples), measured=measured, compute=compute
                 )
+            with gr.Tab("Look inside", id="inside") as tab:
+                inside_tab(tab, pipeline, callbacks)
             if sound is not None:
                 with gr.Tab("Sound", id="sound"):
                     sound_tab(

