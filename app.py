@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -24,19 +25,33 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def zero_gpu() -> Callable | None:
+    """The decorator of functions that a GPU is lent to; None where this is no ZeroGPU Space.
+
+    Call it before torch is imported: there it changes what torch says of GPUs.
+    """
+    try:
+        import spaces
+        from spaces.config import Config
+    except ImportError:
+        return None
+    return spaces.GPU if Config.zero_gpu else None
+
+
 def main() -> None:
     options = parse_arguments()
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "0")
+    lent = zero_gpu()
     # Heavy, and not needed for --help.
     from hyperdemo.checkpoints import checkpoint_path
-    from hyperdemo.pipeline import SoundPipeline, ViewPipeline
+    from hyperdemo.pipeline import load_sound, load_view
     from hyperdemo.ui import build_app, launch_options
 
     try:
-        pipeline = ViewPipeline.from_weights(options.weights, device=options.device)
+        pipeline = load_view(options.weights, device=options.device, zero_gpu=lent)
         sound = None
         if checkpoint_path(options.weights, "sound-foundation").is_file():
-            sound = SoundPipeline.from_weights(options.weights, device=options.device)
+            sound = load_sound(options.weights, device="cpu" if lent else options.device)
         print(f"Models loaded; computing on {pipeline.device_name}", flush=True)
         demo = build_app(
             pipeline, sound=sound, examples=ROOT / "examples", weights=options.weights, warm=True

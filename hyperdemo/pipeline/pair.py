@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -66,6 +68,19 @@ class ModelPair:
         chosen = choose_device(device)
         models = {n: load_checkpoint(directory, f"{cls.task}-{n}", device=chosen) for n in names}
         return cls(models, device=chosen)
+
+    def to(self: Pair, device: torch.device) -> Pair:
+        """A copy on another device."""
+        models = {
+            name: replace(loaded, model=copy.deepcopy(loaded.model).to(device))
+            for name, loaded in self.models.items()
+        }
+        return type(self)(models, device=device)
+
+    @property
+    def n_at_once(self) -> int:
+        """Requests to be computed at once: on the CPU two would halve each other's speed."""
+        return 1 if self.device.type == "cpu" else 2
 
     @property
     def device_name(self) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.optim.adam import adam
 
 from hyperdemo.config import FieldConfig
 from hyperdemo.inr import InrParams
@@ -20,7 +21,7 @@ from hyperdemo.refine.camera import InputCamera, input_rays
 from hyperdemo.render.rays import RayLoss, render_rays
 
 RAYS, SAMPLES = 1024, 32
-LR, LR_CAMERA = 2e-3, 2e-3
+LR = 2e-3  # of weights and camera
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,10 @@ def refine(
         weights = [w.detach().clone().requires_grad_() for w in params.weights]
         biases = [b.detach().clone().requires_grad_() for b in params.biases]
         values = camera.values().to(rgb.device).requires_grad_()
-    optimizer = torch.optim.Adam(
-        [{"params": [*weights, *biases], "peak": LR}, {"params": [values], "peak": LR_CAMERA}]
-    )
+        optimizer = _Adam([*weights, *biases, values])
     rgba = straight(rgb, alpha)
     for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * 0.5 * (1 + math.cos(math.pi * step / steps))
+        share = 0.5 * (1 + math.cos(math.pi * step / steps))
         with torch.inference_mode(False), torch.enable_grad():
             fitted = InrParams(tuple(weights), tuple(biases))
             pixels = torch.randint(len(rgba), (RAYS, 2), generator=generator, device=rgba.device)
@@ -85,11 +83,32 @@ def refine(
                 generator=generator,
             )  # fmt: skip
             loss, error = objective(rendering, rgba[pixels[:, 1], pixels[:, 0]][None])
-            optimizer.zero_grad()
             loss.backward()
-            optimizer.step()
+            optimizer.step(lr=LR * share)
         now = InrParams(*(tuple(t.detach().clone() for t in ts) for ts in (weights, biases)))
         yield Refined(step + 1, now, InputCamera.of(values.detach()), error.item())
+
+
+class _Adam:
+    """`torch.optim.Adam`, but for its question to the GPU before each step, wherever the tensors
+    are: on ZeroGPU there is one to torch's knowledge, and none that may be asked."""
+
+    def __init__(self, parameters: list[Tensor]):
+        self.parameters = parameters
+        self.means = [torch.zeros_like(p) for p in parameters]
+        self.squares = [torch.zeros_like(p) for p in parameters]
+        self.counts = [torch.zeros(()) for _ in parameters]
+
+    @torch.no_grad()
+    def step(self, *, lr: float) -> None:
+        """Follow the gradients, and forget them."""
+        grads = [p.grad for p in self.parameters]
+        adam(
+            self.parameters, grads, self.means, self.squares, [], self.counts, amsgrad=False,
+            beta1=0.9, beta2=0.999, lr=lr, weight_decay=0.0, eps=1e-8, maximize=False,
+        )  # fmt: skip
+        for parameter in self.parameters:
+            parameter.grad = None
 
 
 def straight(rgb: Float[Tensor, "s s 3"], alpha: Float[Tensor, "s s"]) -> Float[Tensor, "s s 4"]:

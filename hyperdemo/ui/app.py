@@ -45,8 +45,8 @@ def build_app(
         warm: answer a first request of each task now, and keep that of the picture which the page
             opens with.
     """
-    # Events that run models share one queue: two at once would halve each other's speed.
-    limit = 1 if pipeline.device.type == "cpu" else 2
+    # Events that run models share one queue.
+    limit = pipeline.n_at_once
     compute = {"concurrency_id": "compute", "concurrency_limit": limit}
     evidence = _measured(weights)
     with gr.Blocks(

@@ -7,7 +7,7 @@ import torch
 
 from hyperdemo.refine import InputCamera, refine
 from hyperdemo.refine.camera import input_rays
-from hyperdemo.refine.fit import LR, straight
+from hyperdemo.refine.fit import LR, _Adam, straight
 from hyperdemo.render.cameras import pixel_grid
 from hyperdemo.render.rays import RayLoss, render_rays
 from tests import tiny
@@ -91,3 +91,16 @@ def test_colours_on_white_become_the_objects_own():
     seen = alpha > 0
     torch.testing.assert_close(found[..., :3][seen], own[seen], atol=1e-4, rtol=0)
     assert ((found >= 0) & (found <= 1)).all()
+
+
+def test_steps_are_those_of_the_librarys_adam(generator):
+    start = torch.rand(5, generator=generator)
+    ours, theirs = start.clone().requires_grad_(), start.clone().requires_grad_()
+    mine, library = _Adam([ours]), torch.optim.Adam([theirs], lr=0.1)
+    for _ in range(4):
+        for parameter in (ours, theirs):
+            (parameter**3).sum().backward()
+        mine.step(lr=0.1)
+        library.step()
+        library.zero_grad()
+    assert torch.equal(ours, theirs)
