@@ -23,6 +23,7 @@ from hyperdemo.render.bake import bake
 from hyperdemo.render.cameras import look_at_origin
 from hyperdemo.render.mesh import extract_mesh
 from tests import tiny
+from tests.results.schema import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -62,7 +63,7 @@ def view(tmp_path, photo, weights):
         command = ["view", str(photo), "-o", str(out), "--weights", str(weights), "--device", "cpu"]
         code = main([*command, "--size", "32", "--frames", "3", *map(str, options)])
         path = out / "result.json"
-        return code, json.loads(path.read_text()) if path.is_file() else None, out
+        return code, read_result(path) if path.is_file() else None, out
 
     return run
 
@@ -88,7 +89,7 @@ def sound(tmp_path, clip, weights):
         command = ["sound", str(clip), "-o", str(out), "--weights", str(weights), "--device", "cpu"]
         code = main([*command, *map(str, options)])
         path = out / "result.json"
-        return code, json.loads(path.read_text()) if path.is_file() else None, out
+        return code, read_result(path) if path.is_file() else None, out
 
     return run
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import hyperdemo
 from hyperdemo.checkpoints import LoadedModel
+from hyperdemo.config import Task
 from hyperdemo.inr.description import Exported
+
+FORMAT = "hyperdemo-result-1"
+"""What `docs/result.schema.json` describes; the number goes up when a reader could break."""
 
 
 def origin(loaded: LoadedModel) -> dict[str, str]:
@@ -29,19 +34,30 @@ def write_network(folder: Path, exported: Exported) -> dict[str, Any]:
     }
 
 
+def zip_network(folder: Path) -> Path:
+    """Pack what `write_network` wrote into `network.zip` beside it; returns its path."""
+    with zipfile.ZipFile(folder / "network.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("inr.safetensors", "inr.json"):
+            archive.write(folder / name, name)
+    return folder / "network.zip"
+
+
 def write_result(
     out: Path,
+    task: Task,
     facts: Mapping[str, Any],
     *,
     seconds: Mapping[str, float],
     models: Mapping[str, Mapping[str, Any]],
 ) -> Path:
-    """Write `result.json`: the version, facts, the seconds of each stage and the models.
+    """Write `result.json`: what `docs/result.schema.json` asks of all runs, and facts of the task.
 
     Raises:
         ValueError: a number is NaN or infinite, which JSON does not know.
     """
     result = {
+        "format": FORMAT,
+        "task": task,
         "hyperdemo": hyperdemo.__version__,
         **facts,
         "seconds": {stage: round(s, 4) for stage, s in seconds.items()},

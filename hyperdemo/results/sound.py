@@ -85,7 +85,7 @@ class SoundWriter:
             "truncated": self.prepared.truncated,
             "device": self.device,
         }
-        return write_result(self.out, facts, seconds=self.seconds, models=self.models)
+        return write_result(self.out, "sound", facts, seconds=self.seconds, models=self.models)
 
     def _scores(self, sound: WrittenSound) -> dict[str, float | None]:
         """At 16 kHz, whatever rate was asked for: only there do the numbers compare."""

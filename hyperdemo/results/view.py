@@ -90,7 +90,7 @@ class ViewWriter:
             "refine_steps": request.refine_steps,
             "orbit": {"size": request.size, "frames": request.n_frames, "fps": request.fps},
         }
-        return write_result(self.out, facts, seconds=self.seconds, models=self.models)
+        return write_result(self.out, "view", facts, seconds=self.seconds, models=self.models)
 
     def _write_network(self, event: Encoded) -> None:
         loaded = self.pipeline.models[event.name]

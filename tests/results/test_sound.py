@@ -19,6 +19,7 @@ from hyperdemo.metrics import log_spectral_distance, si_snr, waveform_psnr
 from hyperdemo.pipeline import SoundPipeline
 from hyperdemo.preprocess.sound import PreparedSound
 from hyperdemo.results import SoundWriter
+from hyperdemo.results.files import FORMAT
 from tests import tiny
 
 RNG = np.random.default_rng(8)
@@ -103,6 +104,8 @@ def test_result_tells_how_it_was_made(result, networks):
     folder, found = result
     models = found.pop("models")
     assert found == {
+        "format": FORMAT,
+        "task": "sound",
         "hyperdemo": hyperdemo.__version__,
         "clip": "bell.ogg",
         "duration_s": 0.2,
