@@ -18,6 +18,7 @@ from hyperdemo.ui.object.tab import object_tab
 from hyperdemo.ui.sound.tab import find_sounds, sound_tab
 from hyperdemo.ui.style import CSS, theme
 from hyperdemo.ui.texts import headline
+from hyperdemo.ui.tour import tour
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +53,11 @@ def build_app(
     with gr.Blocks(
         title="hyperdemo", analytics_enabled=False, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S)
     ) as demo:
-        gr.Markdown(f"# {texts.TITLE if sound is None else texts.TITLE_OF_BOTH}", elem_id="header")
+        with gr.Row(elem_id="top"):
+            title = texts.TITLE if sound is None else texts.TITLE_OF_BOTH
+            gr.Markdown(f"# {title}", elem_id="header")
+            names = {"Object", "Look inside"} | ({"Sound"} if sound else set())
+            tour(names | ({"Evidence"} if evidence else set()))
         with gr.Tabs(elem_id="tasks"):
             with gr.Tab("Object", id="object"):
                 gr.Markdown(texts.INTRODUCTION, elem_classes="introduction")

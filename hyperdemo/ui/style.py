@@ -27,6 +27,8 @@ def theme() -> gr.themes.Base:
 
 CSS = """
 .gradio-container { max-width: 1240px !important; margin: 0 auto !important; }
+#top { align-items: center; flex-wrap: nowrap; }
+#tour { flex: none; width: auto; min-width: 0; }
 #header h1 { margin: 0 0 .25rem; font-size: 1.55rem; }
 #header p { margin: 0; line-height: 1.4; font-size: .95rem; }
 .note, .note p { font-size: .85rem; line-height: 1.4; }

@@ -288,6 +288,12 @@ const api = {
   volume: (key) => named(key).volume,
   weights: (key) => named(key).weights,
   attention: (key, ...what) => attentionOf(named(key).net, ...what),
+  show({ token = chosen.token, rollout = false }) {
+    const { blocks } = models[0].net.attention;
+    part.block.value = rollout ? blocks + 1 : Math.ceil((2 / 3) * blocks);
+    choose({ token, block: part.block.value - 1 });
+  },
+  edits(wanted) { edits = wanted; edit(); },
   at: (key, point) => activationsAt(named(key).net, named(key).weights, point),
   dispose() {
     resized.disconnect();

@@ -1,0 +1,73 @@
+// A tour that drives the page. Gradio runs this as the body of a function of `element` and `props`.
+
+const PATIENCE_MS = 20000, POLL_MS = 100;
+const FRAME = "outline: 3px solid #6366f1; outline-offset: 4px; border-radius: 8px;";
+const { steps } = props.value;
+let at = -1, framed = null, asked = 0;
+
+const find = (selector) => document.querySelector(selector);
+const viewer = () => find("#object-viewer [data-part=viewer]")?.viewer;
+const inspector = () => find("#inspector [data-part=inspector]")?.inspector;
+
+// What a step does once its tab is open, each after what it needs is there.
+const ACTS = {
+  front: [() => viewer()?.state.ready, () => viewer().setCamera(0, 20)],
+  back: [() => viewer()?.state.ready, () => viewer().setCamera(180, 20)],
+  attend: [() => inspector()?.state.models, () => inspector().show({ token: 0, rollout: true })],
+  token: [() => inspector()?.state.models, () => inspector().show({ token: 10 })],
+  scramble: [() => inspector()?.state.version > 0, () => inspector().edits([{ kind: "scramble", layer: 1, seed: 1 }])],
+  quantise: [() => inspector()?.state.version > 0, () => inspector().edits([{ kind: "quantise", layer: -1, bits: 3 }])],
+};
+
+// On a phone the last ones are in a menu.
+function openTab(name) {
+  const buttons = document.querySelectorAll("#tasks > .tab-wrapper :is([role=tab], .overflow-dropdown button)");
+  [...buttons].find((button) => button.textContent.trim() === name)?.click();
+}
+
+async function until(there) {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+    const found = there();
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return null;
+}
+
+async function go(to) {
+  const mine = ++asked;
+  at = Math.max(-1, Math.min(steps.length, to));
+  if (framed) framed.style.cssText = framed.before;
+  framed = null;
+  if (at === steps.length) at = -1;
+  part.step.hidden = at < 0;
+  part.begin.hidden = at >= 0;
+  if (at < 0) return part.begin.focus();
+  const { title, text, tab, target, act } = steps[at];
+  part.count.textContent = `${at + 1} of ${steps.length}`;
+  part.title.textContent = title;
+  part.text.textContent = text;
+  part.back.disabled = at === 0;
+  part.next.textContent = at + 1 === steps.length ? "Done" : "Next";
+  part.step.focus({ preventScroll: true });
+  openTab(tab);
+  const [ready, run] = ACTS[act] ?? [() => true, () => {}];
+  const node = await until(() => { const found = find(target); return found?.offsetParent && found; });
+  if (mine !== asked || !node) return;
+  framed = node;
+  framed.before = framed.style.cssText;
+  framed.style.cssText += FRAME;
+  framed.scrollIntoView({ block: framed.clientHeight > innerHeight / 2 ? "start" : "center" });
+  if ((await until(ready)) && mine === asked) run();
+  part.tour.dataset.at = at; // where the page has come to
+}
+
+part.begin.onclick = () => go(0);
+part.back.onclick = () => go(at - 1);
+part.next.onclick = () => go(at + 1);
+part.end.onclick = () => go(-1);
+part.step.onkeydown = ({ key }) => {
+  if (key === "ArrowRight") go(at + 1);
+  else if (key === "ArrowLeft" && at > 0) go(at - 1);
+  else if (key === "Escape") go(-1);
+};

@@ -1,0 +1,64 @@
+"""The tour in a browser, of a page with tiny models: every step ends in what it speaks of."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from tests.conftest import PATIENCE_S, ROOT
+from tests.ui.conftest import models, write_object
+
+VIEW = "document.querySelector('#object-viewer [data-part=viewer]')?.viewer.state"
+INSIDE = "document.querySelector('#inspector [data-part=inspector]')?.inspector.state"
+REACHED = {
+    "front": f"{VIEW}.azimuthDeg === 0",
+    "back": f"{VIEW}.azimuthDeg === 180",
+    "attend": f"{INSIDE}.chosen.token === 0 && {INSIDE}.chosen.block === 2",
+    "token": f"{INSIDE}.chosen.token === 10",
+    "scramble": f"{INSIDE}.edits[0].kind === 'scramble'",
+    "quantise": f"{INSIDE}.edits.length === 1 && {INSIDE}.edits[0].bits === 3",
+}
+
+
+@pytest.fixture
+def url(monkeypatch, tmp_path):
+    """The whole app, with one example object that it opens with."""
+    from hyperdemo.pipeline import SoundPipeline, ViewPipeline, view
+    from hyperdemo.render.mesh import extract_mesh
+    from hyperdemo.ui.app import build_app, launch_options
+    from hyperdemo.ui.object import callbacks
+    from tests import tiny
+    from tests.pipeline.conftest import CPU
+
+    monkeypatch.setattr(view, "GRID", 32)
+    monkeypatch.setattr(view, "extract_mesh", partial(extract_mesh, resolution=24))
+    monkeypatch.setattr(callbacks, "OPENING", "box")
+    brown = np.zeros((60, 80, 4), np.uint8)
+    brown[20:40, 20:60] = (200, 90, 40, 255)
+    write_object(tmp_path / "objects" / "box", brown)
+    objects, sounds = models("view", tiny.model), models("sound", tiny.sound_model)
+    demo = build_app(
+        ViewPipeline(objects, device=CPU), sound=SoundPipeline(sounds, device=CPU),
+        examples=tmp_path, weights=ROOT / "weights", warm=True,
+    )  # fmt: skip
+    yield demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())[1]
+    demo.close()
+
+
+def test_every_step_ends_in_what_it_speaks_of(browser, url):
+    from hyperdemo.ui.tour import STEPS
+
+    page = browser.new_page(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    page.set_default_timeout(PATIENCE_S * 1000)
+    page.goto(url)
+    page.wait_for_function(f"{VIEW}.ready")
+    begin = page.get_by_role("button", name="Take the tour")
+    begin.click()
+    for at, step in enumerate(STEPS):
+        page.wait_for_function(f"document.querySelector('[data-part=tour]').dataset.at === '{at}'")
+        assert page.locator("#tour h2").inner_text() == step.title
+        page.wait_for_function(REACHED.get(step.act, "true"))
+        assert page.locator(step.target).is_visible()
+        page.keyboard.press("ArrowRight")
+    begin.wait_for()
+    page.close()
