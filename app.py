@@ -17,9 +17,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--host", help="address to listen on (GRADIO_SERVER_NAME or 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port (GRADIO_SERVER_PORT or 7860)")
     parser.add_argument(
-        "--weights",
-        default=os.environ.get("HYPERDEMO_WEIGHTS", str(ROOT / "weights")),
-        help="folder of the checkpoints (HYPERDEMO_WEIGHTS or weights/)",
+        "--weights", help="folder of the checkpoints (HYPERDEMO_WEIGHTS, or weights/ beside this)"
     )
     parser.add_argument("--device", choices=["cpu", "cuda"], help="the GPU if there is one")
     return parser.parse_args(arguments)
@@ -43,18 +41,19 @@ def main() -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "0")
     lent = zero_gpu()
     # Heavy, and not needed for --help.
-    from hyperdemo.checkpoints import checkpoint_path
+    from hyperdemo.checkpoints import checkpoint_path, find_weights
     from hyperdemo.pipeline import load_sound, load_view
     from hyperdemo.ui import build_app, launch_options
 
     try:
-        pipeline = load_view(options.weights, device=options.device, zero_gpu=lent)
+        weights = find_weights(options.weights)
+        pipeline = load_view(weights, device=options.device, zero_gpu=lent)
         sound = None
-        if checkpoint_path(options.weights, "sound-foundation").is_file():
-            sound = load_sound(options.weights, device="cpu" if lent else options.device)
+        if checkpoint_path(weights, "sound-foundation").is_file():
+            sound = load_sound(weights, device="cpu" if lent else options.device)
         print(f"Models loaded; computing on {pipeline.device_name}", flush=True)
         demo = build_app(
-            pipeline, sound=sound, examples=ROOT / "examples", weights=options.weights, warm=True
+            pipeline, sound=sound, examples=ROOT / "examples", weights=weights, warm=True
         )
     except ValueError as error:
         sys.exit(f"cannot start: {error}")

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
-
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -57,7 +55,11 @@ def _add_shared(command: argparse.ArgumentParser) -> None:
     """The options of every command."""
     command.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
     command.add_argument("--model", choices=["foundation", "scratch", "both"], default="both")
-    command.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the checkpoints")
+    command.add_argument(
+        "--weights",
+        type=Path,
+        help="folder of the checkpoints (HYPERDEMO_WEIGHTS, or weights/ beside the package)",
+    )
     command.add_argument("--device", choices=["cpu", "cuda"], help="the GPU if there is one")
 
 

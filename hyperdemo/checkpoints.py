@@ -8,6 +8,7 @@ its model card.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ from hyperdemo.model import HyperModel
 # By task; the names are those of the first files.
 FORMATS = {"view": "hyperdemo-view-1", "sound": "hyperdemo-audio-1"}
 
+HUB_SPACE = ""
+"""Space on the Hugging Face hub, as "user/name", that an installed package fetches `weights/` from.
+HYPERDEMO_HUB names another."""
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -37,6 +42,40 @@ class LoadedModel:
     name: str
     model: HyperModel
     facts: Mapping[str, Any]
+
+
+def find_weights(directory: str | Path | None = None) -> Path:
+    """The folder of checkpoints.
+
+    It is the one given, the one that HYPERDEMO_WEIGHTS names, `weights/` beside the package in a
+    checkout, or what was fetched from the hub, now or before.
+
+    Raises:
+        ValueError: none of them is there.
+    """
+    if named := directory or os.environ.get("HYPERDEMO_WEIGHTS"):
+        return Path(named)
+    beside = Path(__file__).resolve().parent.parent / "weights"
+    if checkpoint_path(beside, "view-foundation").is_file():
+        return beside
+    space = os.environ.get("HYPERDEMO_HUB", HUB_SPACE)
+    remedy = (
+        "set HYPERDEMO_WEIGHTS to a folder with view-foundation.safetensors, as weights/ of a "
+        "checkout is"
+    )
+    if not space:
+        raise ValueError(f"there are no weights beside the package; {remedy}")
+    from huggingface_hub import snapshot_download
+
+    try:
+        found = snapshot_download(space, repo_type="space", allow_patterns="weights/*")
+    except (OSError, ValueError) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"the weights could not be fetched from the hub's Space {space!r} ({said}); "
+            f"connect to the network, or {remedy}"
+        ) from error
+    return Path(found) / "weights"
 
 
 def save_checkpoint(

@@ -31,6 +31,7 @@ LAYERS = (
     "checkpoints",
     "events",
     "pipeline",
+    "program",
     "results",
     "ui",
     "__main__",

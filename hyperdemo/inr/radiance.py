@@ -85,7 +85,7 @@ class RadianceField:
         if len(params) != 1:
             raise ValueError(f"a single INR expected, got a batch of {len(params)}")
         check_shapes(params, config.layer_shapes)
-        self.config = config
+        self.config, self.params = config, params
         weights = [w[0].detach() for w in params.weights]
         self._weights = [weights[0], *(w * RELU_GAIN for w in weights[1:])]
         self._biases = [bias[0].detach() for bias in params.biases]

@@ -10,7 +10,7 @@ from typing import ClassVar, TypeVar
 
 import torch
 
-from hyperdemo.checkpoints import LoadedModel, load_checkpoint
+from hyperdemo.checkpoints import LoadedModel, find_weights, load_checkpoint
 from hyperdemo.config import ModelConfig, Task
 from hyperdemo.pipeline.runtime import MODEL_NAMES, choose_device
 
@@ -55,17 +55,17 @@ class ModelPair:
     @classmethod
     def from_weights(
         cls: type[Pair],
-        directory: str | Path = "weights",
+        directory: str | Path | None = None,
         *,
         names: Sequence[str] = MODEL_NAMES,
         device: str | None = None,
     ) -> Pair:
-        """Load the shipped pair of the task, or one of it.
+        """Load the shipped pair of the task, or one of it, from a folder or as `find_weights`.
 
         Raises:
             ValueError: a checkpoint is missing or damaged, or there is no such device.
         """
-        chosen = choose_device(device)
+        chosen, directory = choose_device(device), find_weights(directory)
         models = {n: load_checkpoint(directory, f"{cls.task}-{n}", device=chosen) for n in names}
         return cls(models, device=chosen)
 
