@@ -11,6 +11,7 @@ import gradio as gr
 from hyperdemo.media.image import MAX_FILE_BYTES
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
 from hyperdemo.results.measured import TaskEvidence, read_measured
+from hyperdemo.ui.api import offer_api
 from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets
 from hyperdemo.ui.inside.tab import inside_tab
 from hyperdemo.ui.object import texts
@@ -76,6 +77,7 @@ def build_app(
             if evidence:
                 with gr.Tab("Evidence", id="evidence"):
                     evidence_tab(evidence, sheets=find_contact_sheets(weights))
+        offer_api(pipeline, sound, compute=compute)
     if warm:
         callbacks.warm_up()
         if sound is not None:
@@ -99,5 +101,6 @@ def launch_options() -> dict[str, Any]:
         "show_error": True,
         "max_file_size": MAX_FILE_BYTES,
         "ssr_mode": False,
+        "mcp_server": True,
         "footer_links": ["api", "gradio", "settings"],
     }

@@ -52,8 +52,8 @@ def wire_run(
     private: dict[str, Any] = {"api_visibility": "private", "queue": False}
     run.click(None, None, idle, js=_begin(watched), **private)
     running = run.click(
-        callback, inputs, outputs, api_name=api_name, show_progress="minimal",
-        show_progress_on=[status], scroll_to_output=False,
+        callback, inputs, outputs, api_name=api_name, api_visibility="private",
+        show_progress="minimal", show_progress_on=[status], scroll_to_output=False,
         # By default a click is dropped while the run before it still counts as going on, which it
         # does for about a second after a Stop.
         trigger_mode="multiple",

@@ -14,6 +14,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from bench.app import page_event
 from hyperdemo.ui import build_app, launch_options
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.callbacks import SETTINGS, SHARPEN_STEPS
@@ -214,8 +215,9 @@ def client(demo, ffmpeg, monkeypatch):
         demo.close()
 
 
-def test_the_api_answers_and_survives_bad_input(client, picture, tmp_path, examples):
-    outline, framed, words = client.predict(handle_file(picture), api_name="/find_object")
+def test_the_page_is_answered_and_survives_bad_input(client, picture, tmp_path, examples):
+    find, generate = (page_event(client, name) for name in ("find_object", "generate"))
+    outline, framed, words = client.predict(handle_file(picture), fn_index=find)
     assert Path(framed).is_file() and "its transparency" in words
     assert outline["layers"] == []
     for kind in ("one colour", "no picture"):
@@ -223,9 +225,9 @@ def test_the_api_answers_and_survives_bad_input(client, picture, tmp_path, examp
         (tmp_path / "bad.png").write_bytes(content)
         with pytest.raises(AppError, match=words):
             bad = handle_file(tmp_path / "bad.png")
-            client.predict(bad, None, *SMALL, api_name="/generate")
+            client.predict(bad, None, *SMALL, False, fn_index=generate)
     box = shutil.copy(examples / "objects" / "box" / "input.webp", tmp_path / "mine.webp")
-    out = client.predict(handle_file(box), None, *SMALL, api_name="/generate")
+    out = client.predict(handle_file(box), None, *SMALL, False, fn_index=generate)
     text = " ".join(str(value) for value in out)
     assert ".mp4" in text and text.count(".glb") == 2 and text.count(".zip") == 2
     assert len(set(re.findall(r"field-\w+\.volume", text))) == 2

@@ -177,6 +177,7 @@ def _wire(
         [page.rate, page.kept],
         list(page.waves.values()),
         api_name="sound_at_rate",
+        api_visibility="private",
         show_progress="minimal",
         **compute,
     )

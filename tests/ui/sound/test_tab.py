@@ -11,6 +11,7 @@ import soundfile
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from bench.app import page_event
 from hyperdemo.ui import build_app, launch_options
 from hyperdemo.ui.object.texts import FAILED
 from hyperdemo.ui.sound.tab import find_sounds
@@ -129,9 +130,12 @@ def test_a_run_leaves_each_piece_in_the_cache_once_and_no_other_file(
     assert cached.is_file()
 
 
+JOBS = ("generate", "resynthesise", "sound_at_rate", "photo_to_object", "sound_to_network")
+
+
 def test_pictures_and_sounds_wait_for_each_other(demo):
     fns = {fn.api_name: fn for fn in demo.fns.values()}
-    jobs = [fns[name] for name in ("generate", "resynthesise", "sound_at_rate")]
+    jobs = [fns[name] for name in JOBS]
     assert {fn.concurrency_id for fn in jobs} == {"compute"}
     assert {fn.concurrency_limit for fn in jobs} == {1}
 
@@ -159,15 +163,16 @@ def client(demo):
         demo.close()
 
 
-def test_the_api_answers_and_survives_bad_input(client, clip, tmp_path):
+def test_the_page_is_answered_and_survives_bad_input(client, clip, tmp_path):
+    run = page_event(client, "resynthesise")
     for kind, (_, words) in BAD.items():
         with pytest.raises(AppError, match=words):
-            client.predict(handle_file(save_bad(kind, tmp_path)), api_name="/resynthesise")
-    out = client.predict(handle_file(clip), api_name="/resynthesise")
+            client.predict(handle_file(save_bad(kind, tmp_path)), fn_index=run)
+    out = client.predict(handle_file(clip), fn_index=run)
     text = " ".join(str(value) for value in out)
     assert re.search(r"done in [\d.]+ s on CPU", text) and "STOI" in text
     assert text.count(".zip") >= 2
-    waves = client.predict(8_000, api_name="/sound_at_rate")
+    waves = client.predict(8_000, fn_index=page_event(client, "sound_at_rate"))
     assert len(waves) == 2
     for wave in waves:
         path = wave["value"] if isinstance(wave, dict) else wave
@@ -186,5 +191,7 @@ def test_every_format_reaches_our_own_decoder(client, tmp_path):
     }.items():
         path = tmp_path / f"clip.{ending}"
         path.write_bytes(content)
-        out = client.predict(handle_file(str(path)), api_name="/resynthesise")
-        assert "48,000 Hz, mono" in " ".join(str(value) for value in out), ending
+        found = client.predict(
+            handle_file(str(path)), models="scratch", api_name="/sound_to_network"
+        )["result"]
+        assert (found["clip_rate_hz"], found["channels_in_file"]) == (48_000, 1), ending
