@@ -32,6 +32,7 @@ LAYERS = (
     "events",
     "pipeline",
     "program",
+    "space",
     "results",
     "ui",
     "__main__",
