@@ -10,11 +10,21 @@ import gradio as gr
 
 from hyperdemo.ui.object.texts import FAILED, WAITING, status_bar
 
+STOP, STOPPING, ENDING = "Stop", "Stopping …", "Ending …"
+"""What the button that stops a run says: while the run goes on, once it was pressed, and once the
+run's input was replaced."""
+
+
+def ending() -> gr.Button:
+    """The button that stops a run, when what cancels the run is not that button."""
+    return gr.Button(ENDING, interactive=False)
+
 
 def watch(element: str) -> str:
     """Script that brings an element into view: on a phone what is to be watched is elsewhere."""
     return f"""() => {{
         document.getElementById("{element}").scrollIntoView({{block: "nearest"}});
+        return [];
     }}"""
 
 
@@ -25,27 +35,30 @@ def wire_run(
     callback: Callable,
     inputs: list,
     outputs: list,
-    stopped: Callable,
     watched: str,
     api_name: str,
     compute: dict[str, Any],
     at_end: str = "",
-) -> Any:
-    """Wire the two buttons; returns the event that a Stop cancels.
+) -> tuple[Any, Any]:
+    """Wire the two buttons.
 
-    The buttons change with the clicks and with the last update of a run, never in between: an
-    update may arrive after a Stop, or when the next run has begun.
+    The button that starts a run is on the page only while Gradio knows of none: what Gradio does
+    to cancel a run takes up to a second, and a run that began meanwhile would be cancelled with it
+    or could not be stopped any more.
 
     Args:
         buttons: the one that starts a run and the one that stops it.
         status: where is said how far a run is.
-        callback: the run; its last update gives the buttons back, also where it fails.
+        callback: the run; says itself if it fails.
         inputs, outputs: of the callback.
-        stopped: gives what the buttons and the status are after a Stop.
         watched: element that is brought into view.
         api_name: of the run.
         compute: `concurrency_id` and `concurrency_limit`.
         at_end: script to be run where a run ends early.
+
+    Returns:
+        The event to be cancelled where the input is replaced, with the button being `ending()`, and
+        the event that follows when the next run may begin.
     """
     run, stop = buttons
     idle = [run, stop, status]
@@ -53,20 +66,19 @@ def wire_run(
     run.click(None, None, idle, js=_begin(watched), **private)
     running = run.click(
         callback, inputs, outputs, api_name=api_name, api_visibility="private",
-        show_progress="minimal", show_progress_on=[status], scroll_to_output=False,
-        # By default a click is dropped while the run before it still counts as going on, which it
-        # does for about a second after a Stop.
-        trigger_mode="multiple",
-        **compute,
+        show_progress="minimal", show_progress_on=[status], scroll_to_output=False, **compute,
     )  # fmt: skip
-    running.failure(None, None, idle, js=_not_begun(at_end), **private)
+    # By way of the server, for a run can be cancelled only once the server has answered to it.
     stop.click(
-        stopped, None, idle, js=f"() => {{ {at_end}; return []; }}", cancels=[running], **private
+        lambda: gr.Button(STOPPING, interactive=False), None, stop, cancels=[running], **private
     )
-    return running
+    running.failure(None, None, idle, js=_failed(at_end), **private)
+    freed = running.then(None, [stop, status], idle, js=_freed(at_end), **private)
+    return running, freed
 
 
-_SHOWN = """const shown = (visible) => ({visible, __type__: "update"});"""
+_SHOWN = """const shown = (visible, more) => ({visible, ...more, __type__: "update"});
+        const same = {__type__: "update"};"""
 
 
 def _begin(watched: str) -> str:
@@ -74,18 +86,28 @@ def _begin(watched: str) -> str:
     return f"""() => {{
         ({watch(watched)})();
         {_SHOWN}
-        return [shown(false), shown(true), {json.dumps(status_bar(0.0, WAITING))}];
+        const stop = shown(true, {{value: {json.dumps(STOP)}, interactive: true}});
+        return [shown(false), stop, {json.dumps(status_bar(0.0, WAITING))}];
     }}"""
 
 
-def _not_begun(at_end: str) -> str:
-    """What fails while it runs says so itself; this is for what never began, as where the queue is
-    full. To Gradio a run that was stopped has failed too, and it says so when the next may have
-    begun; but it shows no message then."""
+def _failed(at_end: str) -> str:
+    """After an error, also of what never began, as where the queue is full. To Gradio a run that is
+    being cancelled fails too, before or after it is over; but it shows no message then."""
     return f"""() => {{
         {_SHOWN}
-        const failed = document.querySelector(".toast-body.error");
-        if (!failed) return Array(3).fill({{__type__: "update"}});
+        if (!document.querySelector(".toast-body.error")) return [same, same, same];
         {at_end};
         return [shown(true), shown(false), {json.dumps(status_bar(0.0, FAILED))}];
+    }}"""
+
+
+def _freed(at_end: str) -> str:
+    """After a run that came to its end, or whose cancelling did."""
+    return f"""(stop, status) => {{
+        {_SHOWN}
+        const stopped = stop === {json.dumps(STOPPING)} && !status.includes('value="100"');
+        if (stopped) {{ {at_end}; }}
+        const bar = {json.dumps(status_bar(0.0, "stopped"))};
+        return [shown(true), shown(false), stopped ? bar : same];
     }}"""

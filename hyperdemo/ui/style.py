@@ -76,6 +76,8 @@ CSS = """
 #sound-results td + td { white-space: nowrap; }
 #object-viewer .html-container { padding: 0; }
 :is(#status, #sound-status) { min-height: 2.4rem; }
+/* Gradio says Error over a run that was stopped too; what failed is said in words below it. */
+:is(#status, #sound-status) .wrap:has(> .error) { display: none; }
 .status { display: flex; align-items: center; gap: .75rem; min-height: 1.5rem; }
 .status progress { appearance: none; flex: 1; height: .5rem; border: 0; border-radius: 1rem;
                    overflow: hidden; background: var(--border-color-primary); }

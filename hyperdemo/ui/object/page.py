@@ -12,6 +12,7 @@ from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.examples import HeldOut
 from hyperdemo.ui.object.stream import Result
 from hyperdemo.ui.object.viewer import Truth, viewer_value
+from hyperdemo.ui.running import ending
 from hyperdemo.ui.style import PENDING
 
 
@@ -57,7 +58,7 @@ class Page:
         """All that a run may change."""
         named = [*self.meshes.values(), *self.networks.values()]
         return [
-            *(self.run, self.stop, self.hint, self.stream, self.orbit, self.status, self.caption),
+            *(self.hint, self.stream, self.orbit, self.status, self.caption),
             *(self.results, self.timings, self.truth, self.sheet, self.scores, self.viewer),
             *named,
         ]
@@ -74,30 +75,20 @@ class Page:
 
     def changed(self) -> dict:
         """Another picture was given: an empty stage that says what to do."""
-        return self.ended() | self.cleared() | {self.hint: gr.HTML(visible=True)}
+        stage = {self.hint: gr.HTML(visible=True), self.stop: ending(), self.wanted: ""}
+        return self.cleared() | stage
 
     def started(self) -> dict:
-        """An empty stage for a new run.
-
-        The buttons have changed with the click. Here they do not: this may arrive after a Stop.
-        """
+        """An empty stage for a new run."""
         return self.cleared() | {
             self.hint: gr.HTML(visible=False),
             self.stream: gr.Video(value=None, visible=True),
             self.status: texts.status_bar(0.0, "reading the picture"),
         }
 
-    def ended(self) -> dict:
-        """The buttons when no run is going on."""
-        return {self.run: gr.Button(visible=True), self.stop: gr.Button(visible=False)}
-
-    def stopped(self) -> dict:
-        """After a visitor has stopped a run."""
-        return self.ended() | {self.status: texts.status_bar(0.0, "stopped")}
-
     def failed(self) -> dict:
         """After a run that ended in an error."""
-        return self.ended() | {self.status: texts.status_bar(0.0, texts.FAILED)}
+        return {self.status: texts.status_bar(0.0, texts.FAILED)}
 
     def finished(
         self, result: Result, held_out: HeldOut | None, *, cached: Callable[[Path], str]
@@ -106,8 +97,7 @@ class Page:
         total = sum(result.seconds.values())
         name = held_out and held_out.name
         truth = held_out and Truth(held_out.strip, held_out.views)
-        # The buttons here, not after the run: what comes after may come when the next has begun.
-        shown = self.ended() | {
+        shown = {
             self.hint: gr.HTML(visible=False),
             self.stream: gr.Video(visible=False),
             self.orbit: gr.DownloadButton(value=str(result.orbit), interactive=True),

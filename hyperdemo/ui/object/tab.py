@@ -17,7 +17,7 @@ from hyperdemo.ui.object.examples import find_held_out, find_photographs
 from hyperdemo.ui.object.outline import CUT_COLOUR, KEEP_COLOUR
 from hyperdemo.ui.object.page import Page
 from hyperdemo.ui.object.viewer import object_viewer
-from hyperdemo.ui.running import watch, wire_run
+from hyperdemo.ui.running import STOP, ending, watch, wire_run
 from hyperdemo.ui.style import PENDING
 
 # What plays by itself stands still for a visitor who wants no motion; they may press play.
@@ -30,7 +30,13 @@ STAND_STILL = """() => {
     on("loadstart", (video) => fresh.add(video));
     on("play", (video) => { if (fresh.delete(video)) video.pause(); });
 }"""
-PRESS_RUN = """(wanted) => { if (wanted) document.getElementById("run")?.click(); }"""
+# Where the run before is still being cancelled there is no such button; it is pressed after that.
+PRESS_RUN = """(wanted) => {
+    const run = document.getElementById("run");
+    if (!wanted || !run) return wanted;
+    run.click();
+    return "";
+}"""
 
 
 def object_tab(
@@ -99,7 +105,7 @@ def _input_side(picture: gr.Image, cuts: HeldCuts) -> dict[str, Any]:
     cut = gr.State(None, time_to_live=MAX_WAIT_S, delete_callback=cuts.drop)
     with gr.Row(equal_height=True):
         run = gr.Button("Generate", variant="primary", elem_id="run", min_width=120)
-        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop", min_width=80)
+        stop = gr.Button(STOP, variant="stop", visible=False, elem_id="stop", min_width=80)
     with gr.Row(elem_id="seen", equal_height=True):
         framed = gr.Image(
             label="What the models see", show_label=False, interactive=False, buttons=[],
@@ -190,33 +196,34 @@ def _wire(
     compute: dict[str, Any],
 ) -> None:
     _wire_outline(page, callbacks)
-    running = wire_run(
+    running, freed = wire_run(
         [page.run, page.stop], page.status, callback=callbacks.generate,
         inputs=[page.picture, page.editor, page.size, page.seconds, page.elevation, page.cut,
                 page.sharpen],
-        outputs=page.run_outputs(), stopped=page.stopped, watched="watch", api_name="generate",
-        compute=compute,
+        outputs=page.run_outputs(), watched="watch", api_name="generate", compute=compute,
     )  # fmt: skip
     private = {"api_visibility": "private", "queue": False}
     # The results of the picture before go with it, and so does a run that is on its way.
     gr.on(
-        [page.picture.input, page.picture.clear], page.changed, None, page.run_outputs(),
-        cancels=[running], **private,
+        [page.picture.input, page.picture.clear], page.changed, None,
+        [*page.run_outputs(), page.stop, page.wanted], cancels=[running], **private,
     )  # fmt: skip
     shown = [*page.run_outputs(), page.wanted]
     demo.load(None, js=STAND_STILL, api_visibility="private")
     opened = demo.load(
         callbacks.open_page, None, [page.picture, *shown], show_progress="hidden", **private
     )
-    chosen = [opened]
+    pressing = [opened, freed]
     for shelf in shelves:
-        shelf.dataset.click(None, js=watch("watch"), cancels=[running], **private)
+        shelf.dataset.click(
+            ending, None, page.stop, js=watch("watch"), cancels=[running], **private
+        )
         event = shelf.load_input_event.success(
             callbacks.show_example, [page.picture], shown, show_progress="hidden", **private
         )
-        chosen.append(event)
-    for event in chosen:
-        event.success(None, [page.wanted], None, js=PRESS_RUN, **private)
+        pressing.append(event)
+    for event in pressing:
+        event.success(None, page.wanted, page.wanted, js=PRESS_RUN, **private)
 
 
 def _wire_outline(page: Page, callbacks: Callbacks) -> None:

@@ -45,7 +45,7 @@ class SoundPage:
     def run_outputs(self) -> list:
         """All that a run may change."""
         return [
-            *(self.run, self.stop, self.words, self.player, self.status),
+            *(self.words, self.player, self.status),
             *(
                 self.results,
                 self.scores,
@@ -80,17 +80,9 @@ class SoundPage:
         """What can be heard so far."""
         return {self.player: player_value(playlist, self.labels, run=run, cached=cached)}
 
-    def ended(self) -> dict:
-        """The buttons when no run is going on."""
-        return {self.run: gr.Button(visible=True), self.stop: gr.Button(visible=False)}
-
-    def stopped(self) -> dict:
-        """After a visitor has stopped a run."""
-        return self.ended() | {self.status: status_bar(0.0, "stopped")}
-
     def failed(self) -> dict:
         """After a run that ended in an error."""
-        return self.ended() | {self.status: status_bar(0.0, FAILED)}
+        return {self.status: status_bar(0.0, FAILED)}
 
     def finished(
         self, result: SoundResult, *, total_s: float, cached: Callable[[Path], str]
@@ -98,7 +90,7 @@ class SoundPage:
         """Everything that came out."""
         heard, answers, labels = result.heard, result.resynthesised, self.labels
         kept = {name: cached(path) for name, path in result.networks.items()}
-        shown = self.ended() | {
+        shown = {
             self.status: status_bar(1.0, f"done in {total_s:.1f} s on {result.device}"),
             self.scores: texts.scores_table(result.scores),
             self.results: gr.Column(elem_classes=[]),

@@ -9,7 +9,7 @@ import gradio as gr
 
 from hyperdemo.pipeline import SoundPipeline
 from hyperdemo.ui.object.texts import status_bar
-from hyperdemo.ui.running import wire_run
+from hyperdemo.ui.running import STOP, wire_run
 from hyperdemo.ui.sound import texts
 from hyperdemo.ui.sound.callbacks import SoundCallbacks
 from hyperdemo.ui.sound.page import SoundPage
@@ -96,7 +96,7 @@ def _input_side(sounds: list[Path]) -> dict[str, Any]:
     words = gr.Markdown("", elem_classes="note", elem_id="sound-words")
     with gr.Row(equal_height=True):
         run = gr.Button("Resynthesise", variant="primary", elem_id="sound-run", min_width=120)
-        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="sound-stop", min_width=80)
+        stop = gr.Button(STOP, variant="stop", visible=False, elem_id="sound-stop", min_width=80)
     if sounds:
         with gr.Column(elem_classes=["examples", "sounds"]):
             gr.Examples([[str(path)] for path in sounds], [clip], label=texts.EXAMPLES,
@@ -168,8 +168,8 @@ def _wire(
     page.clip.change(None, js="() => ''", outputs=[page.words], api_visibility="private")
     wire_run(
         [page.run, page.stop], page.status, callback=callbacks.resynthesise, inputs=[page.clip],
-        outputs=page.run_outputs(), stopped=page.stopped, watched="sound-player",
-        api_name="resynthesise", compute=compute, at_end=NO_MORE,
+        outputs=page.run_outputs(), watched="sound-player", api_name="resynthesise",
+        compute=compute, at_end=NO_MORE,
     )  # fmt: skip
     # Not `change`: a new run sets the rate back itself.
     page.rate.input(

@@ -38,18 +38,18 @@ def redraws(demo):
     return [fn for fn in demo.fns.values() if fn.fn and fn.fn.__name__ == "redraw"]
 
 
-def test_the_tab_is_the_third_with_a_section_a_task(demo):
+def test_the_tab_is_the_last_with_a_section_a_task(demo):
     own = [label for label in tabs(demo) if label not in ("Picture", "Outline")]
-    assert own == ["Object", "Sound", "Evidence", "Sound", "Objects"]
+    assert own == ["Object", "Look inside", "Sound", "Evidence", "Sound", "Objects"]
     metric, *_ = [block for block in of_kind(demo, gr.Dropdown) if block.label == "Measured by"]
     assert [key for _, key in metric.choices] == ["stoi", "si_snr", "lsd"]
     assert metric.choices[2][0] == "LSD in dB (lower is better)"
 
 
-def test_without_sound_it_is_the_second(pipeline, weights):
+def test_without_sound_it_is_the_third(pipeline, weights):
     demo = build_app(pipeline, examples=weights / "none", weights=weights)
     own = [label for label in tabs(demo) if label not in ("Picture", "Outline")]
-    assert own[:2] == ["Object", "Evidence"]
+    assert own[:3] == ["Object", "Look inside", "Evidence"]
 
 
 @pytest.mark.parametrize("content", [None, "{}", "{"])
@@ -58,7 +58,7 @@ def test_without_anything_to_show_there_is_none(pipeline, tmp_path, content):
         (tmp_path / "evidence").mkdir()
         (tmp_path / FILE_NAME).write_text(content)
     demo = build_app(pipeline, examples=tmp_path, weights=tmp_path)
-    assert "Evidence" not in tabs(demo) and "Object" not in tabs(demo)
+    assert "Evidence" not in tabs(demo)
 
 
 def test_a_task_alone_needs_no_tab_of_its_own(pipeline, tmp_path):

@@ -83,10 +83,9 @@ def test_bad_sounds_get_a_clear_message(callbacks, kind, tmp_path):
         list(callbacks.resynthesise(save_bad(kind, tmp_path)))
 
 
-def test_what_fails_is_called_a_failure_and_can_be_tried_again(callbacks):
+def test_what_fails_is_called_a_failure(callbacks):
     page, last = callbacks.page, next(callbacks.resynthesise(None))
     assert FAILED in last[page.status]
-    assert last[page.run].visible and not last[page.stop].visible
 
 
 def test_nothing_given(callbacks):
