@@ -1,4 +1,4 @@
-# make setup | demo | test | check | bench | clean | clean-cache.  Options of pytest: make test ARGS="-k view"
+# make setup | demo | test | check | bench | space | clean | clean-cache.  Options of pytest: make test ARGS="-k view"
 SHELL := /bin/bash
 ARGS ?=
 HOST ?= 127.0.0.1
@@ -8,7 +8,7 @@ PORT ?= 7860
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 OFFLINE := GRADIO_ANALYTICS_ENABLED=0 HF_HUB_OFFLINE=1
 
-.PHONY: help setup demo test check bench clean clean-cache
+.PHONY: help setup demo test check bench space clean clean-cache
 
 help:
 	@echo "make setup        install the app into .venv (kept in a cache, shared by checkouts)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test         run the tests; ARGS=\"...\" goes to pytest"
 	@echo "make check        ruff, and all tables and model cards against the recorded results"
 	@echo "make bench        how fast it is, into artefacts/bench.json; ARGS=\"...\" goes to it"
+	@echo "make space        upload the demo to the hub's Space SPACE=user/name; ARGS=--dry-run lists it"
 	@echo "make clean        remove what runs and tests made, and .venv"
 	@echo "make clean-cache  also remove the cached environments of every checkout"
 
@@ -37,6 +38,9 @@ check:
 
 bench: setup
 	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m bench $(ARGS)
+
+space: setup
+	@$(IN_VENV) .venv/bin/python -m hyperdemo.space "$(SPACE)" $(ARGS)
 
 clean:
 	@rm -rf .pytest_cache .ruff_cache .gradio artefacts

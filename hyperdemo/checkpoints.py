@@ -26,7 +26,7 @@ FORMATS = {"view": "hyperdemo-view-1", "sound": "hyperdemo-audio-1"}
 
 HUB_SPACE = ""
 """Space on the Hugging Face hub, as "user/name", that an installed package fetches `weights/` from.
-HYPERDEMO_HUB names another."""
+`python -m hyperdemo.space` publishes one; HYPERDEMO_HUB names another."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -159,3 +160,24 @@ def test_the_written_folder_starts(out):
     finally:
         server.kill()
         server.wait()
+
+
+def test_a_container_holds_the_same_and_is_not_root(out):
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert len(lines) <= 30
+    files = {path.as_posix() for path in write_space(NAME, out, hardware=space.CPU)}
+    copied = [word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]]
+    copied = {word for word in copied if not word.startswith("--")} - {"constraints.txt"}
+    not_needed = {"README.md", "packages.txt", "docs"}
+    assert copied == {path.split("/")[0] for path in files} - not_needed
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().split() if line[0] == "!"}
+    assert allowed == copied | {"constraints.txt"}
+    (script,) = (line.split("RUN ")[1].rstrip("\\ ") for line in lines if "RUN sed" in line)
+    shutil.copy(ROOT / "requirements.txt", out)
+    subprocess.run(script, shell=True, check=True, cwd=out)
+    index = "".join(f"{line.strip()}\n" for line in lines if "--extra-index-url" in line)
+    write_space(NAME, out.parent / "cpu", hardware=space.CPU)
+    expected = (out.parent / "cpu" / "requirements.txt").read_text()
+    assert index + (out / "requirements.txt").read_text() == expected
+    last = [line.split()[0] for line in lines if line and line[0].isupper()]
+    assert last[last.index("USER") :] == ["USER", "ENV", "EXPOSE", "HEALTHCHECK", "CMD"]
