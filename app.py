@@ -43,7 +43,9 @@ def main() -> None:
     # Heavy, and not needed for --help.
     from hyperdemo.checkpoints import checkpoint_path, find_weights
     from hyperdemo.pipeline import load_sound, load_view
-    from hyperdemo.ui import build_app, launch_options
+    from hyperdemo.ui import build_app, launch_options, own_scratch
+
+    own_scratch()
 
     try:
         weights = find_weights(options.weights)

@@ -17,22 +17,29 @@ from gradio.components.image_editor import EditorData
 from gradio.data_classes import ImageData, MediaStreamChunk
 
 from hyperdemo.media.video import ts_duration_s
+from hyperdemo.ui.errors import as_sentence
+from hyperdemo.ui.uploads import from_data_url, uploaded
 
 
 def picture_file(**options: Any) -> gr.Image:
-    """An image input that hands on the path of the file as it came.
+    """An image input that hands on the path of the file as it came, if it was uploaded.
 
     Gradio would open it first, fail on what is no picture or is gone by now, and word that in its
-    own way.
+    own way; a `data:` URL it would decode by any format.
     """
 
     class PictureFile(gr.Image):
         is_template = True  # the browser shows it as what it derives from
 
         def preprocess(self, payload: ImageData | None) -> str | None:
-            if payload is None or payload.path is None:
-                return super().preprocess(payload)  # nothing, or a picture inside a data: URL
-            return payload.path
+            if payload is None:
+                return None
+            try:
+                if payload.path is None:
+                    return str(from_data_url(payload.url or ""))
+                return str(uploaded(payload.path))
+            except ValueError as error:
+                raise gr.Error(as_sentence(str(error)), print_exception=False) from None
 
     return PictureFile(type="filepath", image_mode=None, **options)
 

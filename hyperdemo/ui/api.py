@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, get_args
 
 import gradio as gr
 from gradio.data_classes import FileData
-from gradio.utils import get_upload_folder
 from pydantic import Field, ValidationError, validate_call
 
 from hyperdemo.config import MAX_RATE_HZ, MIN_RATE_HZ, SoundRequest, ViewRequest
@@ -26,6 +25,7 @@ from hyperdemo.preprocess.sound import prepare_sound
 from hyperdemo.results import SoundWriter, ViewWriter
 from hyperdemo.results.files import zip_network
 from hyperdemo.ui.errors import streamed_in_plain_words
+from hyperdemo.ui.uploads import NO_UPLOAD, uploaded
 
 Models = Literal["both", "foundation", "scratch"]
 Answer = dict[str, Any]
@@ -185,9 +185,9 @@ def _uploaded(file: FileData) -> Path:
     Raises:
         ValueError: a path of the caller's own making.
     """
-    path = Path(file.path).resolve()
-    if not path.is_relative_to(Path(get_upload_folder()).resolve()) or not path.is_file():
-        raise ValueError("expected a file that was uploaded before, got a path that is none")
+    path = uploaded(file.path)
+    if not path.is_file():
+        raise ValueError(NO_UPLOAD)
     return path
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from hyperdemo.media.image import MAX_FILE_BYTES
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
 from hyperdemo.results.measured import TaskEvidence, read_measured
 from hyperdemo.ui.api import offer_api
 from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets
+from hyperdemo.ui.guard import Guard
 from hyperdemo.ui.inside.tab import inside_tab
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.tab import object_tab
@@ -102,5 +104,6 @@ def launch_options() -> dict[str, Any]:
         "max_file_size": MAX_FILE_BYTES,
         "ssr_mode": False,
         "mcp_server": True,
+        "app_kwargs": {"middleware": [Middleware(Guard)]},
         "footer_links": ["api", "gradio", "settings"],
     }

@@ -9,10 +9,11 @@ let runtime = null; // promise of the backend's name
 
 function startRuntime(files) {
   return (runtime ??= (async () => {
-    for (const name of ["core", "webgl", "wasm"]) await addScript(files[name].url);
+    for (const name of ["core", "webgl", "wasm"]) await addScript(await typed(files[name].url, "text/javascript"));
+    const simd = await typed(files.simd.url, "application/wasm");
     // Every kind must be named; only the one with SIMD and without threads is ever asked for.
     const kinds = ["", "-simd", "-threaded-simd"];
-    tf.wasm.setWasmPaths(Object.fromEntries(kinds.map((kind) => [`tfjs-backend-wasm${kind}.wasm`, files.simd.url])));
+    tf.wasm.setWasmPaths(Object.fromEntries(kinds.map((kind) => [`tfjs-backend-wasm${kind}.wasm`, simd])));
     tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false); // needs headers that isolate the page
     for (const name of hasGraphics() ? ["webgl", "wasm"] : ["wasm"]) {
       const whole = name !== "webgl" || tf.env().getBool("WEBGL_RENDER_FLOAT32_ENABLED");
@@ -20,6 +21,11 @@ function startRuntime(files) {
     }
     throw new Error("it has neither WebGL nor WebAssembly with SIMD");
   })());
+}
+
+// Gradio serves all files as bytes of no kind, which no browser runs.
+async function typed(url, type) {
+  return URL.createObjectURL(new Blob([await fetchBytes(url)], { type }));
 }
 
 function addScript(url) {

@@ -1,0 +1,137 @@
+"""Attacks on a running server."""
+
+import base64
+import io
+import json
+from http.client import HTTPConnection
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from hyperdemo.ui import build_app, launch_options
+from hyperdemo.ui.guard import MAX_JSON_BYTES, MAX_PLACES, MAX_UPLOAD_BYTES
+from hyperdemo.ui.object.callbacks import SETTINGS
+
+
+@pytest.fixture(scope="module")
+def demo(pipeline, tmp_path_factory):
+    nothing = tmp_path_factory.mktemp("nothing")
+    demo = build_app(pipeline, examples=nothing, weights=nothing)
+    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    yield demo
+    demo.close()
+
+
+@pytest.fixture
+def http(demo):
+    with httpx.Client(base_url=demo.local_url, timeout=60) as client:
+        yield client
+
+
+def number_of(demo, name):
+    """By which number the page calls an event."""
+    found = [n for n, fn in demo.fns.items() if getattr(fn.fn, "__name__", "") == name]
+    return found[0]
+
+
+def call(demo, http, name, *data, session="s1"):
+    """Call an event as the page does: whether it succeeded, and all that came back."""
+    body = {"data": data, "fn_index": number_of(demo, name), "session_hash": session}
+    answer = http.post("/gradio_api/queue/join", json=body)
+    assert answer.status_code == 200, answer.text
+    with http.stream("GET", f"/gradio_api/queue/data?session_hash={session}") as lines:
+        for line in lines.iter_lines():
+            if line.startswith("data:"):
+                message = json.loads(line[5:])
+                if message["msg"] == "process_completed":
+                    return message["success"], line
+    raise AssertionError("no answer")
+
+
+def png() -> bytes:
+    """A red box on white."""
+    out, image = io.BytesIO(), Image.new("RGB", (40, 40), "white")
+    image.paste((200, 30, 30), (10, 12, 30, 28))
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def data_url(content: bytes, kind="image/png") -> dict:
+    url = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return {"url": url, "meta": {"_type": "gradio.FileData"}}
+
+
+def test_no_path_of_the_server_is_read(demo, http, tmp_path, picture):
+    uploads = Path(get_upload_folder())
+    uploads.mkdir(parents=True, exist_ok=True)
+    link = uploads / "link.png"
+    link.unlink(missing_ok=True)
+    link.symlink_to(picture)
+    said = set()
+    for path in (picture, str(link), str(tmp_path / "no.png"), "/etc/passwd", "../x", "a\0b"):
+        for given in ({"path": path}, {"path": path, "meta": {"_type": "gradio.FileData"}}):
+            success, line = call(demo, http, "find_object", given, None)
+            assert not success
+            if "meta" not in given:  # what is marked as a file Gradio refuses by itself
+                said.add(line[line.index("error") :])
+    link.unlink()
+    assert len(said) == 1  # nor is told which of them there are
+
+
+def test_what_comes_in_the_address_itself_is_decoded_as_any_file(demo, http):
+    success, line = call(demo, http, "find_object", data_url(png()), None)
+    assert success, line
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\nshowpage\n"
+    success, line = call(demo, http, "find_object", data_url(eps), None)
+    assert not success and "not one this program knows" in line
+    for broken in ({"url": "data:image/png;base64,%%%"}, {"url": "http://127.0.0.1:1/x.png"}, {}):
+        success, line = call(demo, http, "find_object", broken, None)
+        assert not success and "/tmp" not in line
+
+
+def test_bodies_are_bounded(http):
+    too_long = b'{"data": "' + b"x" * MAX_JSON_BYTES + b'"}'
+    for body in (too_long, (too_long[k : k + 2**20] for k in range(0, len(too_long), 2**20))):
+        assert http.post("/gradio_api/queue/join", content=body).status_code == 413
+    raw = HTTPConnection(http.base_url.host, http.base_url.port)
+    raw.putrequest("POST", "/gradio_api/upload")
+    raw.putheader("Content-Length", str(MAX_UPLOAD_BYTES + 1))
+    raw.endheaders()
+    assert raw.getresponse().status == 413  # before any of it has come
+    raw.close()
+
+
+def test_a_session_has_few_places(demo, http):
+    fn = number_of(demo, "generate")
+    data = [data_url(png()), None, *SETTINGS.values(), None, False]
+    body = {"data": data, "fn_index": fn, "session_hash": "greedy"}
+    codes = [http.post("/gradio_api/queue/join", json=body).status_code for _ in range(20)]
+    assert codes[:MAX_PLACES] == [200] * MAX_PLACES and 429 in codes
+    other = http.post("/gradio_api/queue/join", json=body | {"session_hash": "other"})
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    "/monitoring /gradio_api/monitoring /gradio_api/dev/reload /gradio_api/proxy=http://x.y "
+    "/gradio_api/file/etc/passwd /gradio_api/run-history/records /docs".split(),
+)
+def test_routes_that_nobody_uses_are_closed(http, path):
+    assert http.get(path).status_code == 404
+
+
+def test_recordings_are_not_processed(http):
+    answer = http.post("/gradio_api/process_recording", files={"video": b"x"})
+    assert answer.status_code == 404
+
+
+def test_headers_say_what_the_page_may_do(http):
+    for path in ("/", "/config", "/nowhere"):
+        headers = http.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "object-src 'none'" in headers["content-security-policy"]
+        assert "frame-ancestors" not in headers["content-security-policy"]
+        assert "x-frame-options" not in headers
