@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hyperdemo.backbones.sequence import through_blocks
 from hyperdemo.inr import ModulatedInrs
 from hyperdemo.model import HyperModel
 
@@ -39,14 +38,15 @@ def look_inside(model: HyperModel, pixels: Float[Tensor, "1 3 h w"]) -> Inside:
         model: of the view task, whose encoder is a ViT.
         pixels: RGB in [0, 1], framed, at the encoder's size.
     """
-    n_weight = len(model.heads.weight_tokens())
-    n_data = model.encoder.embed(pixels).shape[1]
-    with _attention_seen(model.encoder.blocks) as seen:
-        written = model.write(pixels)
-    # Prompts, where there are any, stand behind and are replaced in every block.
-    whole = torch.stack(seen)[:, 0, :, : n_data + n_weight, : n_data + n_weight]
-    rows = slice(n_data, n_data + n_weight)
-    return Inside(whole[:, :, rows, :n_data], roll_out(whole)[rows, :n_data], written)
+    blocks, data = model.encoder.blocks, model.encoder.embed(pixels)
+    tokens = model.heads.weight_tokens()[None]
+    *inputs, _ = through_blocks(blocks, data, tokens, prompts=model.prompts)
+    seen = [_attention(b.attn, b.norm1(x)) for b, x in zip(blocks, inputs, strict=True)]
+    n_data, n_all = data.shape[1], data.shape[1] + tokens.shape[1]
+    whole = torch.cat(seen)[:, :, :n_all, :n_all]  # without prompts, which each block has anew
+    rows = slice(n_data, n_all)
+    attention, rolled = whole[:, :, rows, :n_data], roll_out(whole)[rows, :n_data]
+    return Inside(attention, rolled, model.write(pixels))
 
 
 def roll_out(attention: Float[Tensor, "l h n n"]) -> Float[Tensor, "n n"]:
@@ -58,20 +58,8 @@ def roll_out(attention: Float[Tensor, "l h n n"]) -> Float[Tensor, "n n"]:
     return total
 
 
-@contextmanager
-def _attention_seen(blocks: nn.Module) -> Iterator[list[Float[Tensor, "b h n n"]]]:
-    """What attends to what in every block, in the order in which they run."""
-    seen: list[Tensor] = []
-
-    def keep(attn: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        x = inputs[0]
-        qkv = attn.qkv(x).unflatten(-1, (3, attn.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        q, k = attn.q_norm(qkv[0]), attn.k_norm(qkv[1])
-        seen.append((q * attn.scale @ k.transpose(-2, -1)).softmax(-1))
-
-    hooks = [block.attn.register_forward_pre_hook(keep) for block in blocks]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
+def _attention(attn: nn.Module, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b h n n"]:
+    """What attends to what in an attention layer of timm."""
+    qkv = attn.qkv(x).unflatten(-1, (3, attn.num_heads, -1)).permute(2, 0, 3, 1, 4)
+    q, k = attn.q_norm(qkv[0]), attn.k_norm(qkv[1])
+    return (q * attn.scale @ k.transpose(-2, -1)).softmax(-1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float
@@ -32,6 +34,21 @@ def run_blocks(
     Raises:
         ValueError: prompts for another number of blocks.
     """
+    (out,) = deque(through_blocks(blocks, data, extra, prompts=prompts), maxlen=1)
+    return out[:, data.shape[1] : data.shape[1] + extra.shape[1]]
+
+
+def through_blocks(
+    blocks: nn.Module,
+    data: Float[Tensor, "b n d"],
+    extra: Float[Tensor, "b m d"],
+    *,
+    prompts: Float[Tensor, "l p d"] | None = None,
+) -> Iterator[Float[Tensor, "b t d"]]:
+    """What each block reads, in order, then what the last one gives; arguments as `run_blocks`.
+
+    Data tokens come first, extra tokens next, prompts last.
+    """
     if prompts is not None and len(prompts) != len(blocks):
         raise ValueError(f"prompts for {len(blocks)} blocks expected, got {len(prompts)}")
     x = torch.cat([data, extra], dim=1)
@@ -39,8 +56,9 @@ def run_blocks(
     for index, block in enumerate(blocks):
         if prompts is not None:
             x = torch.cat([x[:, :length], prompts[index].expand(len(x), -1, -1)], dim=1)
+        yield x
         x = block(x)
-    return x[:, data.shape[1] : length]
+    yield x
 
 
 def patch_embedding(patch: int, dim: int, *, rms: float) -> nn.Linear:
