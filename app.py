@@ -43,7 +43,7 @@ def main() -> None:
     # Heavy, and not needed for --help.
     from hyperdemo.checkpoints import checkpoint_path, find_weights
     from hyperdemo.pipeline import load_sound, load_view
-    from hyperdemo.ui import build_app, launch_options, own_scratch
+    from hyperdemo.ui import build_app, launch_options, own_scratch, start_log
 
     own_scratch()
 
@@ -59,7 +59,9 @@ def main() -> None:
         )
     except ValueError as error:
         sys.exit(f"cannot start: {error}")
-    demo.launch(server_name=options.host, server_port=options.port, **launch_options())
+    start_log()  # from here on, what it tells are visitors' requests
+    served = launch_options(*filter(None, (pipeline, sound)))
+    demo.launch(server_name=options.host, server_port=options.port, **served)
 
 
 if __name__ == "__main__":

@@ -2,5 +2,6 @@
 
 from hyperdemo.ui.app import build_app, launch_options
 from hyperdemo.ui.scratch import own_scratch
+from hyperdemo.ui.watched import start_log
 
-__all__ = ["build_app", "launch_options", "own_scratch"]
+__all__ = ["build_app", "launch_options", "own_scratch", "start_log"]

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from hyperdemo.media.image import MAX_FILE_BYTES
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
+from hyperdemo.pipeline.pair import ModelPair
 from hyperdemo.results.measured import TaskEvidence, read_measured
 from hyperdemo.ui.api import offer_api
 from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets
@@ -22,6 +23,7 @@ from hyperdemo.ui.sound.tab import find_sounds, sound_tab
 from hyperdemo.ui.style import CSS, theme
 from hyperdemo.ui.texts import headline
 from hyperdemo.ui.tour import tour
+from hyperdemo.ui.watched import health_route
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ def build_app(
     weights: str | Path = "weights",
     warm: bool = False,
 ) -> gr.Blocks:
-    """The whole app, ready to launch with `launch_options()`.
+    """The whole app, ready to launch with `launch_options(…)`.
 
     Args:
         pipeline: the loaded models for pictures.
@@ -95,8 +97,8 @@ def _measured(weights: str | Path) -> dict[str, TaskEvidence]:
         return {}
 
 
-def launch_options() -> dict[str, Any]:
-    """What `Blocks.launch` needs beside host and port."""
+def launch_options(pipeline: ModelPair, *others: ModelPair) -> dict[str, Any]:
+    """What `Blocks.launch` needs beside host and port, for an app that serves these models."""
     return {
         "theme": theme(),
         "css": CSS,
@@ -104,6 +106,9 @@ def launch_options() -> dict[str, Any]:
         "max_file_size": MAX_FILE_BYTES,
         "ssr_mode": False,
         "mcp_server": True,
-        "app_kwargs": {"middleware": [Middleware(Guard)]},
+        "app_kwargs": {
+            "middleware": [Middleware(Guard)],
+            "routes": [health_route(pipeline, *others)],
+        },
         "footer_links": ["api", "gradio", "settings"],
     }

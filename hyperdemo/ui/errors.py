@@ -1,10 +1,14 @@
-"""What went wrong, in words: a visitor's mistake as it is, anything else without its insides."""
+"""What went wrong, in words: a visitor's mistake as it is, anything else without its insides.
+
+Every request passes here, so here is also where it leaves its line in the log.
+"""
 
 from __future__ import annotations
 
 import functools
 import html
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -27,7 +31,7 @@ def in_plain_words(callback: Callable) -> Callable:
 
     @functools.wraps(callback)
     def plain(*args, **kwargs):
-        with _translated():
+        with _translated(callback.__name__):
             return callback(*args, **kwargs)
 
     return plain
@@ -38,23 +42,34 @@ def streamed_in_plain_words(callback: Callable[..., Iterator]) -> Callable[..., 
 
     @functools.wraps(callback)
     def streamed(*args, **kwargs) -> Iterator:
-        with _translated():
+        with _translated(callback.__name__):
             yield from callback(*args, **kwargs)
 
     return streamed
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(name: str) -> Iterator[None]:
+    began, outcome = time.perf_counter(), "done"
     try:
         yield
+    except GeneratorExit:
+        outcome = "left"  # the visitor has gone, or pressed Stop
+        raise
     except gr.Error:
+        outcome = "refused"
         raise
     except ValueError as error:
+        outcome = "refused"
         raise gr.Error(as_sentence(str(error)), print_exception=False) from error
     except Exception as error:
+        outcome = "failed"
         _log.exception("unexpected error in a callback")
         raise gr.Error(UNEXPECTED, print_exception=False) from error
+    finally:
+        spent = round(time.perf_counter() - began, 3)
+        fields = {"request": name, "outcome": outcome, "seconds": spent}
+        _log.info("request", extra={"fields": fields})
 
 
 def as_sentence(text: str) -> str:

@@ -37,11 +37,12 @@ def url(monkeypatch, tmp_path):
     brown[20:40, 20:60] = (200, 90, 40, 255)
     write_object(tmp_path / "objects" / "box", brown)
     objects, sounds = models("view", tiny.model), models("sound", tiny.sound_model)
+    pipeline, sound = ViewPipeline(objects, device=CPU), SoundPipeline(sounds, device=CPU)
     demo = build_app(
-        ViewPipeline(objects, device=CPU), sound=SoundPipeline(sounds, device=CPU),
+        pipeline, sound=sound,
         examples=tmp_path, weights=ROOT / "weights", warm=True,
     )  # fmt: skip
-    yield demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())[1]
+    yield demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(pipeline, sound))[1]
     demo.close()
 
 

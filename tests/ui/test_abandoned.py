@@ -40,7 +40,7 @@ def server(pipeline, tmp_path, ffmpeg, monkeypatch):
 
     monkeypatch.setattr(pipeline_module, "march", slow)
     demo = build_app(pipeline, examples=tmp_path / "none", weights=tmp_path)
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(pipeline))
     try:
         yield url.rstrip("/"), frames
     finally:

@@ -39,7 +39,9 @@ SMALL = {"size": 32, "seconds": 0.5}
 def url(pipeline, sound_pipeline, tmp_path_factory):
     nothing = tmp_path_factory.mktemp("nothing")
     demo = build_app(pipeline, sound=sound_pipeline, examples=nothing, weights=nothing)
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    _, url, _ = demo.launch(
+        prevent_thread_lock=True, quiet=True, **launch_options(pipeline, sound_pipeline)
+    )
     try:
         yield url.rstrip("/")
     finally:
@@ -201,7 +203,7 @@ def examples():
     """The blocks of code in the documentation that talk to a running app."""
     texts = [(ROOT / name).read_text() for name in ("README.md", "docs/api.md")]
     blocks = re.findall(r"^```(\w+)\n(.*?)^```", "".join(texts), re.MULTILINE | re.DOTALL)
-    return [(language, code) for language, code in blocks if "photo_to_object" in code]
+    return [(one, code) for one, code in blocks if one in RUNNERS and "photo_to_object" in code]
 
 
 @pytest.mark.parametrize(("language", "code"), examples())

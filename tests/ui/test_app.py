@@ -198,17 +198,17 @@ def test_a_run_leaves_no_files_behind(callbacks, picture, tmp_path, monkeypatch)
     assert not list(folder.iterdir())
 
 
-def test_no_font_and_no_script_comes_from_elsewhere():
-    options = launch_options()
+def test_no_font_and_no_script_comes_from_elsewhere(pipeline):
+    options = launch_options(pipeline)
     assert "googleapis" not in options["theme"]._get_theme_css()
     assert not options["theme"]._stylesheets
     assert "http" not in options["css"]
 
 
 @pytest.fixture
-def client(demo, ffmpeg, monkeypatch):
+def client(demo, pipeline, ffmpeg, monkeypatch):
     monkeypatch.setattr("hyperdemo.ui.object.callbacks.FPS", 4)  # fewer frames, as many chunks
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(pipeline))
     try:
         yield Client(url, verbose=False)
     finally:

@@ -20,7 +20,7 @@ from hyperdemo.ui.object.callbacks import SETTINGS
 def demo(pipeline, tmp_path_factory):
     nothing = tmp_path_factory.mktemp("nothing")
     demo = build_app(pipeline, examples=nothing, weights=nothing)
-    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(pipeline))
     yield demo
     demo.close()
 

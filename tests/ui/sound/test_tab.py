@@ -154,8 +154,10 @@ def test_gradio_hands_the_file_on_as_it_came(callbacks, examples):
 
 
 @pytest.fixture(scope="module")
-def client(demo):
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+def client(demo, pipeline, sound_pipeline):
+    _, url, _ = demo.launch(
+        prevent_thread_lock=True, quiet=True, **launch_options(pipeline, sound_pipeline)
+    )
     try:
         yield Client(url, verbose=False)
     finally:
