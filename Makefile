@@ -29,7 +29,7 @@ demo: setup
 
 test:
 	@tools/setup.sh --dev
-	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(IN_VENV) $(OFFLINE) .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check:
 	@tools/setup.sh --dev --no-system

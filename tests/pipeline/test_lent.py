@@ -20,13 +20,6 @@ SHARPENED = ViewRequest(size=16, n_frames=4, chunk_frames=2, refine_steps=2)
 QUOTA = gr.Error("You have exceeded your GPU quota", title="ZeroGPU quota exceeded")
 
 
-@pytest.fixture(autouse=True)
-def grids_of_the_app(monkeypatch):
-    """A spawned child knows of no smaller ones."""
-    monkeypatch.setattr(view, "GRID", 96)
-    monkeypatch.setattr(view, "extract_mesh", extract_mesh)
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
@@ -66,7 +59,10 @@ def assert_same(found, expected):
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_another_process_makes_the_same(weights, method):
+def test_another_process_makes_the_same(weights, method, monkeypatch):
+    if method == "spawn":  # the child knows of no smaller grids than the app's
+        monkeypatch.setattr(view, "GRID", 96)
+        monkeypatch.setattr(view, "extract_mesh", extract_mesh)
     expected = content(made(ViewPipeline.from_weights(weights, device="cpu")))
     zero = ZeroGpu(method)
     with no_cuda_here():
