@@ -1,4 +1,4 @@
-"""Which pixels are the object: from the picture's own alpha, a plain background, or GrabCut.
+"""Which pixels are the object: from its alpha, a plain background, or a segmentation.
 
 `object_mask` finds it, `apply_mask_edit` takes a visitor's correction. Both refuse masks without an
 object.
@@ -15,7 +15,7 @@ from hyperdemo.preprocess.background import background_mask
 from hyperdemo.preprocess.frame import check_rgba, composite_on_white
 from hyperdemo.preprocess.segmentation import segmentation_mask
 
-MaskSource = Literal["alpha", "background", "segmentation"]
+MaskSource = Literal["alpha", "background", "saliency", "segmentation"]
 
 # Less transparency than this is a screenshot's rounded corners, not a cut-out.
 _MIN_TRANSPARENT_SHARE = 0.02
@@ -30,7 +30,7 @@ def object_mask(
     """Find the object.
 
     Alpha decides if the picture has transparent parts; else a plain background is found by its
-    colour; else GrabCut separates the middle from the border.
+    colour; else a learned map of saliency says where the object is, or without one its colours.
 
     Args:
         rgba: straight alpha, from `decode_image`.
@@ -62,7 +62,8 @@ def object_mask(
     mask = background_mask(rgb)
     if mask is not None and _MIN_OBJECT_SHARE <= float(mask.mean()) <= _MAX_OBJECT_SHARE:
         return _checked(mask), "background"
-    return _checked(segmentation_mask(rgb)), "segmentation"
+    found, source = segmentation_mask(rgb)
+    return _checked(found), source
 
 
 def apply_mask_edit(

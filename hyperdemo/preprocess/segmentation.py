@@ -1,38 +1,96 @@
-"""Cut an object out of any photograph, offline: GrabCut seeded by the border and the centre.
+"""Cut an object out of any photograph, offline: a saliency map says where, GrabCut draws the edge.
 
-Rother, Kolmogorov, Blake: "GrabCut", SIGGRAPH 2004, in OpenCV's implementation. Its start is
-not a rectangle drawn by hand but a saliency map: how unlike the border a colour is, times how
-near the centre it lies.
+Rother, Kolmogorov, Blake: "GrabCut", SIGGRAPH 2004, in OpenCV's implementation. Its start is not a
+rectangle drawn by hand but a map of saliency: a learned one (`saliency`), and where that is not to
+be had how unlike the border a colour is, times how near the centre it lies.
 """
+
+from typing import Literal
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from hyperdemo.preprocess import regions
+from hyperdemo.preprocess.saliency import saliency_map
 
 _WORK_SIDE = 256
 _N_BORDER_COLOURS = 5
 _N_ITERATIONS = 6
 _SEED = 7
+_MIN_SALIENCY = 0.5  # below it the map found nothing
 
 
-def segmentation_mask(rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
-    """Mask in [0, 1] of the object in the middle of a photograph; possibly empty.
+def segmentation_mask(
+    rgb: UInt8[np.ndarray, "h w 3"],
+) -> tuple[Float[np.ndarray, "h w"], Literal["saliency", "segmentation"]]:
+    """Mask in [0, 1] of the object in a photograph, possibly empty; and the map it started from.
 
-    The border counts as background. The same picture always gives the same mask.
+    The same picture always gives the same mask.
     """
+    learned = saliency_map(rgb)
+    if learned is not None and float(learned.max()) > _MIN_SALIENCY:
+        mask = salient_mask(rgb, learned)
+        if mask.any():
+            return mask, "saliency"
+    return colour_mask(rgb), "segmentation"
+
+
+def salient_mask(
+    rgb: UInt8[np.ndarray, "h w 3"],
+    saliency: Float[np.ndarray, "h w"],
+    *,
+    threshold: float | None = None,
+) -> Float[np.ndarray, "h w"]:
+    """Mask in [0, 1] of what a learned map finds, its edge drawn to the picture's; possibly empty.
+
+    The map sees more than colours, so GrabCut decides only near the map's own edge.
+
+    Args:
+        rgb: the picture.
+        saliency: in [0, 1].
+        threshold: from where on the map counts as the object; Otsu's if not given.
+    """
+    small = _at_work_size(rgb)
+    height, width = small.shape[:2]
+    levels = cv2.resize(saliency, (width, height), interpolation=cv2.INTER_AREA)
+    if threshold is None:
+        counts = np.rint(255 * levels).astype(np.uint8)
+        threshold = cv2.threshold(counts, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0] / 255
+    start = _tidy(levels > threshold)
+    labels = np.where(start, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[regions.erode(start, 4) | (start & (levels > 0.97 * levels.max()))] = cv2.GC_FGD
+    labels[~regions.dilate(start, 3)] = cv2.GC_BGD
+    return _refine(rgb, _tidy(_grabcut(small, labels, 2)))
+
+
+def colour_mask(rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
+    """Mask in [0, 1] of the object in the middle by its colours alone; possibly empty.
+
+    The border counts as background.
+    """
+    small = _at_work_size(rgb)
+    saliency = _saliency(small)
+    levels = np.round(255 * saliency / max(float(saliency.max()), 1e-6)).astype(np.uint8)
+    threshold, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    labels = np.where(levels > threshold, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    t = max(1, round(0.01 * max(small.shape[:2])))
+    for edge in (labels[:t], labels[-t:], labels[:, :t], labels[:, -t:]):
+        edge[:] = cv2.GC_BGD
+    return _refine(rgb, _tidy(_grabcut(small, labels, _N_ITERATIONS)))
+
+
+def _at_work_size(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "small_h small_w 3"]:
     height, width = rgb.shape[:2]
     scale = min(1.0, _WORK_SIDE / max(height, width))
-    small_size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    small = cv2.resize(rgb, small_size, interpolation=cv2.INTER_AREA)
-    small = cv2.bilateralFilter(small, 5, 25.0, 2.0)  # calm the texture, keep the edges
-    coarse = _grabcut(small, _saliency(small))
-    coarse = regions.drop_specks(coarse, share=0.15)
-    coarse = regions.fill_small_holes(coarse, share=0.03)
-    if not coarse.any():
-        return np.zeros((height, width), np.float32)
-    return _refine(rgb, coarse)
+    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return cv2.bilateralFilter(small, 5, 25.0, 2.0)  # calm the texture, keep the edges
+
+
+def _tidy(coarse: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    kept = regions.drop_specks(coarse, share=0.15)
+    return regions.fill_small_holes(kept, share=0.03)
 
 
 def _saliency(rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
@@ -59,20 +117,16 @@ def _saliency(rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
 
 
 def _grabcut(
-    rgb: UInt8[np.ndarray, "h w 3"], saliency: Float[np.ndarray, "h w"]
+    rgb: UInt8[np.ndarray, "h w 3"], labels: UInt8[np.ndarray, "h w"], n_iterations: int
 ) -> Bool[np.ndarray, "h w"]:
-    height, width = rgb.shape[:2]
-    levels = np.round(255 * saliency / max(float(saliency.max()), 1e-6)).astype(np.uint8)
-    threshold, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    labels = np.where(levels > threshold, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    t = max(1, round(0.01 * max(height, width)))
-    for edge in (labels[:t], labels[-t:], labels[:, :t], labels[:, -t:]):
-        edge[:] = cv2.GC_BGD
-    if not (labels == cv2.GC_PR_FGD).any():
-        return np.zeros((height, width), dtype=bool)
+    """GrabCut from labels as OpenCV numbers them; the labels' own answer where one side is bare."""
+    inside = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    if not inside.any() or inside.all():
+        return inside
+    labels = labels.copy()
     cv2.setRNGSeed(_SEED)
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(rgb, labels, None, background, foreground, _N_ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(rgb, labels, None, background, foreground, n_iterations, cv2.GC_INIT_WITH_MASK)
     return (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
 
 

@@ -29,6 +29,7 @@ GUESS = (
 FOUND_BY = {
     "alpha": "its transparency",
     "background": "its plain background",
+    "saliency": "a saliency network, its edge by GrabCut",
     "segmentation": "colour segmentation",
     "edited": "you, with the brush",
 }
