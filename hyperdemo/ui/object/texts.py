@@ -29,7 +29,7 @@ GUESS = (
 FOUND_BY = {
     "alpha": "its transparency",
     "background": "its plain background",
-    "saliency": "a saliency network, its edge by GrabCut",
+    "saliency": "a network that finds what stands out",
     "segmentation": "colour segmentation",
     "edited": "you, with the brush",
 }
