@@ -23,5 +23,5 @@ USER demo
 ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_ANALYTICS_ENABLED=0 HF_HUB_OFFLINE=1
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s \
-    CMD python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/config')"
+    CMD python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/health')"
 CMD ["python", "app.py"]

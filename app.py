@@ -39,13 +39,14 @@ def zero_gpu() -> Callable | None:
 def main() -> None:
     options = parse_arguments()
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "0")
+    from hyperdemo.scratch import own_scratch
+
+    own_scratch()  # first: as they are imported, libraries settle where they put files
     lent = zero_gpu()
     # Heavy, and not needed for --help.
     from hyperdemo.checkpoints import checkpoint_path, find_weights
     from hyperdemo.pipeline import load_sound, load_view
-    from hyperdemo.ui import build_app, launch_options, own_scratch, start_log
-
-    own_scratch()
+    from hyperdemo.ui import build_app, launch_options, start_log
 
     try:
         weights = find_weights(options.weights)

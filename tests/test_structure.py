@@ -33,6 +33,7 @@ LAYERS = (
     "pipeline",
     "program",
     "space",
+    "scratch",
     "results",
     "ui",
     "__main__",

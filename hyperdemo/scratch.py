@@ -18,7 +18,7 @@ def own_scratch() -> Path:
 
     The folder is removed when the process ends, or is told to. One that was killed could not do
     so: folders of processes that are no more are removed here. Call it in the main thread, before
-    Gradio's components are made.
+    Gradio is imported, which settles then where it puts what assistants send.
     """
     parent = Path(tempfile.gettempdir())
     for old in parent.glob(f"{PREFIX}*"):

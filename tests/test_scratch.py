@@ -11,8 +11,11 @@ from tests.conftest import ROOT
 
 SERVER = """
 import sys, tempfile, time
-from hyperdemo.ui.scratch import own_scratch
+from hyperdemo.scratch import own_scratch
 own_scratch()
+from gradio.mcp import DEFAULT_TEMP_DIR
+from gradio.processing_utils import save_base64_to_cache
+save_base64_to_cache("data:text/plain;base64,AAAA", DEFAULT_TEMP_DIR)  # an assistant's file
 open(tempfile.mkdtemp() + "/upload", "w").close()
 print("ready", flush=True)
 time.sleep(float(sys.argv[1]))
