@@ -15,6 +15,8 @@ from jaxtyping import Float, Int
 CREASE_DEG = 60.0
 # Seen where the texture that gives the colour is missing and the file left the colour black.
 FALLBACK_GREY = (0.6, 0.6, 0.6)
+PALETTE_ROWS = 2
+"""A texture of no more rows is a list of colours: mixing neighbours would invent others."""
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,13 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from train.objects.obj import Mesh
+from train.objects.obj import PALETTE_ROWS, Mesh
 
 # Transparency without sorting: each of the 4×4 samples of a pixel has a threshold, a surface
 # covers those below its opacity. Two materials use different orders, so that one behind the other
 # shows through.
 SUPERSAMPLE = 4
 MAX_TEXTURE = 1024
-PALETTE_ROWS = 2
-"""A texture of no more rows is a list of colours: mixing neighbours would invent others."""
 _NEAR, _FAR = 1.5, 4.5
 
 _VERTEX = """

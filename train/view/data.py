@@ -131,11 +131,9 @@ def load_views(
     Raises:
         ValueError: an object is not there, or cameras differ between objects.
     """
-    wanted = f"{input_size} {' '.join(ids)}"
     if data.packed:
-        digest = hashlib.sha256(wanted.encode()).hexdigest()[:16]
         pixels, rest = kept(
-            Path(data.views_dir) / f".packed-{digest}",
+            packed_folder(data, ids, input_size=input_size),
             lambda allocate: _read_objects(data, ids, input_size, allocate)[1],
         )
     else:
@@ -146,6 +144,12 @@ def load_views(
         tuple(ids), kinds, pixels["rgba"], pixels["framed"], poses, turns_to_front(poses),
         rest["fov_deg"],
     )  # fmt: skip
+
+
+def packed_folder(data: ViewData, ids: Sequence[str], *, input_size: int) -> Path:
+    """Where the decoded views of these objects are kept."""
+    digest = hashlib.sha256(f"{input_size} {' '.join(ids)}".encode()).hexdigest()[:16]
+    return Path(data.views_dir) / f".packed-{digest}"
 
 
 def _read_objects(
