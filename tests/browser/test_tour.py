@@ -1,6 +1,8 @@
-"""The tour in a browser, of a page with tiny models: every step ends in what it speaks of."""
+"""The tour in a browser, of a page with tiny models: every step ends in what it speaks of, and all
+of it can be used by those who do not see it."""
 
 from functools import partial
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from tests.conftest import PATIENCE_S, ROOT
 from tests.ui.conftest import models, write_object
 
+AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
+BAD = ("serious", "critical")
 VIEW = "document.querySelector('#object-viewer [data-part=viewer]')?.viewer.state"
 INSIDE = "document.querySelector('#inspector [data-part=inspector]')?.inspector.state"
 REACHED = {
@@ -60,6 +64,8 @@ def test_every_step_ends_in_what_it_speaks_of(browser, url):
         assert page.locator("#tour h2").inner_text() == step.title
         page.wait_for_function(REACHED.get(step.act, "true"))
         assert page.locator(step.target).is_visible()
+        found = [v for v in page.evaluate(f"{AXE}\naxe.run()")["violations"] if v["impact"] in BAD]
+        assert not found, [(v["id"], [node["html"] for node in v["nodes"]]) for v in found]
         page.keyboard.press("ArrowRight")
     begin.wait_for()
     page.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,31 @@ STAND_STILL = """() => {
     on("play", (video) => { if (fresh.delete(video)) video.pause(); });
 }"""
 # Where the run before is still being cancelled there is no such button; it is pressed after that.
+# Gradio shows examples and pictures without words for those who do not see them.
+NAME_PICTURES = """() => {{
+    const name = (node, words) => {{
+        if (node.ariaLabel !== words) node.title = node.ariaLabel = words;
+    }};
+    const keep = (element, selector, words) => {{
+        const all = () => element.querySelectorAll(selector).forEach((b, k) => name(b, words(k)));
+        new MutationObserver(all).observe(element, {{childList: true, subtree: true}});
+        all();
+    }};
+    // A label needs a role, which Gradio's empty places lack.
+    const empty = () => document.querySelectorAll(".empty[aria-label]:not([role])")
+        .forEach((node) => {{ node.role = "img"; }});
+    new MutationObserver(empty).observe(document.body, {{childList: true, subtree: true}});
+    empty();
+    const names = {names};
+    keep(document.getElementById("examples"), ".gallery-item", (k) => names[k]);
+    for (const [root, picture, words] of {pictures})
+        keep(document.getElementById(root), `#${{picture}} .image-container > button`, () => words);
+}}"""
+PICTURES = [
+    ("stage", "framed", "What the models see"),
+    ("results", "sheet", "Both models and the truth from many sides"),
+]
+"""Where they stand, their names on the page, and in words."""
 PRESS_RUN = """(wanted) => {
     const run = document.getElementById("run");
     if (!wanted || !run) return wanted;
@@ -68,6 +94,9 @@ def object_tab(
     page = Page(**given, **shown, **_results(list(pipeline.models)))
     callbacks = Callbacks(pipeline, page, held_out=held_out, photographs=photographs, cuts=cuts)
     _wire(demo, page, callbacks, shelves, compute)
+    names = [one.name for one in held_out] + [path.stem.replace("_", " ") for path in photographs]
+    words = {"names": json.dumps(names), "pictures": json.dumps(PICTURES)}
+    demo.load(None, js=NAME_PICTURES.format(**words), api_visibility="private")
     return callbacks
 
 
@@ -80,7 +109,7 @@ def _picture() -> gr.Image:
 
 
 def _examples(picture: gr.Image, photographs: list[Path], objects: list[Path]) -> list[Examples]:
-    with gr.Column(elem_classes="examples"):
+    with gr.Column(elem_id="examples", elem_classes="examples"):
         return [
             gr.Examples(
                 [[str(path)] for path in paths],
