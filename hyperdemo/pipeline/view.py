@@ -24,7 +24,7 @@ from hyperdemo.pipeline.orbit import Shot, rendered_chunks, to_bytes
 from hyperdemo.pipeline.pair import ModelPair
 from hyperdemo.pipeline.refined import GRID, Refiner
 from hyperdemo.pipeline.runtime import Stages
-from hyperdemo.preprocess import Prepared, prepare
+from hyperdemo.preprocess import Other, Prepared, prepare
 from hyperdemo.render.bake import BakedField, bake
 from hyperdemo.render.cameras import PosedViews, orbit
 from hyperdemo.render.grid_field import GridField
@@ -66,10 +66,14 @@ class ViewPipeline(ModelPair):
             pass
 
     def prepare(
-        self, rgba: UInt8[np.ndarray, "h w 4"], *, mask: np.ndarray | None = None
+        self,
+        rgba: UInt8[np.ndarray, "h w 4"],
+        *,
+        mask: np.ndarray | None = None,
+        other: Other | None = None,
     ) -> Prepared:
         """Cut the object out and frame it for the models; see `preprocess.prepare`."""
-        return prepare(rgba, size=self.input_size, mask=mask)
+        return prepare(rgba, size=self.input_size, mask=mask, other=other)
 
     @torch.inference_mode()
     def encode(self, framed: UInt8[np.ndarray, "s s 3"], loaded: LoadedModel) -> InrParams:

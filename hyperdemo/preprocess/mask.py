@@ -4,7 +4,7 @@
 object.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -13,9 +13,14 @@ from jaxtyping import Bool, Float, UInt8
 from hyperdemo.preprocess import regions
 from hyperdemo.preprocess.background import background_mask
 from hyperdemo.preprocess.frame import check_rgba, composite_on_white
-from hyperdemo.preprocess.segmentation import segmentation_mask
+from hyperdemo.preprocess.saliency import saliency_map
+from hyperdemo.preprocess.segmentation import colour_mask, salient_mask, segmentation_mask
 
 MaskSource = Literal["alpha", "background", "saliency", "segmentation"]
+Other = Literal["smaller", "larger", "colour", "whole"]
+"""Masks to choose where the one that was found is not right."""
+OTHERS: tuple[Other, ...] = get_args(Other)
+_SHIFT = {"smaller": 0.4, "larger": -0.4}
 
 # Less transparency than this is a screenshot's rounded corners, not a cut-out.
 _MIN_TRANSPARENT_SHARE = 0.02
@@ -64,6 +69,23 @@ def object_mask(
         return _checked(mask), "background"
     found, source = segmentation_mask(rgb)
     return _checked(found), source
+
+
+def other_mask(rgba: UInt8[np.ndarray, "h w 4"], other: Other) -> Float[np.ndarray, "h w"]:
+    """Another mask than `object_mask` finds: less or more of what the learned map of saliency finds,
+    what colours alone find, or the whole picture. Without the map, colours decide.
+
+    Raises:
+        ValueError: it holds no object, or fills the picture without being asked to.
+    """
+    check_rgba(rgba)
+    if other == "whole":
+        return np.ones(rgba.shape[:2], np.float32)
+    rgb = np.rint(composite_on_white(rgba)).astype(np.uint8)
+    learned = saliency_map(rgb) if other in _SHIFT else None
+    if learned is None:
+        return _checked(colour_mask(rgb))
+    return _checked(salient_mask(rgb, learned, shift=_SHIFT[other]))
 
 
 def apply_mask_edit(

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from hyperdemo.preprocess import regions
-from hyperdemo.preprocess.frame import check_rgba, frame_input
-from hyperdemo.preprocess.mask import MaskSource, apply_mask_edit, object_mask
+from hyperdemo.preprocess.frame import check_rgba, composite_on_white, frame_input
+from hyperdemo.preprocess.mask import MaskSource, Other, apply_mask_edit, object_mask, other_mask
 
 
 @dataclass(frozen=True)
@@ -18,18 +18,23 @@ class Prepared:
     Attributes:
         rgba: the picture with the mask as its alpha (straight).
         mask: the object, in [0, 1].
-        mask_source: how the mask was found; "edited" when a visitor painted it.
+        mask_source: how the mask was found; "edited" when a visitor painted it, or which other one
+            they chose.
         framed: the model's input, RGB on white.
     """
 
     rgba: UInt8[np.ndarray, "h w 4"]
     mask: Float[np.ndarray, "h w"]
-    mask_source: MaskSource | Literal["edited"]
+    mask_source: MaskSource | Other | Literal["edited"]
     framed: UInt8[np.ndarray, "s s 3"]
 
 
 def prepare(
-    rgba: UInt8[np.ndarray, "h w 4"], *, size: int, mask: np.ndarray | None = None
+    rgba: UInt8[np.ndarray, "h w 4"],
+    *,
+    size: int,
+    mask: np.ndarray | None = None,
+    other: Other | None = None,
 ) -> Prepared:
     """Cut the object out and frame it.
 
@@ -37,19 +42,27 @@ def prepare(
         rgba: a picture from `decode_image`.
         size: side of the framed input, in pixels.
         mask: a corrected mask, [h, w], bool, uint8 or floats in [0, 1]; None finds one.
+        other: another mask than the one that would be found; see `other_mask`.
 
     Raises:
         ValueError: there is no object to be found, as in `object_mask`, or the mask does not
             fit the picture, as in `apply_mask_edit`.
     """
     check_rgba(rgba)
-    source: MaskSource | Literal["edited"]
-    if mask is None:
+    source: MaskSource | Other | Literal["edited"]
+    if mask is None and other is not None:
+        found, source = other_mask(rgba, other), other
+    elif mask is None:
         found, source = object_mask(rgba)
     else:
         found, source = _corrected(rgba, mask), "edited"
     opacity = np.rint(found * 255.0).astype(np.uint8)
-    colours = rgba[..., :3] if source == "alpha" else _without_fringe(rgba, found)
+    if source == "alpha":
+        colours = rgba[..., :3]
+    elif source == "whole":
+        colours = np.rint(composite_on_white(rgba)).astype(np.uint8)
+    else:
+        colours = _without_fringe(rgba, found)
     cut_out = np.dstack([colours, opacity])
     return Prepared(
         rgba=cut_out, mask=found, mask_source=source, framed=frame_input(cut_out, size=size)

@@ -40,7 +40,7 @@ def salient_mask(
     rgb: UInt8[np.ndarray, "h w 3"],
     saliency: Float[np.ndarray, "h w"],
     *,
-    threshold: float | None = None,
+    shift: float = 0.0,
 ) -> Float[np.ndarray, "h w"]:
     """Mask in [0, 1] of what a learned map finds, its edge drawn to the picture's; possibly empty.
 
@@ -49,14 +49,16 @@ def salient_mask(
     Args:
         rgb: the picture.
         saliency: in [0, 1].
-        threshold: from where on the map counts as the object; Otsu's if not given.
+        shift: moves Otsu's threshold of the map, by this share of the way to its greatest value, or
+            where negative to its least.
     """
     small = _at_work_size(rgb)
     height, width = small.shape[:2]
     levels = cv2.resize(saliency, (width, height), interpolation=cv2.INTER_AREA)
-    if threshold is None:
-        counts = np.rint(255 * levels).astype(np.uint8)
-        threshold = cv2.threshold(counts, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0] / 255
+    counts = np.rint(255 * levels).astype(np.uint8)
+    threshold = cv2.threshold(counts, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0] / 255
+    end = float(levels.max() if shift > 0 else levels.min())
+    threshold += abs(shift) * (end - threshold)
     start = _tidy(levels > threshold)
     labels = np.where(start, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[regions.erode(start, 4) | (start & (levels > 0.97 * levels.max()))] = cv2.GC_FGD

@@ -1,10 +1,15 @@
 """Masks of pictures whose true mask is known, corrections, and what must be refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from hyperdemo.preprocess.mask import apply_mask_edit, object_mask, paint
+from hyperdemo.preprocess.mask import apply_mask_edit, object_mask, other_mask, paint
 from tests.preprocess.pictures import RED, blob_mask, object_colours, overlap, photograph
+
+COFFEE = Path(__file__).parents[2] / "examples" / "coffee_cup.webp"
 
 
 def with_alpha(alpha):
@@ -72,6 +77,14 @@ def test_textured_background_is_segmented():
     mask, source = object_mask(picture)
     assert source in ("saliency", "segmentation") and overlap(mask, blob_mask()) > 0.95
     np.testing.assert_array_equal(mask, object_mask(picture)[0])
+
+
+def test_other_masks_hold_less_more_and_all_of_the_picture():
+    picture = np.asarray(Image.open(COFFEE).convert("RGBA"))
+    found, _ = object_mask(picture)
+    smaller, larger, colour = (other_mask(picture, o) for o in ("smaller", "larger", "colour"))
+    assert smaller.sum() < 0.98 * found.sum() < found.sum() < larger.sum()
+    assert overlap(colour, found) > 0.9 and other_mask(picture, "whole").min() == 1.0
 
 
 def test_edges_are_soft_and_about_right():

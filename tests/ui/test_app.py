@@ -145,6 +145,19 @@ def test_strokes_change_what_the_models_see(callbacks, picture):
         callbacks.correct_object(picture, cut_right_of(0), None)
 
 
+def test_another_outline_is_taken_and_the_first_comes_back(callbacks, picture):
+    page, before = callbacks.page, callbacks.find_object(picture)
+    whole = callbacks.choose_outline(picture, before[page.cut], "whole")
+    assert "nothing cut away" in whole[page.words]
+    assert not np.array_equal(whole[page.framed], before[page.framed])
+    framed, _ = callbacks.correct_object(picture, None, whole[page.cut])
+    assert np.array_equal(framed, whole[page.framed])
+    again = callbacks.choose_outline(picture, whole[page.cut], None)
+    assert np.array_equal(again[page.framed], before[page.framed])
+    assert callbacks.cuts.find(whole[page.cut]) is None
+    assert callbacks.choose_outline(None, None, "whole") == {}
+
+
 def test_an_outline_of_another_picture_is_not_used(callbacks, picture, tmp_path):
     other = tmp_path / "other.png"
     other.write_bytes(BAD["one colour"][0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 from hyperdemo.config import ViewRequest
 from hyperdemo.media import decode_image
 from hyperdemo.pipeline import ViewPipeline
-from hyperdemo.preprocess import Prepared
+from hyperdemo.preprocess import OTHERS, Prepared
+from hyperdemo.preprocess.saliency import load_saliency
 from hyperdemo.ui.errors import in_plain_words, streamed_in_plain_words
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.answers import KeptAnswers
@@ -77,6 +79,7 @@ class Callbacks:
     def warm_up(self) -> None:
         """Answer the example that the page opens with: no visitor waits for it, nor for what is
         loaded or compiled on the way."""
+        load_saliency()
         path = self.examples.get(OPENING)
         if path is None:
             return self.pipeline.warm_up()
@@ -94,8 +97,25 @@ class Callbacks:
         self.cuts.drop(ticket)  # of the picture before
         if picture is None:
             return {page.cut: None, page.editor: None, page.framed: None, page.words: ""}
-        cut = self._cut(picture, None)
-        known = recognise(cut.digest, self.held_out)
+        return self._outlined(self._cut(picture, None))
+
+    @in_plain_words
+    def choose_outline(self, picture: str | None, ticket: str | None, other: str | None) -> dict:
+        """Take another outline of the same picture, without strokes; as `find_object`.
+
+        Args:
+            picture: the picture's file.
+            other: which, as in `preprocess.OTHERS`; None for the one that is found by itself.
+        """
+        if picture is None:
+            return {}
+        cut = self._cut(picture, ticket)
+        cut = replace(cut, found=self.pipeline.prepare(cut.rgba, other=other))
+        self.cuts.drop(ticket)
+        return self._outlined(cut)
+
+    def _outlined(self, cut: Cut) -> dict:
+        page, known = self.page, recognise(cut.digest, self.held_out)
         return {
             page.cut: self.cuts.hold(cut),
             page.editor: editor_value(cut),
@@ -167,7 +187,8 @@ class Callbacks:
             refine_steps=SHARPEN_STEPS if sharpen else 0,
         )
         prepared = self._prepared(cut, editor)
-        kept = settings == SETTINGS and not sharpen and prepared is cut.found
+        by_itself = prepared is cut.found and prepared.mask_source not in OTHERS
+        kept = settings == SETTINGS and not sharpen and by_itself
         yield self.page.started()
         with tempfile.TemporaryDirectory(prefix="hyperdemo-") as folder:
             for update in stream_views(

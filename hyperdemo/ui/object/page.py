@@ -24,6 +24,7 @@ class Page:
     """
 
     picture: gr.Image
+    others: dict[str | None, gr.Button]  # other outlines, by `preprocess.OTHERS`
     editor: gr.ImageEditor
     cut: gr.State
     framed: gr.Image

@@ -128,6 +128,11 @@ def _input_side(picture: gr.Image, cuts: HeldCuts) -> dict[str, Any]:
         with gr.Tab("Picture"):
             picture.render()
         with gr.Tab("Outline"):
+            with gr.Row(elem_id="outlines"):
+                others = {
+                    other: gr.Button(words, size="sm", min_width=90)
+                    for other, words in texts.OTHER_OUTLINES.items()
+                }
             editor = _outline_editor()
             gr.Markdown(texts.OUTLINE_HELP, elem_classes="note")
     # A ticket; what it stands for is dropped an hour after its visitor has left.
@@ -154,7 +159,7 @@ def _input_side(picture: gr.Image, cuts: HeldCuts) -> dict[str, Any]:
             -30, 60, value=SETTINGS["elevation_deg"], step=5, label="Camera height (degrees)"
         )
     return dict(
-        picture=picture, editor=editor, cut=cut, framed=framed, words=words, run=run, stop=stop,
+        picture=picture, others=others, editor=editor, cut=cut, framed=framed, words=words, run=run, stop=stop,
         size=sizes, seconds=seconds, elevation=elevation, sharpen=sharpen,
         wanted=gr.Textbox("", visible=False),
     )  # fmt: skip
@@ -165,7 +170,7 @@ def _outline_editor() -> gr.ImageEditor:
         gone=texts.GONE, label="Correct the outline", format="png", sources=[], transforms=[],
         layers=False, height=280, elem_id="editor", buttons=[],
         brush=gr.Brush(
-            colors=[KEEP_COLOUR, CUT_COLOUR], default_color=CUT_COLOUR, color_mode="fixed",
+            colors=[KEEP_COLOUR, CUT_COLOUR], default_color=KEEP_COLOUR, color_mode="fixed",
             default_size=24,
         ),
         eraser=gr.Eraser(default_size=24),
@@ -272,6 +277,12 @@ def _wire_outline(page: Page, callbacks: Callbacks) -> None:
         concurrency_id="outline",
         concurrency_limit=2,
     )
+    for other, button in page.others.items():
+        button.click(
+            callbacks.choose_outline, [page.picture, page.cut, gr.State(other)], outline,
+            api_visibility="private", show_progress="minimal", show_progress_on=[page.framed],
+            concurrency_id="outline",
+        )  # fmt: skip
     # The editor's own bin takes the picture away too.
     page.editor.clear(
         callbacks.find_object, [page.picture, page.cut], outline, api_visibility="private"

@@ -32,12 +32,24 @@ FOUND_BY = {
     "saliency": "a network that finds what stands out",
     "segmentation": "colour segmentation",
     "edited": "you, with the brush",
+    "smaller": "a network that finds what stands out, with a strict threshold",
+    "larger": "a network that finds what stands out, with a lax threshold",
+    "colour": "its colours alone",
 }
 
 OUTLINE_HELP = (
-    "The faded part is cut away. Paint **green** over what belongs to the object, **red** over "
-    "what does not (both are in the palette); the eraser takes a stroke back."
+    "The faded part is cut away. Not right? Choose another outline above, or paint **green** over "
+    "what belongs to the object, **red** over what does not (both are in the palette); the eraser "
+    "takes a stroke back."
 )
+
+OTHER_OUTLINES = {
+    None: "Find it again",
+    "smaller": "Less of it",
+    "larger": "More of it",
+    "colour": "By its colours",
+    "whole": "The whole picture",
+}
 
 SHARPEN = "Sharpen on the picture"
 
@@ -120,6 +132,8 @@ def mask_words(source: str, object_name: str | None = None) -> str:
         object_name: the object, where it is one whose truth is known.
     """
     words = f"**What the models see**, cut out by {FOUND_BY.get(source, source)}."
+    if source == "whole":
+        words = "**What the models see**: all of the picture, nothing cut away."
     if object_name:
         return f"{words} {object_name}: no training saw it, and its other sides are known."
     return f"{words} Not right? Correct it under *Outline*."

@@ -1,3 +1,4 @@
+from hyperdemo.preprocess import OTHERS
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.stream import Scores
 
@@ -10,7 +11,7 @@ def test_the_bar_is_bounded_and_escaped():
 
 
 def test_every_way_to_find_an_outline_has_words():
-    for source in ("alpha", "background", "saliency", "segmentation", "edited"):
+    for source in ("alpha", "background", "saliency", "segmentation", "edited", *OTHERS):
         assert source not in texts.mask_words(source).split()
     assert "A brown box" in texts.mask_words("alpha", "A brown box")
 
