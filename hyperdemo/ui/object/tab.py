@@ -159,8 +159,8 @@ def _input_side(picture: gr.Image, cuts: HeldCuts) -> dict[str, Any]:
             -30, 60, value=SETTINGS["elevation_deg"], step=5, label="Camera height (degrees)"
         )
     return dict(
-        picture=picture, others=others, editor=editor, cut=cut, framed=framed, words=words, run=run, stop=stop,
-        size=sizes, seconds=seconds, elevation=elevation, sharpen=sharpen,
+        picture=picture, others=others, editor=editor, cut=cut, framed=framed, words=words,
+        run=run, stop=stop, size=sizes, seconds=seconds, elevation=elevation, sharpen=sharpen,
         wanted=gr.Textbox("", visible=False),
     )  # fmt: skip
 
