@@ -8,17 +8,25 @@ and importing a module here does nothing.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.components.image_editor import EditorData
-from gradio.data_classes import ImageData, MediaStreamChunk
+from cachetools import TTLCache
+from gradio.components.base import server
+from gradio.components.image_editor import EditorData, EditorDataBlobs
+from gradio.data_classes import DataWithFiles, FileData, ImageData, MediaStreamChunk
 
+from hyperdemo.media import decode_image
 from hyperdemo.media.video import ts_duration_s
 from hyperdemo.ui.errors import as_sentence
 from hyperdemo.ui.uploads import from_data_url, uploaded
+
+MAX_LAYERS = 8
+MAX_LAYER_BYTES, MAX_LAYER_AGE_S = 64 * 2**20, 600
+"""Of strokes that browsers have sent and not asked for yet, those of all visitors together."""
 
 
 def picture_file(**options: Any) -> gr.Image:
@@ -34,36 +42,83 @@ def picture_file(**options: Any) -> gr.Image:
         def preprocess(self, payload: ImageData | None) -> str | None:
             if payload is None:
                 return None
+            if payload.path is not None:
+                return str(_checked(payload.path))
             try:
-                if payload.path is None:
-                    return str(from_data_url(payload.url or ""))
-                return str(uploaded(payload.path))
+                return str(from_data_url(payload.url or ""))
             except ValueError as error:
                 raise gr.Error(as_sentence(str(error)), print_exception=False) from None
 
     return PictureFile(type="filepath", image_mode=None, **options)
 
 
-def stroke_editor(*, gone: str, **options: Any) -> gr.ImageEditor:
-    """An image editor that hands on its layers alone.
+def sound_file(**options: Any) -> gr.Audio:
+    """An audio input that hands on the path of the file as it came, if it was uploaded."""
 
-    Gradio would open the background too, whose file may be gone while the page still shows it.
+    class SoundFile(gr.Audio):
+        is_template = True
+
+        def preprocess(self, payload: FileData | None) -> str | None:
+            return None if payload is None else str(_checked(payload.path))
+
+    # No format: Gradio would write the file anew, and fail first on what is no sound.
+    return SoundFile(type="filepath", **options)
+
+
+def stroke_editor(*, gone: str, **options: Any) -> gr.ImageEditor:
+    """An image editor that hands on its layers alone, as arrays of RGBA.
+
+    Gradio would open the background too, whose file may be gone while the page still shows it, and
+    would open layers in any format and of any size, and keep without end what a browser sends of
+    them.
 
     Args:
         gone: what is said where the file of a layer is gone.
     """
+    sent: TTLCache = TTLCache(MAX_LAYER_BYTES, MAX_LAYER_AGE_S, getsizeof=_n_bytes)
+    lock = threading.Lock()
 
     class StrokeEditor(gr.ImageEditor):
         is_template = True
+        blob_storage = property(lambda self: sent, lambda self, value: None)
+
+        @server
+        def accept_blobs(self, data: DataWithFiles) -> None:
+            index = data.data["index"]
+            if index not in (None, "", "null") and not 0 <= int(index) < MAX_LAYERS:
+                raise gr.Error(f"Expected at most {MAX_LAYERS} layers.", print_exception=False)
+            with lock:
+                super().accept_blobs(data)
 
         def preprocess(self, payload: EditorData | None) -> dict[str, Any] | None:
-            if payload is not None and payload.id is None:
-                if not all(Path(layer.path).is_file() for layer in payload.layers):
+            if payload is None:
+                return None
+            if payload.id is None:
+                files = [_checked(layer.path) for layer in payload.layers]
+                if not all(file.is_file() for file in files):
                     raise gr.Error(gone, print_exception=False)
-                payload = EditorData(layers=payload.layers)
-            return super().preprocess(payload)
+            else:
+                with lock:
+                    blobs = sent.pop(payload.id, None)
+                files = [layer for layer in blobs.layers if layer] if blobs else []
+            try:
+                layers = [decode_image(file) for file in files]
+            except ValueError as error:
+                raise gr.Error(as_sentence(str(error)), print_exception=False) from error
+            return {"background": None, "layers": layers, "composite": None}
 
     return StrokeEditor(type="numpy", **options)
+
+
+def _checked(path: str) -> Path:
+    try:
+        return uploaded(path)
+    except ValueError as error:
+        raise gr.Error(as_sentence(str(error)), print_exception=False) from None
+
+
+def _n_bytes(blobs: EditorDataBlobs) -> int:
+    return sum(map(len, filter(None, [blobs.background, *blobs.layers, blobs.composite])))
 
 
 def chunked_video(**options: Any) -> gr.Video:

@@ -23,6 +23,7 @@ from hyperdemo.ui.sound.tab import find_sounds, sound_tab
 from hyperdemo.ui.style import CSS, theme
 from hyperdemo.ui.texts import headline
 from hyperdemo.ui.tour import tour
+from hyperdemo.ui.turns import take_fair_turns
 from hyperdemo.ui.watched import health_route
 
 _log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def build_app(
         callbacks.warm_up()
         if sound is not None:
             sound.warm_up()
-    return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=limit)
+    return take_fair_turns(demo, max_waiting=MAX_WAITING, default_limit=limit)
 
 
 def _measured(weights: str | Path) -> dict[str, TaskEvidence]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse, PlainTextResponse
 
 from hyperdemo.media.image import MAX_FILE_BYTES
+from hyperdemo.ui.parts import Parts
 
 MAX_JSON_BYTES = 4 * 2**20
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 2**20
@@ -51,6 +55,10 @@ class Guard:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        if not os.environ.get("SPACE_ID"):
+            # Anybody can claim a host, and Gradio would believe it; on a Space the proxy sets it.
+            kept = [pair for pair in scope["headers"] if pair[0] != b"x-forwarded-host"]
+            scope = {**scope, "headers": kept}
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -63,9 +71,11 @@ class Guard:
         if CLOSED.match(path):
             return await PlainTextResponse("Not Found", 404)(scope, receive, with_headers)
         if scope["method"] != "POST":
-            return await self.app(scope, receive, with_headers)
+            with _listening(scope, path):
+                return await self.app(scope, receive, with_headers)
         # The outline's editor sends its strokes to the second.
-        uploads = path.rstrip("/").endswith(("/upload", "/component_server"))
+        form = Headers(scope=scope).get("content-type", "").startswith("multipart/form-data")
+        uploads = form and path.rstrip("/").endswith(("/upload", "/component_server"))
         if uploads and shutil.disk_usage(tempfile.gettempdir()).free < MIN_FREE_BYTES:
             full = PlainTextResponse("The server has no room for files; try again later.", 507)
             return await full(scope, receive, with_headers)
@@ -82,7 +92,20 @@ class Guard:
                 words = f"You have {MAX_PLACES} requests waiting; let one of them end first."
                 return await JSONResponse({"detail": words}, 429)(scope, receive, with_headers)
             return await self.app(scope, _again(body, receive), with_headers)
-        await self.app(scope, _counted(receive, limit), with_headers)
+        try:
+            parts = Parts(Headers(scope=scope).get("content-type", ""), max_bytes=limit)
+            await self.app(scope, _counted(receive, parts), with_headers)
+        except MultiPartException as error:  # of a form without parts; others Gradio answers
+            await PlainTextResponse(error.message, 400)(scope, receive, with_headers)
+
+
+def _listening(scope: Message, path: str) -> AbstractContextManager[None]:
+    """Tell the queue that somebody waits for what it has to say to a session, or of a job."""
+    queue = scope["app"].get_blocks()._queue
+    job = re.fullmatch(r"/gradio_api/call/(?:v2/)?[^/]+/([^/]+)", path)
+    session = QueryParams(scope.get("query_string", b"")).get("session_hash")
+    name = job[1] if job else session if path == "/gradio_api/queue/data" else None
+    return queue.listening(name) if name else nullcontext()
 
 
 def _places(scope: Message, body: bytes) -> int:
@@ -123,14 +146,18 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return read
 
 
-def _counted(receive: Receive, limit: int) -> Receive:
-    """A body that ends, as if the caller had left, where it grows beyond a limit."""
-    length = 0
+def _counted(receive: Receive, parts: Parts) -> Receive:
+    """A form that fails where it holds too much or is cut short.
+
+    It does so by the one exception at which Gradio removes what it has written of the form so far.
+    """
 
     async def read() -> Message:
-        nonlocal length
         message = await receive()
-        length += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if length > limit else message
+        if message["type"] == "http.request":
+            parts.take(message)
+        elif not parts.ended:
+            raise MultiPartException("Expected a whole form, but it was cut short.")
+        return message
 
     return read

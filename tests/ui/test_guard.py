@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import time
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from hyperdemo.ui import build_app, launch_options
 from hyperdemo.ui.guard import MAX_JSON_BYTES, MAX_PLACES, MAX_UPLOAD_BYTES
 from hyperdemo.ui.object.callbacks import SETTINGS
+from hyperdemo.ui.parts import MAX_FIELD_BYTES, MAX_FILES
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,54 @@ def test_bodies_are_bounded(http):
     raw.endheaders()
     assert raw.getresponse().status == 413  # before any of it has come
     raw.close()
+
+
+def leftovers():
+    return set(Path(get_upload_folder()).glob("tmp*"))
+
+
+def test_forms_are_bounded_and_leave_nothing(http):
+    before = leftovers()
+    for form in (
+        {"files": [("files", ("a", b"1"))] * (MAX_FILES + 1)},
+        {"data": {"a": "x" * (MAX_FIELD_BYTES + 1)}, "files": {"files": ("a", b"1")}},
+    ):
+        assert http.post("/gradio_api/upload", **form).status_code == 413
+    assert leftovers() <= before
+
+
+def test_an_upload_cut_short_leaves_nothing(http):
+    before = leftovers()
+    raw = HTTPConnection(http.base_url.host, http.base_url.port)
+    raw.putrequest("POST", "/gradio_api/upload")
+    raw.putheader("Content-Length", str(2**20))
+    raw.putheader("Content-Type", "multipart/form-data; boundary=b")
+    raw.endheaders()
+    part = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+    raw.send(part + bytes(2**18))
+    assert until(lambda: leftovers() - before)
+    raw.close()
+    assert until(lambda: leftovers() <= before)
+
+
+def until(condition, *, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_nothing_is_computed_past_the_queue(http):
+    for route in ("run", "api"):
+        body = {"data": [data_url(png()), None]}
+        assert http.post(f"/gradio_api/{route}/find_object", json=body).status_code == 404
+
+
+def test_a_host_that_anybody_can_claim_is_not_believed(http):
+    for path in ("/", "/config", "/gradio_api/info"):
+        assert (
+            "evil.example" not in http.get(path, headers={"x-forwarded-host": "evil.example"}).text
+        )
 
 
 def test_a_session_has_few_places(demo, http):

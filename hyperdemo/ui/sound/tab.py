@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from hyperdemo.pipeline import SoundPipeline
+from hyperdemo.ui.adapted import sound_file
 from hyperdemo.ui.object.texts import status_bar
 from hyperdemo.ui.running import STOP, wire_run
 from hyperdemo.ui.sound import texts
@@ -88,9 +89,8 @@ def sound_tab(
 
 
 def _input_side(sounds: list[Path]) -> dict[str, Any]:
-    # No format: Gradio would write the file anew, and fail first on what is no sound.
-    clip = gr.Audio(
-        type="filepath", sources=["upload", "microphone"], label="Sound", show_label=False,
+    clip = sound_file(
+        sources=["upload", "microphone"], label="Sound", show_label=False,
         buttons=[], elem_id="sound-clip",
     )  # fmt: skip
     words = gr.Markdown("", elem_classes="note", elem_id="sound-words")

@@ -1,0 +1,117 @@
+"""Fair turns: next comes who waited longest to be served, and nobody waits for who has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import gradio as gr
+from cachetools import LRUCache
+from gradio.queueing import Event, Queue
+from gradio.utils import run_coro_in_background
+
+GRACE_S = 20.0
+"""A job to whose progress nobody has listened for so long is dropped."""
+
+
+class FairQueue(Queue):
+    """Gradio's queue, with room counted apart for each kind of event.
+
+    Args:
+        max_waiting: jobs that may wait of one kind.
+        options: Gradio's own.
+    """
+
+    def __init__(self, *, max_waiting: int, **options: Any):
+        super().__init__(max_size=None, **options)
+        self.max_waiting = max_waiting
+        self._listening: Counter[str] = Counter()
+        self._heard: dict[str, float] = {}
+        self._turns, self._served = count(1), LRUCache(4096)
+
+    @contextmanager
+    def listening(self, name: str) -> Iterator[None]:
+        """While somebody listens to a session, or to one job by its id."""
+        self._listening[name] += 1
+        try:
+            yield
+        finally:
+            self._listening[name] -= 1
+            if not self._listening[name]:
+                del self._listening[name]
+
+    def start(self) -> None:
+        super().start()
+        run_coro_in_background(self._watch)
+
+    async def push(self, body: Any, request: Any, username: str | None) -> tuple:
+        """As Gradio's, but what computes takes no room from what is quick."""
+        fn = self.blocks.fns.get(body.fn_index)
+        waiting = fn and self.event_queue_per_concurrency_id.get(fn.concurrency_id)
+        if waiting and len(waiting.queue) >= self.max_waiting:
+            return False, "All places are taken; try again in a minute.", "queue_full"
+        return await super().push(body, request, username)
+
+    def get_events(self) -> tuple[list[Event], bool, str] | None:
+        """Of one kind comes first whose address, and then whose session, was served longest ago."""
+        for waiting in self.event_queue_per_concurrency_id.values():
+            if len(waiting.queue) > 1:
+                first = min(waiting.queue, key=self._last_served)
+                waiting.queue.remove(first)
+                waiting.queue.insert(0, first)
+        taken = super().get_events()
+        if taken is not None:
+            turn = next(self._turns)
+            for event in taken[0]:
+                self._served[_address(event)] = self._served[event.session_hash] = turn
+        return taken
+
+    def _last_served(self, event: Event) -> tuple[int, int]:
+        served = self._served.get
+        return served(_address(event), 0), served(event.session_hash, 0)
+
+    async def _watch(self) -> None:
+        while not self.stopped:
+            await self.drop_abandoned()
+            await asyncio.sleep(1.0)
+
+    async def drop_abandoned(self) -> None:
+        """Remove such jobs as wait; one that runs ends at its next update."""
+        running = [event for job in self.active_jobs if job for event in job]
+        queues = self.event_queue_per_concurrency_id.values()
+        waiting = [event for queue in queues for event in queue.queue]
+        now, heard = time.monotonic(), {}
+        for event in running + waiting:
+            listened = self._listening[event.session_hash] or self._listening[event._id]
+            last = now if listened else self._heard.get(event._id, event.enqueue_time)
+            heard[event._id] = last
+            if now - last > GRACE_S:
+                await self.clean_events(event_id=event._id)
+        self._heard = heard
+
+
+def _address(event: Event) -> str:
+    client = event.request.client
+    return f"address {client.host}" if client else ""
+
+
+def take_fair_turns(demo: gr.Blocks, *, max_waiting: int, default_limit: int) -> gr.Blocks:
+    """Give a page its queue, instead of `Blocks.queue`.
+
+    Args:
+        demo: the page.
+        max_waiting: jobs that may wait of one kind, which is a `concurrency_id`.
+        default_limit: how many of a kind run at once, where an event does not say.
+    """
+    # Past the queue, as many would compute at once as ask.
+    demo.queue(api_open=False, default_concurrency_limit=default_limit)
+    demo._queue = FairQueue(
+        max_waiting=max_waiting, live_updates=True, concurrency_count=demo.max_threads,
+        update_intervals=1, blocks=demo, default_concurrency_limit=default_limit,
+    )  # fmt: skip
+    return demo
