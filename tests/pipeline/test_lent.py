@@ -9,11 +9,13 @@ from hyperdemo.checkpoints import save_checkpoint
 from hyperdemo.config import SoundRequest, ViewRequest
 from hyperdemo.events import Done, Encoded, Frames, Heard, MeshReady, Progress, Views, VolumeReady
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline, lent, load_view, view
+from hyperdemo.pipeline import orbit as pipeline_orbit
 from hyperdemo.preprocess.sound import PreparedSound
 from hyperdemo.render.cameras import PosedViews, orbit
 from hyperdemo.render.mesh import extract_mesh
-from tests import tiny
+from tests import gpu, tiny
 from tests.pipeline.conftest import CPU, NAMES, pair, photo
+from tests.pipeline.test_device import AtOnce
 from tests.zero import ZeroGpu, no_cuda_here
 
 SHARPENED = ViewRequest(size=16, n_frames=4, chunk_frames=2, refine_steps=2)
@@ -125,6 +127,36 @@ def test_a_stop_ends_the_child(weights):
     next(event for event in events if isinstance(event, Encoded))
     events.close()
     assert len(zero.children) == 1 and not zero.children[0].is_alive()
+
+
+def test_a_gpu_of_ones_own_computes_and_the_cpu_stands_by(weights, monkeypatch):
+    monkeypatch.setattr(pipeline_orbit, "ThreadPoolExecutor", AtOnce)
+    request = ViewRequest(size=16, n_frames=2)
+    expected = made(ViewPipeline.from_weights(weights, device="cpu"), request)
+    with gpu.stand_in() as device:
+        monkeypatch.setattr(lent, "choose_device", lambda _: device)
+        pipeline = load_view(weights)
+        assert pipeline.n_at_once == 2 and pipeline.device == CPU
+        found = made(pipeline, request)
+        monkeypatch.setattr(ViewPipeline, "encode", lost_on(device, ViewPipeline.encode))
+        again = made(load_view(weights), request)
+    written, others = (
+        [t.numpy() for e in events if isinstance(e, Encoded) for t in e.params.tensors().values()]
+        for events in (found, expected)
+    )
+    for ours, theirs in zip(written, others, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    assert_same(content(again), content(expected))
+    assert again[-1].device == "CPU, 1 threads: the GPU's memory was full"
+
+
+def lost_on(device, encode):
+    def encoded(self, *args):
+        if self.device == device:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return encode(self, *args)
+
+    return encoded
 
 
 class Failing:

@@ -1,3 +1,4 @@
+import itertools
 import json
 import zipfile
 from dataclasses import replace
@@ -11,6 +12,7 @@ from hyperdemo.config import ViewRequest
 from hyperdemo.events import Frames
 from hyperdemo.inr.export import load_inr
 from hyperdemo.pipeline import view as pipeline_module
+from hyperdemo.pipeline.lent import LentView
 from hyperdemo.render.mesh import NoSurface
 from hyperdemo.render.volume import unpack_volume
 from hyperdemo.ui.object.examples import read_held_out
@@ -46,6 +48,20 @@ def test_updates_come_in_the_order_the_page_needs(updates):
     assert fractions == sorted(fractions)
     words = " ".join(update.message for update in updates if isinstance(update, Status))
     assert "Pretrained (DINOv2):" in words and "foundation:" not in words
+
+
+def test_an_orbit_whose_gpu_was_lost_is_whole_and_says_so(pipeline, prepared, updates, tmp_path):
+    def lost(*args, **kwargs):
+        yield from itertools.islice(pipeline.view(*args, **kwargs), 8)  # to the first chunk
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    lent = LentView(pipeline, lost, name="a GPU")
+    shown = list(stream_views(lent, prepared, REQUEST, folder=tmp_path))
+    said = [update.message for update in shown if isinstance(update, Status)]
+    assert "the GPU was lost; computing on the CPU" in said
+    assert shown[-1].device == f"{pipeline.device_name}: the GPU was lost"
+    whole, expected = frames_of(shown[-1].orbit), frames_of(updates[-1].orbit)
+    np.testing.assert_array_equal(whole, expected)
 
 
 def test_both_models_stand_in_step_in_every_frame(pipeline, prepared, updates):
