@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hyperdemo.checkpoints import LoadedModel
-from hyperdemo.pipeline import view
+from hyperdemo.pipeline import ViewPipeline, view
 from hyperdemo.render.mesh import extract_mesh
 from tests import tiny
 
@@ -38,3 +38,13 @@ def small_grids():
         patch.setattr(view, "GRID", 64)
         patch.setattr(view, "extract_mesh", partial(extract_mesh, resolution=24))
         yield
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return ViewPipeline(pair(), device=CPU)
+
+
+@pytest.fixture(scope="module")
+def prepared(pipeline):
+    return pipeline.prepare(photo())

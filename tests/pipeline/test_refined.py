@@ -11,20 +11,9 @@ from hyperdemo.events import Done, Encoded, Frames, Progress
 from hyperdemo.pipeline import ViewPipeline, refined
 from hyperdemo.pipeline.refined import Refiner
 from tests import tiny
-from tests.pipeline.conftest import CPU, pair, photo
 
 PLAIN = ViewRequest(size=32, n_frames=2, chunk_frames=2)
 REFINED = dataclasses.replace(PLAIN, refine_steps=12)
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return ViewPipeline(pair(), device=CPU)
-
-
-@pytest.fixture(scope="module")
-def prepared(pipeline):
-    return pipeline.prepare(photo())
 
 
 def weights_of(events, name):

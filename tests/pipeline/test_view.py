@@ -19,19 +19,9 @@ from hyperdemo.pipeline.orbit import depth_picture
 from hyperdemo.render.cameras import PosedViews, look_at_origin, orbit
 from hyperdemo.render.quadrature import render_view
 from tests import tiny
-from tests.pipeline.conftest import CPU, NAMES, loaded, pair, photo
+from tests.pipeline.conftest import CPU, NAMES, loaded, photo
 
 REQUEST = ViewRequest(size=32, n_frames=7, chunk_frames=3, elevation_deg=10.0)
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return ViewPipeline(pair(), device=CPU)
-
-
-@pytest.fixture(scope="module")
-def prepared(pipeline):
-    return pipeline.prepare(photo())
 
 
 def only(kind, events):
