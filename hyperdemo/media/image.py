@@ -7,6 +7,7 @@ what to do. Sizes are checked from the header, before a pixel is decoded.
 
 import io
 import struct
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,9 @@ _BROKEN = (
     *(OSError, EOFError, SyntaxError, ValueError, RuntimeError, struct.error),
     *(IndexError, KeyError, TypeError, OverflowError),
 )
+
+# How many pictures are decoded at once, whoever asks: each may take 256 MB and more.
+_DECODING = threading.BoundedSemaphore(2)
 
 ImageSource = str | Path | bytes | Image.Image | np.ndarray
 
@@ -69,7 +73,9 @@ def decode_image(
             # wanted size is kept so that the final resize still decides the sharpness.
             opened.draft(None, (2 * max_side, 2 * max_side))
     icc_profile = opened.info.get("icc_profile")
-    return _finish(_load_upright(opened), max_side=max_side, icc_profile=icc_profile)
+    with _DECODING:
+        upright = _load_upright(opened, in_place=opened is not source)
+        return _finish(upright, max_side=max_side, icc_profile=icc_profile)
 
 
 def encode_png(image: UInt8[np.ndarray, "h w *c"]) -> bytes:
@@ -172,14 +178,14 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _load_upright(opened: Image.Image) -> Image.Image:
-    """Decode the first frame and apply the EXIF rotation."""
+def _load_upright(opened: Image.Image, *, in_place: bool) -> Image.Image:
+    """Decode the first frame and apply the EXIF rotation, to a copy of what is a caller's."""
     try:
         opened.load()
     except (Image.DecompressionBombError, *_BROKEN) as error:
         raise _broken(error) from error
     try:
-        return ImageOps.exif_transpose(opened)
+        return ImageOps.exif_transpose(opened, in_place=in_place) or opened
     except _BROKEN:
         return opened  # a damaged EXIF block is no reason to refuse a good picture
 
@@ -249,6 +255,8 @@ def _finish(
         image = _from_deep_grey(image)
     if image.mode == "CMYK":
         image, icc_profile = _cmyk_to_rgb(image, icc_profile), None
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+        _shrink(image, max_side)  # before a channel more is made of every pixel
     try:
         rgba = image.convert("RGBA")
     except ValueError as error:  # LAB, of all that TIFF can hold
@@ -256,11 +264,16 @@ def _finish(
             f"expected a grey, palette, RGB or CMYK picture, got colour mode {image.mode}; "
             "save it as RGB"
         ) from error
-    if max_side is not None and max(rgba.size) > max_side:
-        rgba.thumbnail((max_side, max_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    _shrink(rgba, max_side)
     if icc_profile:
         rgba = _to_srgb(rgba, icc_profile)
     return np.array(rgba)
+
+
+def _shrink(image: Image.Image, max_side: int | None) -> None:
+    """In place."""
+    if max_side is not None and max(image.size) > max_side:
+        image.thumbnail((max_side, max_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _cmyk_to_rgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from hyperdemo.media.image import decode_image, encode_png, save_png
+from tests.conftest import ROOT
 
 
 def file_bytes(image, format, **options):
@@ -227,3 +230,21 @@ def test_every_truncation_gives_a_picture_or_a_value_error():
                 assert decode_image(data[:end]).shape == (48, 64, 4)
             except ValueError:
                 pass
+
+
+def test_memory_is_bounded_however_many_come_at_once():
+    """Six pictures of 64 megapixels in 200 kB each, in a process of its own."""
+    probe = """
+import io, resource, threading
+from PIL import Image
+from hyperdemo.media import decode_image
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+Image.new("RGB", (8000, 8000), "teal").save(data := io.BytesIO(), "PNG")
+before, source = peak(), data.getvalue()  # one picture was held until here
+threads = [threading.Thread(target=decode_image, args=[source]) for _ in range(6)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT)
+    assert int(done.stdout) < 400e6, done.stderr
