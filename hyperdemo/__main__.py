@@ -133,7 +133,7 @@ def _shown(events: Iterator) -> Iterator:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 on success, 2 where the input cannot be used."""
+    """Run a command; 0 on success, 2 where the input cannot be used, 130 after Ctrl-C."""
     args = parse_arguments(argv)
     run = {"view": run_view, "sound": run_sound, "audio": run_sound}[args.command]
     # Before torch is loaded: threads that wait by spinning slow everybody down on a busy machine.
@@ -143,6 +143,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"hyperdemo: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("hyperdemo: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

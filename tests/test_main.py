@@ -263,6 +263,15 @@ def test_a_device_that_is_not_there_ends_with_two(sound, capsys):
     assert code == 2 and "torch sees no GPU" in capsys.readouterr().err
 
 
+def test_ctrl_c_ends_in_one_line(sound, capsys, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hyperdemo.pipeline.SoundPipeline.listen", interrupted)
+    code, *_ = sound()
+    assert code == 130 and capsys.readouterr().err == "hyperdemo: interrupted\n"
+
+
 def test_options_it_does_not_know_are_refused(capsys):
     for argv in (
         [],
