@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from hyperdemo.config import INITS, SAMPLE_RATE_HZ
 from hyperdemo.results.measured import METRICS
 from train.report.tables import TASKS, held_out_classes, value
 from train.sound.splits import UNSEEN_LANGUAGE
-from train.sources.speech import VERSION, VOICES
+from train.sources.speech import VOICES
 
 _CONTROL = (
     "The encoder has the architecture of {} and started from random weights: it is the control of "
@@ -33,7 +33,7 @@ ORIGIN = {
     },
 }
 LANGUAGES = {"en": "English", "es": "Spanish", "fr": "French", "it": "Italian", "ru": "Russian"}
-_NUMBERS = ("no", "one", "two", "three", "four", "five")
+_HEARD = [voice.language for voice in VOICES if voice.language != UNSEEN_LANGUAGE]
 _UNHEARD = next(voice.speaker for voice in VOICES if voice.language == UNSEEN_LANGUAGE)
 
 
@@ -89,39 +89,39 @@ models are CC BY 3.0 and CC0.
 
 
 def _sound_card(init: str, facts: Mapping[str, Any], splits: Mapping[str, Any]) -> str:
-    heard = _heard("speaker")
-    by_licence = [f"{' and '.join(own)}: {licence}" for licence, own in _heard("licence").items()]
     field, window = facts["model"]["field"], facts["model"]["backbone"]["window"]
     milliseconds = 1000 * field["stretch"] / SAMPLE_RATE_HZ
-    return f"""From speech, this hypernetwork writes a small network for every {milliseconds:g} ms:
+    return f"""From a sound, this hypernetwork writes a small network for every {milliseconds:g} ms:
 {facts["inr_parameters"]:,} weights that map a time to an amplitude. Base weights and biases are
 shared; what is generated are masks on the base weights. {ORIGIN["sound"][init]}
 
-**Data.** {facts["train_prompts"]} prompts of the Asterisk project (Debian's packages
-asterisk-core-sounds-*-g722 {VERSION}, decoded from the wide-band telephone codec G.722),
-recorded by {_NUMBERS[len(heard)]} speakers in {_NUMBERS[sum(map(len, heard.values()))]} languages:
-{"; ".join(f"{name} ({', '.join(languages)})" for name, languages in heard.items())}.
-{_UNHEARD}'s voice, and with it {LANGUAGES[UNSEEN_LANGUAGE]}, was held out altogether.
-Every credit is in `CREDITS.md`.
+**Data.** {facts["train_prompts"]} recordings: prompts of the Asterisk project in
+{_listed(LANGUAGES[code] for code in _HEARD)}, and speech in many languages, music and effects of
+the free collections that `CREDITS.md` names. Held out altogether: {_UNHEARD}'s voice, some of
+LibriSpeech's speakers, Mandarin, some of the music and of the effects, and babies' cries.
 
 {_trained(facts, f"windows of {window / SAMPLE_RATE_HZ:.2f} s")}
 
-**Results** (whole prompts resynthesised at 16 kHz; ± is the standard error over prompts, one
+**Results** (whole recordings resynthesised at 16 kHz; ± is the standard error over recordings, one
 training seed):
 
 {_scores("sound", init, splits)}
 
-**Use.** For demonstration and study. It was trained on {_NUMBERS[len(heard)]} studio
-voices: other speakers, rooms, noise and music are not measured above. It is no codec
-({facts["inr_parameters"]:,} weights stand for {field["stretch"]} samples), and it
-only reproduces what it is given: it does not read text aloud, and does not convert voices.
+**Use.** For demonstration and study. It is no codec ({facts["inr_parameters"]:,} weights stand for
+{field["stretch"]} samples), and it only reproduces what it is given: it does not read text aloud,
+and does not convert voices.
 
 **Licence.** MIT for these weights as far as they are ours; Whisper is MIT.
-The training recordings have licences of their own ({"; ".join(by_licence)}). Whether
+The training recordings have licences of their own, CC BY-SA 3.0 among them (`CREDITS.md`). Whether
 weights learned from recordings are an adaptation of them, to which CC BY-SA would then extend, is
 not settled, and nothing here says that they are not. What a checkpoint makes of one of these
 recordings is treated as a changed version of that recording, under its licence.
 """
+
+
+def _listed(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}"
 
 
 def _trained(facts: Mapping[str, Any], things: str) -> str:
@@ -138,7 +138,9 @@ def _trained(facts: Mapping[str, Any], things: str) -> str:
 def _scores(task: str, init: str, splits: Mapping[str, Any]) -> str:
     """A line for each split that was scored, with the metrics that were measured."""
     lines = []
-    on = {"view": "{objects} objects", "sound": "{prompts} of {of} prompts, {seconds:.0f} s"}[task]
+    on = {"view": "{objects} objects", "sound": "{prompts} of {of} recordings, {seconds:.0f} s"}[
+        task
+    ]
     for split, title in TASKS[task].titles.items():
         if row := splits.get(split, {}).get(init):
             scores = ", ".join(
@@ -148,12 +150,3 @@ def _scores(task: str, init: str, splits: Mapping[str, Any]) -> str:
             )
             lines.append(f"- {title}: {scores} ({on.format(**row)})")
     return "\n".join(lines) or "none recorded yet"
-
-
-def _heard(by: str) -> dict[str, list[str]]:
-    """The languages that were trained on, by an attribute of their voice."""
-    found: dict[str, list[str]] = {}
-    for voice in VOICES:
-        if voice.language != UNSEEN_LANGUAGE:
-            found.setdefault(getattr(voice, by), []).append(LANGUAGES[voice.language])
-    return found

