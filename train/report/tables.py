@@ -37,7 +37,11 @@ class TaskWords:
 
 TASKS: Mapping[str, TaskWords] = {
     "view": TaskWords(
-        titles={"test": "Held-out objects", "unseen": "Held-out classes"},
+        titles={
+            "test": "Held-out objects",
+            "unseen": "Held-out classes",
+            "test-models": "Held-out models of other kinds",
+        },
         answers={
             "white": "white picture",
             "mean": "mean picture of the training set",
@@ -106,6 +110,8 @@ def task_tables(task: str, found: Found) -> str:
         ]
         table = markdown_table(["split", *(metric.axis for metric in METRICS[task])], rows)
         parts.append(f"{title}\n\n{table}")
+    if task == "view" and (named := _named(found)):
+        parts.append(named)
     budget = {
         "model": "{name}", "parameters": "{millions:.1f} M", "steps": "{steps_taken}",
         words.step: "{training[batch]}", "minutes": "{minutes:.0f}", "hardware": "{hardware}",
@@ -194,6 +200,21 @@ def _answers(task: str, scored: Found) -> str:
         if row
     ]
     return markdown_table(["answer", *(metric.axis for metric in shown), THINGS[task]], rows)
+
+
+def _named(found: Found) -> str:
+    """Markdown of how many views show what they should, by their nearest true picture."""
+    words, rows = TASKS["view"], []
+    for split, scored in found["splits"].items():
+        truth = found.get("truth_named", {}).get(split)
+        named = {words.answers[name]: row for name, row in scored.items() if name in words.answers}
+        for text, row in [*named.items(), *([("the true views", truth)] if truth else [])]:
+            if "named" in row:
+                shares = (f"{100 * row[key]:.0f} %" for key in ("named", "named_class"))
+                rows.append([title_of("view", split, found), text, *shares, str(row["objects"])])
+    title = "**Named**: views whose nearest true picture of all held-out objects is of …"
+    header = ["split", "answer", "the same object ↑", "the same class ↑", "objects"]
+    return f"{title}\n\n{markdown_table(header, rows)}" if rows else ""
 
 
 def _rates(rates: Found) -> str:

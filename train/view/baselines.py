@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from hyperdemo.backbones import VitEncoder
 from hyperdemo.config import FieldConfig
@@ -22,7 +23,7 @@ from hyperdemo.model import to_pixels
 from hyperdemo.preprocess import composite_on_white
 from hyperdemo.render.cameras import camera_rays
 from hyperdemo.render.rays import RayLoss, render_rays
-from train.objects.catalogue import Piece, read_mesh
+from train.objects.entries import Entry, read
 from train.objects.furniture import normalise
 from train.objects.rasterise import Rasteriser
 from train.view.batches import near_object
@@ -48,10 +49,16 @@ def picture_features(
     """Unit-length class token and mean patch token of each framed picture, side by side."""
     parts = []
     for chunk in framed.split(batch):
-        tokens = patch_features(encoder, to_pixels(chunk, device=encoder.mean.device))
-        both = torch.cat([tokens[:, 0], tokens[:, 1:].mean(1)], dim=-1)
-        parts.append(nn.functional.normalize(both, dim=-1))
+        parts.append(whole_features(encoder, to_pixels(chunk, device=encoder.mean.device)))
     return torch.cat(parts)
+
+
+@torch.no_grad()
+def whole_features(encoder: VitEncoder, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+    """`picture_features` of pictures that are at the encoder's size already."""
+    tokens = patch_features(encoder, pixels)
+    both = torch.cat([tokens[:, 0], tokens[:, 1:].mean(1)], dim=-1)
+    return nn.functional.normalize(both, dim=-1)
 
 
 @torch.no_grad()
@@ -61,6 +68,13 @@ def patch_features(encoder: VitEncoder, pixels: Float[Tensor, "b 3 h w"]) -> Flo
     for block in encoder.vit.blocks:
         x = block(x)
     return encoder.vit.norm(x)
+
+
+def pixels_for(encoder: VitEncoder, pictures: np.ndarray) -> torch.Tensor:
+    """Pictures `[t, h, w, 3]` in [0, 1] at the encoder's size."""
+    tensor = torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2)
+    size = tuple(encoder.vit.patch_embed.img_size)
+    return interpolate(tensor, size=size, mode="bilinear", antialias=True)
 
 
 class NearestObject:
@@ -74,7 +88,7 @@ class NearestObject:
     """
 
     def __init__(
-        self, encoder: VitEncoder, views: ViewSet, pieces: Sequence[Piece], *, stride: int = 4
+        self, encoder: VitEncoder, views: ViewSet, pieces: Sequence[Entry], *, stride: int = 4
     ):
         self.encoder, self.views, self.stride = encoder, views, stride
         self.pieces = {piece.object_id: piece for piece in pieces}
@@ -94,7 +108,7 @@ class NearestObject:
     ) -> UInt8[np.ndarray, "n h h 4"]:
         """The match as seen by poses in the frame of the input view."""
         obj, view = self.find(framed)
-        mesh, textures = read_mesh(self.pieces[self.views.ids[obj]])
+        mesh, textures = read(self.pieces[self.views.ids[obj]])
         turn_back = self.views.turns[obj, view].T.numpy()
         return self.rasteriser.render(normalise(mesh), turn_back @ poses, textures)
 

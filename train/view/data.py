@@ -107,8 +107,12 @@ def split_objects(data: ViewData, split: str) -> tuple[list[str], dict[str, str]
 
 
 def held_out(data: ViewData) -> tuple[str, ...]:
-    """The splits that are scored: held-out objects and, but for LearnIt's, held-out classes."""
-    return ("test",) if data.format == "learnit" else ("test", "unseen")
+    """The splits that are scored: held-out objects and, but for LearnIt's, held-out classes and,
+    where the file has them, held-out models."""
+    if data.format == "learnit":
+        return ("test",)
+    there = json.loads(Path(data.splits_file).read_text())
+    return ("test", "unseen", *(name for name in ("test-models",) if name in there))
 
 
 def load_split(data: ViewData, split: str, *, input_size: int) -> ViewSet:

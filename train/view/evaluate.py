@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from hyperdemo.backbones import VitEncoder, build_vit
@@ -30,7 +29,7 @@ from hyperdemo.pipeline import choose_device
 from hyperdemo.results.measured import METRICS
 from hyperdemo.results.recorded import read_recorded
 from train.config import ViewData
-from train.objects.catalogue import read_all
+from train.objects.entries import read_entries
 from train.paired import compare
 from train.results_file import update
 from train.subsets import spread
@@ -44,8 +43,16 @@ from train.view.answers import (
     nearest_answer,
     refined_answer,
 )
-from train.view.baselines import NearestObject, mean_image, over_white, patch_features
+from train.view.baselines import (
+    NearestObject,
+    mean_image,
+    over_white,
+    patch_features,
+    pixels_for,
+    whole_features,
+)
 from train.view.data import ViewSet, held_out, load_split, load_views, split_objects
+from train.view.naming import NAMED, Gallery, gallery_of, truth_named
 
 ORDER = (
     "white", "mean", "nearest", "scratch", "foundation", "scratch-refined", "foundation-refined",
@@ -56,20 +63,29 @@ SCORER_FILE = "data/backbones/vit_small_patch14_dinov2.safetensors"
 """Weights of the encoder behind the perceptual distance, whatever is scored."""
 
 
-def score(encoder: VitEncoder, answer: np.ndarray, views: ViewSet, case: Case) -> dict[str, float]:
-    """Means over the targets of one case; the encoder gives the perceptual distance."""
+def score(
+    encoder: VitEncoder,
+    answer: np.ndarray,
+    views: ViewSet,
+    case: Case,
+    *,
+    gallery: Gallery | None = None,
+) -> dict[str, float]:
+    """Means over the targets of one case; the encoder gives the perceptual distance, and with a
+    gallery the shares of the views that are named."""
     truth = over_white(views.rgba[case.obj, list(case.targets)].numpy())
-    size = tuple(encoder.vit.patch_embed.img_size)
-
-    def pixels(pictures: np.ndarray) -> torch.Tensor:
-        tensor = torch.from_numpy(pictures.astype(np.float32)).permute(0, 3, 1, 2)
-        return interpolate(tensor, size=size, mode="bilinear", antialias=True)
 
     def features(batch: torch.Tensor) -> torch.Tensor:
         return patch_features(encoder, batch)[:, 1:]
 
-    distance = perceptual_distance(pixels(answer), pixels(truth), features=features)
-    return {
+    both = (pixels_for(encoder, pictures) for pictures in (answer, truth))
+    distance = perceptual_distance(*both, features=features)
+    named = {}
+    if gallery:
+        found = whole_features(encoder, pixels_for(encoder, answer))
+        name, kind = views.ids[case.obj], views.classes[case.obj]
+        named = gallery.name(found, name=name, kind=kind)
+    return named | {
         "psnr": float(np.mean([psnr(a, t) for a, t in zip(answer, truth, strict=True)])),
         "ssim": float(np.mean([ssim(a, t) for a, t in zip(answer, truth, strict=True)])),
         "perceptual": float(distance.mean()),
@@ -79,6 +95,7 @@ def score(encoder: VitEncoder, answer: np.ndarray, views: ViewSet, case: Case) -
 def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float | None]:
     """Mean over objects of each metric, and the standard error of the mean PSNR if of several."""
     keys = [metric.key for metric in METRICS["view"]]
+    keys += [key for key in NAMED if all(key in row for row in rows)]
     summary = {key: float(np.mean([row[key] for row in rows])) for key in keys}
     several = len(rows) > 1
     deviation = np.std([row["psnr"] for row in rows], ddof=1) if several else 0.0
@@ -87,7 +104,12 @@ def summarise(rows: Sequence[dict[str, float]]) -> dict[str, float | None]:
 
 
 def evaluate_split(
-    views: ViewSet, answers: dict[str, Answer], encoder: VitEncoder, *, few: dict[str, int]
+    views: ViewSet,
+    answers: dict[str, Answer],
+    encoder: VitEncoder,
+    *,
+    few: dict[str, int],
+    gallery: Gallery | None = None,
 ) -> Iterator[tuple[str, dict]]:
     """Score every answer on a split; `few` limits the objects of some, evenly spread."""
     cases = choose_cases(views)
@@ -96,7 +118,7 @@ def evaluate_split(
         started = time.monotonic()
         rows = [
             {"object": views.ids[case.obj], "class": views.classes[case.obj]}
-            | score(encoder, answer(views, case), views, case)
+            | score(encoder, answer(views, case), views, case, gallery=gallery)
             for case in tqdm(chosen, desc=name, unit="object", disable=None)
         ]
         seconds = (time.monotonic() - started) / len(rows)
@@ -133,6 +155,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", default=["foundation", "scratch"])
     parser.add_argument("--views", help="folder of the data set (that of the models' training)")
     parser.add_argument("--sources", type=Path, default=Path("data/sources"))
+    parser.add_argument("--objects", type=Path, help="folder of models beside the furniture")
     parser.add_argument("--splits", help="splits file (that of the models' training)")
     parser.add_argument("--backbone", default=SCORER_FILE)
     parser.add_argument("--ceiling-objects", type=int, default=4)
@@ -176,7 +199,7 @@ def build_answers(args: argparse.Namespace, encoder: VitEncoder | None = None) -
         "white": lambda: constant_answer(1.0),
         "mean": lambda: constant_answer(mean_image(train_views)),
         "nearest": lambda: nearest_answer(
-            NearestObject(encoder, train_views, read_all(args.sources))
+            NearestObject(encoder, train_views, read_entries(args.sources, args.objects))
         ),
         "ceiling": partial(
             ceiling_answer, config.field, steps=args.ceiling_steps, device=args.device
@@ -196,14 +219,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     answers = build_answers(args, encoder)
     few = {"ceiling": args.ceiling_objects}
     few |= {name: args.refine_objects for name in answers if name.endswith("-refined")}
-    for split in held_out(args.data):
-        views = load_split(args.data, split, input_size=size)
-        for name, result in evaluate_split(views, answers, encoder, few=few):
+    held = {split: load_split(args.data, split, input_size=size) for split in held_out(args.data)}
+    gallery = Gallery.joined(gallery_of(views, encoder) for views in held.values())
+    for split, views in held.items():
+        add_ceiling(args.out, split, truth_named(views, encoder, gallery))
+        for name, result in evaluate_split(views, answers, encoder, few=few, gallery=gallery):
             model = name.removesuffix("-refined")
             facts = {model: dict(args.models[model].facts)} if model in args.models else {}
             splits_file = args.data.splits_file
             add_result(args.out, split, name, result, splits_file=splits_file, facts=facts)
             print(split, name, {k: v for k, v in result.items() if k != "rows"}, flush=True)
+
+
+def add_ceiling(out: Path, split: str, named: Mapping[str, float | int]) -> None:
+    """Write how often truth itself is named on a split."""
+
+    def change(results: dict[str, Any]) -> None:
+        results.setdefault("view", {}).setdefault("truth_named", {})[split] = dict(named)
+
+    update(out, change)
 
 
 def refuse_other_splits(recorded: Mapping[str, Any], splits_file: str) -> None:

@@ -63,3 +63,17 @@ def test_differences_are_recorded_or_come_from_the_single_scores(recorded):
         f"| Held-out objects | PSNR (dB) ↑ | 14.82 ± 0.32 | 14.82 ± 0.32 | {shown} |",
         "| Held-out objects | SSIM ↑ | 0.623 | 0.623 | – |",
     ]
+
+
+def test_views_that_are_named_have_a_table_of_their_own():
+    named = SCORES | {"named": 0.125, "named_class": 0.5}
+    splits = {"test-models": {"foundation": named, "white": SCORES}}
+    truth = {"test-models": {"named": 0.96, "named_class": 0.99, "objects": 79}}
+    text = task_tables("view", {"splits": splits, "models": {}, "truth_named": truth})
+    title, table = text.split("\n\n")[2:4]
+    assert title.startswith("**Named**")
+    split = "| Held-out models of other kinds"
+    assert table.splitlines()[2:] == [
+        f"{split} | **hypernetwork, pretrained (DINOv2)** | 12 % | 50 % | 79 |",
+        f"{split} | the true views | 96 % | 99 % | 79 |",
+    ]

@@ -69,7 +69,7 @@ class Catalogue:
 @pytest.fixture
 def nearest(encoder, views, monkeypatch):
     monkeypatch.setattr(baselines, "Rasteriser", Catalogue)
-    monkeypatch.setattr(baselines, "read_mesh", lambda p: (f"mesh of {p.object_id}", "textures"))
+    monkeypatch.setattr(baselines, "read", lambda p: (f"mesh of {p.object_id}", "textures"))
     monkeypatch.setattr(baselines, "normalise", lambda mesh: f"normalised {mesh}")
     entries = [SimpleNamespace(object_id=name) for name in ("other", *views.ids)]
     return NearestObject(encoder, views, entries, stride=2)

@@ -116,6 +116,10 @@ def test_the_command_writes_results_and_adds_to_them(command, capsys):
         gain = ours[metric] - theirs[metric]
         assert paired["mean"] == pytest.approx(gain) and paired["objects"] == 1
         assert paired["better"] == ((gain < 0) if metric == "perceptual" else (gain > 0))
+    # Balls of two colours: the true views of each are nearest to its own other views.
+    assert found["truth_named"]["test"] == {"named": 1.0, "named_class": 1.0, "objects": 1}
+    named = [row["named"] for row in ours["rows"]]
+    assert ours["named"] == pytest.approx(np.mean(named)) and set(named) <= {0, 0.25, 0.5, 0.75, 1}
     assert "test scratch" in capsys.readouterr().out
 
 
