@@ -26,7 +26,7 @@ from train.objects.render_views import view_angles
 from train.provenance import git_hash
 from train.view.data import split_objects
 
-PART_MIB = 57
+PART_MIB = 56
 """With the checkout itself, but for its checkpoints, that is less than 64."""
 CHUNK = 64  # objects per compressed file
 
