@@ -1,4 +1,4 @@
-"""Words that both tabs share: what pretraining buys, as measured."""
+"""Words that both tabs share: what pretraining buys, as measured, and times taken."""
 
 from __future__ import annotations
 
@@ -43,3 +43,10 @@ def headline(evidence: TaskEvidence | None) -> str:
         f"Measured on {pair[0].n} {_THINGS[evidence.task]}, pretrained against from scratch: "
         f"{'; '.join(told)}. **In all, {verdict}.**"
     )
+
+
+def seconds_words(taken_s: float | None) -> str:
+    """A stage's time for a table; what a cache answered does not read as 0.00 s."""
+    if taken_s is None:
+        return "–"
+    return f"{taken_s:.2f} s" if taken_s >= 0.01 else "under 0.01 s"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hyperdemo.results.markdown import markdown_table
+from hyperdemo.ui.texts import seconds_words
 
 LABELS = {"foundation": "Pretrained (DINOv2)", "scratch": "From scratch"}
 
@@ -151,10 +152,9 @@ def timings_table(seconds: Mapping[str, float], n_parameters: Mapping[str, int])
     for stage, words in STAGE_WORDS.items():
         taken = [seconds.get(f"{name}.{stage}") for name in names]
         if any(value is not None for value in taken):
-            cells = ["–" if value is None else f"{value:.2f} s" for value in taken]
-            rows.append([words, *cells])
+            rows.append([words, *map(seconds_words, taken)])
     if "orbit" in seconds:
-        cells = [f"{seconds['orbit']:.2f} s together"] + [""] * (len(names) - 1)
+        cells = [f"{seconds_words(seconds['orbit'])} together"] + [""] * (len(names) - 1)
         rows.append(["render the orbit", *cells])
     header = ["", *(LABELS.get(name, name) for name in names)]
     return markdown_table(header, rows, align="l" + "r" * len(names))

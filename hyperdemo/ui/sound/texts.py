@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from hyperdemo.config import SoundFieldConfig
 from hyperdemo.metrics import SoundScores
 from hyperdemo.results.markdown import markdown_table
+from hyperdemo.ui.texts import seconds_words
 
 LABELS = {"foundation": "Pretrained (Whisper)", "scratch": "From scratch"}
 
@@ -130,8 +131,8 @@ def timings_table(
             "generated numbers": [f"{n_written[n]:,}" for n in names],
             "shared by all clips": [f"{n_shared[n]:,}" for n in names],
             "file": [_size(n_bytes[n]) for n in names],
-            "write the networks": [_cell(seconds.get(f"{n}.encode"), "{:.2f} s") for n in names],
-            "evaluate them": [_cell(seconds.get(f"{n}.decode"), "{:.2f} s") for n in names],
+            "write the networks": [seconds_words(seconds.get(f"{n}.encode")) for n in names],
+            "evaluate them": [seconds_words(seconds.get(f"{n}.decode")) for n in names],
             "speed against real time": [speed(name) for name in names],
         },
     )

@@ -18,10 +18,12 @@ def test_every_way_to_find_an_outline_has_words():
 
 def test_timings_have_one_column_per_model():
     seconds = {"foundation.encode": 0.1, "scratch.encode": 0.2, "orbit": 3.0, "scratch.mesh": 1.0}
+    seconds |= {"foundation.bake": 2e-5, "scratch.bake": 0.01}
     table = texts.timings_table(seconds, {"foundation": 67204, "scratch": 67204})
     assert "67,204 | 67,204" in table
     assert "write the weights | 0.10 s | 0.20 s" in table
     assert "extract the surface | – | 1.00 s" in table
+    assert "| under 0.01 s | 0.01 s |" in table and "0.00 s" not in table
     assert "3.00 s together" in table
     assert len({line.count("|") for line in table.splitlines()}) == 1
 
