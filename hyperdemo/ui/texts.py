@@ -28,10 +28,12 @@ def headline(evidence: TaskEvidence | None) -> str:
         lower = "" if metric.higher else ", lower is better"
         told.append(f"{metric.name} {values[0]} against {values[1]}{unit}{lower}")
         ahead.add(found.ahead(higher=metric.higher))
-        first_of = first_of or (
-            f"{metric.text(found.mean)} ± {metric.text(found.stderr)}{unit} of {metric.name}, "
-            f"better on {found.better} of {found.n}"
-        )
+        shown = metric.text(found.mean)
+        if not first_of and float(metric.text(abs(found.mean))):  # what rounds to 0 says nothing
+            first_of = (
+                f"{shown} ± {metric.text(found.stderr)}{unit} of {metric.name}, "
+                f"better on {found.better} of {found.n}"
+            )
     if not told:
         return ""
     verdict = {

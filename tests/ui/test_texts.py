@@ -37,4 +37,6 @@ def test_of_what_is_shipped():
     found = read_measured(ROOT / "weights")
     assert "better on 64 of 83" in headline(found["view"])
     sound = headline(found["sound"])
-    assert "LSD 6.02 against 6.60 dB, lower is better" in sound and "pretraining is ahead" in sound
+    assert "LSD 4.74 against 4.87 dB, lower is better" in sound
+    # The difference in STOI rounds to 0.
+    assert "pretraining is ahead (0.05 ± 0.01 dB of SI-SNR, better on 60 of 100)" in sound

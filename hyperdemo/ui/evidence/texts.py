@@ -22,12 +22,12 @@ INTRODUCTION = (
 TASKS = {"sound": "Sound", "view": "Objects"}
 
 SPLIT_LABELS: Mapping[str, Mapping[str, str]] = {
-    "sound": {"test": "Held-out prompts", "unseen": "Held-out voice and language"},
+    "sound": {"test": "Held-out prompts", "unseen": "Held-out voice"},
     "view": {"test": "Held-out objects", "unseen": "Held-out classes"},
 }
 
 _OF_SPLIT: Mapping[str, Mapping[str, str]] = {
-    "sound": {"test": "held-out prompts", "unseen": "prompts of a held-out voice and language"},
+    "sound": {"test": "held-out prompts", "unseen": "prompts of a held-out voice"},
     "view": {"test": "held-out objects", "unseen": "objects of held-out classes"},
 }
 
