@@ -28,6 +28,7 @@ from hyperdemo.ui.watched import health_route
 
 _log = logging.getLogger(__name__)
 
+TABS = {"object": "Object", "inside": "Look inside", "sound": "Sound", "evidence": "Evidence"}
 CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
 MAX_WAITING = 100
 
@@ -62,25 +63,25 @@ def build_app(
         with gr.Row(elem_id="top"):
             title = texts.TITLE if sound is None else texts.TITLE_OF_BOTH
             gr.Markdown(f"# {title}", elem_id="header")
-            names = {"Object", "Look inside"} | ({"Sound"} if sound else set())
-            tour(names | ({"Evidence"} if evidence else set()))
+            there = {"sound": sound is not None, "evidence": bool(evidence)}
+            tour({key: name for key, name in TABS.items() if there.get(key, True)})
         with gr.Tabs(elem_id="tasks"):
-            with gr.Tab("Object", id="object"):
+            with gr.Tab(TABS["object"], id="object"):
                 gr.Markdown(texts.INTRODUCTION, elem_classes="introduction")
                 measured = headline(evidence.get("view"))
                 callbacks = object_tab(
                     demo, pipeline, Path(examples), measured=measured, compute=compute
                 )
-            with gr.Tab("Look inside", id="inside") as tab:
+            with gr.Tab(TABS["inside"], id="inside") as tab:
                 inside_tab(tab, pipeline, callbacks)
             if sound is not None:
-                with gr.Tab("Sound", id="sound"):
+                with gr.Tab(TABS["sound"], id="sound"):
                     sound_tab(
                         demo, sound, sounds=find_sounds(Path(examples) / "sounds"),
                         measured=headline(evidence.get("sound")), compute=compute,
                     )  # fmt: skip
             if evidence:
-                with gr.Tab("Evidence", id="evidence"):
+                with gr.Tab(TABS["evidence"], id="evidence"):
                     evidence_tab(evidence, sheets=find_contact_sheets(weights))
         offer_api(pipeline, sound, compute=compute)
     if warm:

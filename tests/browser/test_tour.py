@@ -69,3 +69,22 @@ def test_every_step_ends_in_what_it_speaks_of(browser, url):
         page.keyboard.press("ArrowRight")
     begin.wait_for()
     page.close()
+
+
+def test_an_address_opens_what_it_names(browser, url):
+    context = browser.new_context(reduced_motion="reduce")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
+    page.goto(f"{url}?tab=evidence&example=box&az=120&el=-30")
+    page.locator("#evidence-page").wait_for()
+    page.wait_for_function(f"{VIEW}.ready && {VIEW}.azimuthDeg === 120")
+    assert page.evaluate(f"{VIEW}.elevationDeg") == -30 and not page.evaluate(f"{VIEW}.spinning")
+    page.get_by_role("button", name="Copy link").click()
+    page.get_by_role("button", name="Link copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{url}?tab=evidence&example=box&az=120&el=-30"
+    page.goto(f"{url}?tab=nowhere&az=north")
+    page.wait_for_function(f"{VIEW}.ready && {VIEW}.azimuthDeg === 0")
+    assert page.get_by_role("tab", name="Object", exact=True).get_attribute("aria-selected")
+    context.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 
 from hyperdemo.ui.object import texts
-from hyperdemo.ui.object.examples import HeldOut
+from hyperdemo.ui.object.examples import HeldOut, example_name
 from hyperdemo.ui.object.stream import Result
 from hyperdemo.ui.object.viewer import Truth, viewer_value
 from hyperdemo.ui.running import ending
@@ -107,7 +107,12 @@ class Page:
             self.results: gr.Column(elem_classes=[]),
             self.timings: texts.timings_table(result.seconds, result.n_parameters),
             self.viewer: viewer_value(
-                result.volumes, self.labels, cached=cached, truth=truth, video=result.orbit
+                result.volumes,
+                self.labels,
+                cached=cached,
+                truth=truth,
+                video=result.orbit,
+                example=example_name(held_out.picture) if held_out else "",
             ),
             self.truth: gr.Column(visible=result.sheet is not None),
         }

@@ -1,10 +1,12 @@
-"""A tour of the page: a few steps, each of which brings the page to what it speaks of.
+"""A tour of the page: a few steps, each of which brings the page to what it speaks of. And the
+page's address, to hand on: `?tab=…&example=…&az=…&el=…` opens the same.
 
 A `gr.HTML` whose value are the steps; `tour.js` knows what each of their actions does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -94,15 +96,15 @@ STEPS = (
 )  # fmt: skip
 
 
-def tour(tabs: set[str]) -> gr.HTML:
-    """The button that begins the tour, and the tour.
+def tour(tabs: Mapping[str, str]) -> gr.HTML:
+    """The buttons that begin the tour and copy the page's address, and the tour.
 
     Args:
-        tabs: those that the page has; steps elsewhere are left out.
+        tabs: id and name of those that the page has; steps elsewhere are left out.
     """
-    steps = [asdict(step) for step in STEPS if step.tab in tabs]
+    steps = [asdict(step) for step in STEPS if step.tab in tabs.values()]
     read = {kind: (_ASSETS / f"tour.{kind}").read_text("utf-8") for kind in ("html", "css", "js")}
     return gr.HTML(
-        {"steps": steps}, html_template=read["html"], css_template=read["css"],
+        {"steps": steps, "tabs": dict(tabs)}, html_template=read["html"], css_template=read["css"],
         js_on_load=f"{SHARED_JS}\n{read['js']}", apply_default_css=False, elem_id="tour",
     )  # fmt: skip

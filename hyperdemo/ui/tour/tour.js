@@ -1,8 +1,8 @@
-// A tour that drives the page. Gradio runs this as the body of a function of `element` and `props`.
+// A tour that drives the page, and the address of where one is. Gradio runs this as the body of a function of `element` and `props`.
 
 const PATIENCE_MS = 20000, POLL_MS = 100;
 const FRAME = "outline: 3px solid #6366f1; outline-offset: 4px; border-radius: 8px;";
-const { steps } = props.value;
+const { steps, tabs } = props.value;
 let at = -1, framed = null, asked = 0;
 
 const find = (selector) => document.querySelector(selector);
@@ -20,10 +20,10 @@ const ACTS = {
 };
 
 // On a phone the last ones are in a menu.
-function openTab(name) {
-  const buttons = document.querySelectorAll("#tasks > .tab-wrapper :is([role=tab], .overflow-dropdown button)");
-  [...buttons].find((button) => button.textContent.trim() === name)?.click();
-}
+const tabButton = (name) =>
+  [...document.querySelectorAll("#tasks > .tab-wrapper :is([role=tab], .overflow-dropdown button)")].find(
+    (button) => button.textContent.trim() === name,
+  );
 
 async function until(there) {
   for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
@@ -41,7 +41,7 @@ async function go(to) {
   framed = null;
   if (at === steps.length) at = -1;
   part.step.hidden = at < 0;
-  part.begin.hidden = at >= 0;
+  part.begin.hidden = part.link.hidden = at >= 0;
   if (at < 0) return part.begin.focus();
   const { title, text, tab, target, act } = steps[at];
   part.count.textContent = `${at + 1} of ${steps.length}`;
@@ -50,7 +50,7 @@ async function go(to) {
   part.back.disabled = at === 0;
   part.next.textContent = at + 1 === steps.length ? "Done" : "Next";
   part.step.focus({ preventScroll: true });
-  openTab(tab);
+  tabButton(tab)?.click();
   const [ready, run] = ACTS[act] ?? [() => true, () => {}];
   const node = await until(() => { const found = find(target); return found?.offsetParent && found; });
   if (mine !== asked || !node) return;
@@ -62,6 +62,26 @@ async function go(to) {
   part.tour.dataset.at = at; // where the page has come to
 }
 
+// The address of what is on the page: tab, example and side.
+function address() {
+  const wanted = new URLSearchParams(), open = find("#tasks > .tab-wrapper [role=tab][aria-selected=true]");
+  const [tab] = Object.entries(tabs).find(([, name]) => name === open?.textContent.trim()) ?? [];
+  if (tab && tab !== "object") wanted.set("tab", tab);
+  const { ready, example, azimuthDeg, elevationDeg } = viewer()?.state ?? {};
+  if (ready && example) {
+    wanted.set("example", example);
+    wanted.set("az", Math.round(azimuthDeg));
+    wanted.set("el", Math.round(elevationDeg));
+  }
+  return `${location.origin}${location.pathname}?${wanted}`;
+}
+
+part.link.onclick = async () => {
+  const link = address(), kept = await navigator.clipboard?.writeText(link).then(() => true, () => false);
+  if (!kept) prompt("Copy this address:", link);
+  part.link.textContent = "Link copied";
+  setTimeout(() => { part.link.textContent = "Copy link"; }, 2000);
+};
 part.begin.onclick = () => go(0);
 part.back.onclick = () => go(at - 1);
 part.next.onclick = () => go(at + 1);
@@ -71,3 +91,7 @@ part.step.onkeydown = ({ key }) => {
   else if (key === "ArrowLeft" && at > 0) go(at - 1);
   else if (key === "Escape") go(-1);
 };
+
+// The tab that the address asks for.
+const wantedTab = tabs[new URLSearchParams(location.search).get("tab")];
+if (wantedTab) until(() => tabButton(wantedTab)).then((button) => button?.click());

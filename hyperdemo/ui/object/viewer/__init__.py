@@ -57,6 +57,7 @@ def viewer_value(
     cached: Callable[[Path], str],
     truth: Truth | None = None,
     video: Path | None = None,
+    example: str = "",
 ) -> dict[str, Any]:
     """What stands in each panel.
 
@@ -66,6 +67,7 @@ def viewer_value(
         cached: where in Gradio's cache a file lies, which is then served from there.
         truth: stands beside the models, where it is known.
         video: of both models, for a browser that cannot draw them.
+        example: what an address calls the object, if it is one of the examples.
     """
 
     # Gradio adds the address to whatever is marked as a file.
@@ -79,7 +81,12 @@ def viewer_value(
     known = None
     if truth is not None:
         known = {"file": served(truth.strip), "angles": angles_deg(truth.views.poses).tolist()}
-    return {"panels": panels, "truth": known, "video": video and served(video)}
+    return {
+        "panels": panels,
+        "truth": known,
+        "video": video and served(video),
+        "example": example,
+    }
 
 
 def _script() -> str:

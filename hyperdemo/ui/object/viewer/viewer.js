@@ -3,7 +3,8 @@
 //
 // props.value: {panels: [{key, label, file}], truth, video}: panels from left to right, whose file is
 // null before a run's end; truth is null or {file, angles}, square views in a row and the azimuth and
-// elevation of each in degrees; video is null or the file of the whole turn.
+// elevation of each in degrees; video is null or the file of the whole turn; example is what the
+// address calls the object, or "".
 
 const FRONT = { azimuthDeg: 0, elevationDeg: 20, zoom: 1 }; // the side that the picture shows
 const REVIVE_MS = 2000; // without its graphics, after which the view takes a new canvas
@@ -57,6 +58,7 @@ async function update() {
     camera = front();
     ready = true;
     spinning = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    lookAsAsked();
     lastMove = performance.now();
   } catch (error) {
     if (mine !== shown) return;
@@ -121,6 +123,16 @@ function ground() {
 
 // Where the picture was taken from, as far as it is known.
 const front = () => (truth ? { ...FRONT, elevationDeg: truth.angles[0][1] } : { ...FRONT });
+
+// The side that the address asks for, once: ?az=…&el=… in degrees.
+let asked = new URLSearchParams(location.search);
+function lookAsAsked() {
+  const [azimuthDeg, elevationDeg] = ["az", "el"].map((name) => Number(asked.get(name) ?? NaN));
+  asked = new URLSearchParams();
+  if (!Number.isFinite(azimuthDeg)) return;
+  spinning = false;
+  look({ ...camera, azimuthDeg, elevationDeg: Number.isFinite(elevationDeg) ? elevationDeg : camera.elevationDeg });
+}
 
 function look({ azimuthDeg, elevationDeg, zoom }) {
   if (!ready) return;
@@ -246,7 +258,7 @@ const api = {
   readPixels: (key, side) => scene.read(key, seen(), side),
   get state() {
     const { share, typical } = pace;
-    return { ...camera, mode: part.mode.value, side: truth && nearestSide(), ready, lost, failure, spinning, onScreen, nFrames, share, frameMs: typical };
+    return { ...camera, example: props.value.example, mode: part.mode.value, side: truth && nearestSide(), ready, lost, failure, spinning, onScreen, nFrames, share, frameMs: typical };
   },
   dispose() {
     ended = true;
