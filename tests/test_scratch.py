@@ -10,7 +10,8 @@ import pytest
 from tests.conftest import ROOT
 
 SERVER = """
-import sys, tempfile, time
+import signal, sys, tempfile, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in jobs in the background
 from hyperdemo.scratch import own_scratch
 own_scratch()
 from gradio.mcp import DEFAULT_TEMP_DIR

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import anyio
@@ -177,7 +178,8 @@ def test_assistants_find_and_use_both_tools(url, clip):
                 await call("sound_to_network", asked | {"rate": 1}),
             )
 
-    tools, heard, refused = anyio.run(visit)
+    with ThreadPoolExecutor(1) as elsewhere:  # Playwright's loop may run in this thread
+        tools, heard, refused = elsewhere.submit(anyio.run, visit).result()
     assert set(tools) == {"photo_to_object", "sound_to_network"}
     photo = tools["photo_to_object"]
     assert "Turn a photo of one object" in photo.description and "GLB" in photo.description
