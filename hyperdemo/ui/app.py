@@ -28,6 +28,11 @@ from hyperdemo.ui.watched import health_route
 
 _log = logging.getLogger(__name__)
 
+DESCRIPTION = (
+    "One photo or one sound goes in; a pretrained Transformer writes the weights of a small "
+    "network that is what it saw or heard. See it turn, open it, break it."
+)
+HEAD = f'<meta name="description" content="{DESCRIPTION}">'
 TABS = {"object": "Object", "inside": "Look inside", "sound": "Sound", "evidence": "Evidence"}
 CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
 MAX_WAITING = 100
@@ -58,7 +63,9 @@ def build_app(
     compute = {"concurrency_id": "compute", "concurrency_limit": limit}
     evidence = _measured(weights)
     with gr.Blocks(
-        title="hyperdemo", analytics_enabled=False, delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S)
+        title="hyperdemo: what is a hypernetwork?",
+        analytics_enabled=False,
+        delete_cache=(CACHE_SWEEP_S, CACHE_AGE_S),
     ) as demo:
         with gr.Row(elem_id="top"):
             title = texts.TITLE if sound is None else texts.TITLE_OF_BOTH
@@ -104,6 +111,8 @@ def launch_options(pipeline: ModelPair, *others: ModelPair) -> dict[str, Any]:
     return {
         "theme": theme(),
         "css": CSS,
+        "head": HEAD,
+        "favicon_path": str(Path(__file__).with_name("favicon.svg")),
         "show_error": True,
         "max_file_size": MAX_FILE_BYTES,
         "ssr_mode": False,

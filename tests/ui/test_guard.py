@@ -178,6 +178,13 @@ def test_recordings_are_not_processed(http):
     assert answer.status_code == 404
 
 
+def test_the_page_says_what_it_is_to_whoever_links_to_it(http):
+    page = http.get("/").text
+    assert 'property="og:title" content="hyperdemo: what is a hypernetwork?"' in page
+    icon = http.get("/favicon.ico")
+    assert icon.headers["content-type"].startswith("image/svg") and b"#4f46e5" in icon.content
+
+
 def test_headers_say_what_the_page_may_do(http):
     for path in ("/", "/config", "/nowhere"):
         headers = http.get(path).headers
