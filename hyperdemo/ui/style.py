@@ -102,6 +102,8 @@ CSS = """
 .status span { flex: 0 1 17rem; font-size: .85rem; }
 
 @media (max-width: 640px) {
+  #top { flex-wrap: wrap; gap: .25rem; }
+  #header { flex: 1 0 100%; }
   #stage > .column:has(#watch) { order: -1; }  /* on a phone the result stands above the form */
   .status { flex-direction: column; align-items: stretch; gap: .3rem; }
   .status span, .status progress { flex: none; width: 100%; }
