@@ -24,7 +24,6 @@ PARTS = (
 UNWANTED = re.compile(r"__pycache__|\.pyi$")
 
 ZERO, CPU = "zero-a10g", "cpu-basic"
-CPU_WHEELS = "--extra-index-url https://download.pytorch.org/whl/cpu\n"
 
 # What the hub's documentation allows.
 _COLOURS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
@@ -49,13 +48,17 @@ _CHECKS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 }
 
 
-def write_space(name: str, out: Path, *, hardware: str = ZERO, root: Path = ROOT) -> list[Path]:
+def write_space(
+    name: str, out: Path, *, hardware: str = ZERO, wheels: str = "", root: Path = ROOT
+) -> list[Path]:
     """Write a Space's folder anew; returns its files, relative to it.
 
     Args:
         name: of the Space, "user/name".
         out: the folder; what this function once wrote there is removed first.
-        hardware: ZeroGPU, or the CPU, which takes wheels without 2.7 GB of NVIDIA's packages.
+        hardware: ZeroGPU, or the CPU.
+        wheels: option of pip that stands first in requirements.txt: where PyTorch for the CPU is
+            to be found, without 2.7 GB of NVIDIA's packages; "" for the default wheels.
         root: of the checkout.
 
     Raises:
@@ -73,9 +76,7 @@ def write_space(name: str, out: Path, *, hardware: str = ZERO, root: Path = ROOT
             (out / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, out / place)
     needed = (root / "requirements.txt").read_text()
-    if hardware == CPU:
-        needed = CPU_WHEELS + re.sub(r"(?m)^(torch(?:vision)?==\S+)", r"\1+cpu", needed)
-    (out / "requirements.txt").write_text(needed)
+    (out / "requirements.txt").write_text(f"{wheels}\n{needed}" if wheels else needed)
     card = SpaceCard.load(root / "README.md")
     card.data.suggested_hardware = hardware
     card.data.thumbnail = f"https://huggingface.co/spaces/{name}/resolve/main/docs/app.png"
@@ -129,11 +130,15 @@ def main(argv: Sequence[str] | None = None, *, api: HfApi | None = None) -> int:
     parser.add_argument(
         "--cpu", action="store_true", help="for CPU hardware, which takes a paid plan"
     )
+    parser.add_argument(
+        "--wheels", default="", metavar="OPTION",
+        help="option of pip for PyTorch without NVIDIA's packages, as pytorch.org gives it",
+    )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="upload nothing, list everything")
     args = parser.parse_args(argv)
     hardware = CPU if args.cpu else ZERO
     try:
-        files = write_space(args.name, args.out, hardware=hardware)
+        files = write_space(args.name, args.out, hardware=hardware, wheels=args.wheels)
         wrong = problems(args.out)
     except (ValueError, OSError) as error:
         files, wrong = [], [str(error)]
