@@ -68,10 +68,15 @@ class Views:
 
 @dataclass(frozen=True)
 class VolumeReady:
-    """One baked field as a file that a browser can march through, see `render.volume`."""
+    """One baked field as a file that a browser can march through, see `render.volume`.
+
+    Attributes:
+        step: of the fine-tuning, where it is on its way; None for what is shown in the end.
+    """
 
     name: str
     volume: bytes
+    step: int | None = None
 
 
 @dataclass(frozen=True)

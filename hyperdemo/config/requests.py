@@ -32,6 +32,7 @@ class ViewRequest:
         chunk_frames: frames per streamed chunk.
         pose_size: side of the views at poses the caller gives; None takes `size`.
         refine_steps: steps of test-time optimisation on the picture before anything is rendered.
+        refine_shown: whether the fields on the way are packed for the browser too.
     """
 
     size: int = 256
@@ -42,6 +43,7 @@ class ViewRequest:
     chunk_frames: int = 24
     pose_size: int | None = None
     refine_steps: int = 0
+    refine_shown: bool = False
 
     def __post_init__(self) -> None:
         require(

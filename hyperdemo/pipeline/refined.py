@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
 
 import numpy as np
 import torch
 
 from hyperdemo.config import FieldConfig
-from hyperdemo.events import Encoded, Event, Progress
+from hyperdemo.events import Encoded, Event, Progress, VolumeReady
 from hyperdemo.inr import InrParams, as_field
 from hyperdemo.pipeline.kept import Kept
 from hyperdemo.pipeline.runtime import Stages
@@ -18,6 +18,7 @@ from hyperdemo.preprocess import Prepared, frame_alpha, frame_input
 from hyperdemo.refine import find_camera, refine
 from hyperdemo.render.bake import bake
 from hyperdemo.render.rays import RayLoss
+from hyperdemo.render.volume import pack_volume
 
 GRID = 96
 """Nodes along an axis of the baked grid, and steps of a ray through it: 44 dB of PSNR to the exact
@@ -26,7 +27,10 @@ renderer on networks of the shipped models, 41 dB on an INR fitted to an object.
 SIDE = 128
 """Of the framed picture that is fitted, in pixels: as sharp as the data set's views."""
 
-_PROGRESS_EVERY = 5  # steps
+SHOWN_GRID = 64
+"""Of the fields on the way, which are many; a third of the time and of the bytes of `GRID`."""
+
+_SHOWN_EVERY = 5  # steps
 
 
 class Refiner:
@@ -37,16 +41,26 @@ class Refiner:
         prepared: the picture.
         steps: of test-time optimisation.
         device: of the networks.
+        shown: whether the fields on the way are packed for the browser.
 
     Attributes:
         picture: key of results that were refined so, in the cache.
     """
 
-    def __init__(self, kept: Kept, prepared: Prepared, *, steps: int, device: torch.device):
+    def __init__(
+        self,
+        kept: Kept,
+        prepared: Prepared,
+        *,
+        steps: int,
+        device: torch.device,
+        shown: bool = False,
+    ):
         self._kept, self._steps, self._device = kept, steps, device
+        self._stops = [*range(0, steps, _SHOWN_EVERY), steps] if shown else []
         self._rgb = frame_input(prepared.rgba, size=SIDE).astype(np.float32) / 255.0
         self._alpha = frame_alpha(prepared.rgba, size=SIDE)
-        seen = (prepared.framed, self._rgb, self._alpha, np.int64(steps))
+        seen = (prepared.framed, self._rgb, self._alpha, np.array([steps, shown]))
         self.picture = hashlib.sha256(b"".join(part.tobytes() for part in seen)).digest()
 
     def refine(
@@ -72,7 +86,10 @@ class Refiner:
             clock: for the time of each stage.
         """
         known = self._kept.find((self.picture, name, "params"))
-        if known is None:
+        if known is not None:
+            yield from self._kept_volumes(name)
+        else:
+            yield from self._volume(name, config, params, step=0)
             with clock.stage(f"{name}.bake"):
                 field = as_field(config, params)
                 make = functools.partial(bake, field, resolution=GRID, device=self._device)
@@ -89,12 +106,45 @@ class Refiner:
                 if state is None:
                     break
                 known = state.params
-                if state.step % _PROGRESS_EVERY == 1:
+                if state.step % _SHOWN_EVERY == 1:
                     words = f"fine-tuning on the picture, step {state.step} of {self._steps}"
-                    done = share[0] + share[1] * state.step / self._steps
-                    yield Progress(done, f"{name}: {words}")
+                    yield Progress(share[0] + share[1] * state.step / self._steps, words)
+                yield from self._volume(name, config, known, step=state.step)
             assert known is not None, "at least one step is asked for"
             # On a GPU two fits of one picture differ; the first is shown, packed and downloaded.
             known = self._kept.get((self.picture, name, "params"), lambda: known)
         yield Encoded(name, known.cpu(), clock.seconds.get(f"{name}.refine", 0.0))
         return known
+
+    def _volume(
+        self, name: str, config: FieldConfig, params: InrParams, *, step: int
+    ) -> Iterator[VolumeReady]:
+        """A field on the way, where it is to be shown."""
+        if step not in self._stops:
+            return
+
+        def pack() -> bytes:
+            field = as_field(config, params)
+            return pack_volume(bake(field, resolution=SHOWN_GRID, device=self._device))
+
+        yield VolumeReady(name, self._kept.get((self.picture, name, "step", step), pack), step)
+
+    def _kept_volumes(self, name: str) -> Iterator[VolumeReady]:
+        """The fields on the way of a fit that is kept, if all of them still are."""
+        shown = {step: self._kept.find((self.picture, name, "step", step)) for step in self._stops}
+        if None not in shown.values():
+            yield from (VolumeReady(name, volume, step) for step, volume in shown.items())
+
+
+def in_step(
+    fits: Mapping[str, Generator[Event, None, InrParams]],
+) -> Generator[Event, None, dict[str, InrParams]]:
+    """Let several fits take turns, event by event; returns the network of each."""
+    found: dict[str, InrParams] = {}
+    while len(found) < len(fits):
+        for name in [name for name in fits if name not in found]:
+            try:
+                yield next(fits[name])
+            except StopIteration as end:
+                found[name] = end.value
+    return {name: found[name] for name in fits}

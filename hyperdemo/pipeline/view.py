@@ -9,6 +9,7 @@ import functools
 import hashlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from hyperdemo.model import to_pixels
 from hyperdemo.pipeline.kept import Kept
 from hyperdemo.pipeline.orbit import Shot, rendered_chunks, to_bytes
 from hyperdemo.pipeline.pair import ModelPair
-from hyperdemo.pipeline.refined import GRID, Refiner
+from hyperdemo.pipeline.refined import GRID, Refiner, in_step
 from hyperdemo.pipeline.runtime import Stages
 from hyperdemo.preprocess import Other, Prepared, prepare
 from hyperdemo.render.bake import BakedField, bake
@@ -36,6 +37,9 @@ from hyperdemo.render.volume import pack_volume
 
 KEPT_BYTES = 256 * 2**20
 """Memory of the cache: about 8 pictures with two models."""
+
+REFINED_SHARE = 0.7
+"""Of a request's progress that is through when the networks are fine-tuned."""
 
 
 class ViewPipeline(ModelPair):
@@ -106,18 +110,38 @@ class ViewPipeline(ModelPair):
         # The cache's key is the pixels that the models read, whoever brought them.
         picture = hashlib.sha256(prepared.framed.tobytes()).digest()
         written = yield from self._write(names, prepared, picture, clock)
+        begun = 0.0
         if request.refine_steps:
-            steps = request.refine_steps
-            refiner = Refiner(self._kept, prepared, steps=steps, device=self.device)
-            for k, (name, params) in enumerate(written.items()):
-                # After encoding, which ends at 0.05 of the progress; baking begins at 0.1.
-                share = 0.05 + 0.05 * k / len(names), 0.05 / len(names)
-                loaded = self.models[name]
-                written[name] = yield from refiner.refine(
-                    name, loaded.model.config.field, params, key=(picture, name), share=share,
-                    objective=RayLoss.recorded(loaded.facts), clock=clock,
-                )  # fmt: skip
-            picture = refiner.picture
+            begun = REFINED_SHARE
+            refiner = Refiner(
+                self._kept, prepared, steps=request.refine_steps, device=self.device,
+                shown=request.refine_shown,
+            )  # fmt: skip
+            share = 0.1, begun - 0.1
+            fits = {
+                name: refiner.refine(
+                    name, self.models[name].model.config.field, params, key=(picture, name),
+                    objective=RayLoss.recorded(self.models[name].facts), share=share, clock=clock,
+                )
+                for name, params in written.items()
+            }  # fmt: skip
+            written, picture = (yield from in_step(fits)), refiner.picture
+        with closing(self._shown(written, picture, request, poses, clock)) as events:
+            for event in events:
+                if isinstance(event, Progress):
+                    event = replace(event, fraction=begun + (1 - begun) * event.fraction)
+                yield event
+        yield Done(clock.seconds, self.device_name)
+
+    def _shown(
+        self,
+        written: Mapping[str, InrParams],
+        picture: bytes,
+        request: ViewRequest,
+        poses: PosedViews | None,
+        clock: Stages,
+    ) -> Iterator[Event]:
+        """What the networks look like: orbits, views, volumes and meshes."""
         fields = {
             name: as_field(self.models[name].model.config.field, params)
             for name, params in written.items()
@@ -143,7 +167,6 @@ class ViewPipeline(ModelPair):
             with clock.stage(f"{name}.mesh"):
                 glb = self._kept.get((picture, name, "mesh", request.renderer), mesh)
             yield MeshReady(name, glb)
-        yield Done(clock.seconds, self.device_name)
 
     def _write(
         self, names: Sequence[str], prepared: Prepared, picture: bytes, clock: Stages

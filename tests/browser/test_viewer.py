@@ -1,26 +1,18 @@
 """The view that a visitor turns, in a browser: what it draws, and that both panels turn alike."""
 
-import base64
 import io
-import math
-from collections.abc import Iterator
 
-import gradio as gr
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.browser.viewing import FIND, SIDE, STATE, drawn, marched, psnr, serve
 from tests.conftest import PATIENCE_S
 
-LABELS = {"foundation": "Left", "scratch": "Right"}
 RESOLUTION = 48
 SIDES = (0.0, 90.0, 180.0, 270.0)
 TRUTH = np.array([[90, 160, 30], [200, 40, 60], [20, 30, 180], [240, 240, 100]]) / 255
-SIDE = 160
-FIND = "document.querySelector('#object-viewer [data-part=viewer]')?.viewer"
-STATE = f"({FIND})?.state"
-PIXELS = f"([key, side]) => btoa(String.fromCharCode(...{FIND}.readPixels(key, side)))"
 CANVAS, MODE = "#object-viewer canvas", "#object-viewer select"
 
 
@@ -49,25 +41,6 @@ def baked():
     return {name: bake(field, resolution=RESOLUTION) for name, field in fields.items()}
 
 
-def serve(files, truth) -> Iterator[str]:
-    """A page with the viewer alone, which gets its files once it stands there."""
-    from hyperdemo.ui.object.viewer import object_viewer, viewer_value
-
-    with gr.Blocks(analytics_enabled=False) as demo:
-        viewer = object_viewer(LABELS)
-
-        def fill():
-            cached = viewer.move_resource_to_block_cache
-            return viewer_value(files, LABELS, cached=cached, truth=truth)
-
-        demo.load(fill, None, viewer)
-        gr.HTML("<div style='height: 1500px'></div>")
-    try:
-        yield demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)[1]
-    finally:
-        demo.close()
-
-
 @pytest.fixture(scope="module")
 def url(baked, tmp_path_factory):
     from hyperdemo.render.cameras import PosedViews, look_at_origin
@@ -82,7 +55,8 @@ def url(baked, tmp_path_factory):
     strip = Image.fromarray(colours.repeat(64, 0).repeat(64, 1))
     strip.save(folder / "truth.webp", lossless=True)
     poses = np.stack([look_at_origin(azimuth, 20.0) for azimuth in SIDES])
-    yield from serve(files, Truth(folder / "truth.webp", PosedViews(poses, 40.0, (None,) * 4)))
+    truth = Truth(folder / "truth.webp", PosedViews(poses, 40.0, (None,) * 4))
+    yield from serve([{"volumes": files, "truth": truth}])
 
 
 @pytest.fixture(scope="module")
@@ -106,29 +80,6 @@ def page(opened):
     opened.wait_for_function(f"{STATE}.onScreen")
     opened.evaluate(f"{FIND}.setCamera(0, 20)")
     return opened
-
-
-def marched(baked, state, size):
-    from hyperdemo.config import CAMERA_FOV_DEG
-    from hyperdemo.render.cameras import look_at_origin
-    from hyperdemo.render.march import march
-
-    pose = look_at_origin(float(state["azimuthDeg"]), float(state["elevationDeg"]))
-    fov_deg = 2 * math.degrees(
-        math.atan(math.tan(math.radians(CAMERA_FOV_DEG) / 2) / state["zoom"])
-    )
-    n_steps = baked.resolution
-    return march(baked, pose, fov_deg=fov_deg, size=size, n_steps=n_steps, supersample=1)
-
-
-def drawn(page, key):
-    """A panel's picture, rendered apart from the page's layout, in [0, 1]."""
-    data = base64.b64decode(page.evaluate(PIXELS, [key, SIDE]))
-    return np.frombuffer(data, np.uint8).reshape(SIDE, SIDE, 4)[..., :3] / 255
-
-
-def psnr(a, b):
-    return -10 * math.log10(max(1e-10, np.mean((a - b) ** 2)))
 
 
 @pytest.mark.timeout(600)
@@ -317,3 +268,50 @@ def test_what_is_amiss_is_said(browser, url, break_it, words):
     message.wait_for()
     assert page.get_by_role("button", name="Zoom in").is_disabled()
     page.close()
+
+
+@pytest.mark.timeout(600)
+def test_a_slider_goes_over_the_steps_of_a_fine_tuning(browser, baked, tmp_path):
+    from hyperdemo.render.volume import pack_volume
+
+    a, b = (tmp_path / f"{name}.volume" for name in baked)
+    for path, field in zip((a, b), baked.values(), strict=True):
+        path.write_bytes(pack_volume(field))
+    left, right = baked
+
+    def both(first, second):
+        return {left: first, right: second}
+
+    way = {0: both(a, b), 5: both(b, a), 10: both(b, b)}
+    stages = [{"steps": {0: way[0]}}, {"steps": {k: way[k] for k in (0, 5)}}]
+    stages.append({"steps": way, "volumes": both(a, a)})  # finer than its last step
+
+    def shown(page):
+        """Which of the two fields stands in each panel."""
+        state = page.evaluate(STATE)
+        marches = [marched(field, state, SIDE).rgb for field in baked.values()]
+        panels = (drawn(page, key) for key in baked)
+        return tuple("ab"[int(np.argmax([psnr(p, m) for m in marches]))] for p in panels)
+
+    for url in serve(stages):
+        page = browser.new_page(viewport={"width": 500, "height": 600}, reduced_motion="reduce")
+        page.set_default_timeout(PATIENCE_S * 1000)
+        page.goto(url)
+        page.wait_for_function(f"{STATE}?.ready")
+        slider, more = page.get_by_label("Sharpening"), page.get_by_role("button", name="Next")
+        assert shown(page) == ("a", "b") and not slider.is_visible()
+        page.evaluate(f"{FIND}.setCamera(100, 30)")
+        more.click()
+        page.wait_for_function(f"{STATE}.step === 5")  # it follows what comes
+        assert shown(page) == ("b", "a") and page.evaluate(STATE)["azimuthDeg"] == 100
+        slider.press("ArrowLeft")
+        page.get_by_text("as written").wait_for()
+        assert shown(page) == ("a", "b")
+        more.click()
+        page.wait_for_function(f"{STATE}.complete")
+        assert page.evaluate(STATE)["step"] == 0  # and stays where a visitor went back to
+        assert shown(page) == ("a", "b")
+        slider.press("End")
+        page.get_by_text("after 10 steps").wait_for()
+        assert shown(page) == ("a", "a")
+        page.close()

@@ -24,7 +24,7 @@ from hyperdemo.ui.object.cuts import Cut, HeldCuts
 from hyperdemo.ui.object.examples import HeldOut, digest_of, example_name, recognise
 from hyperdemo.ui.object.outline import corrected_mask, editor_value
 from hyperdemo.ui.object.page import Page
-from hyperdemo.ui.object.stream import Chunk, Result, Status, stream_views
+from hyperdemo.ui.object.stream import Chunk, Result, Sharpened, Status, Update, stream_views
 
 FPS = 24
 SHARPEN_STEPS = 40
@@ -185,11 +185,12 @@ class Callbacks:
             chunk_frames=max(1, FPS // 2),
             pose_size=None if held_out is None else held_out.truth.shape[1],
             refine_steps=SHARPEN_STEPS if sharpen else 0,
+            refine_shown=sharpen,
         )
         prepared = self._prepared(cut, editor)
         by_itself = prepared is cut.found and prepared.mask_source not in OTHERS
         kept = settings == SETTINGS and not sharpen and by_itself
-        yield self.page.started()
+        yield self.page.started(sharpen=sharpen)
         with tempfile.TemporaryDirectory(prefix="hyperdemo-") as folder:
             for update in stream_views(
                 self.pipeline, prepared, request, folder=Path(folder), held_out=held_out
@@ -198,16 +199,18 @@ class Callbacks:
                     self.answers.keep(cut.digest, update)
                 yield self._shown(update, held_out)
 
-    def _shown(self, update: Status | Chunk | Result, held_out: HeldOut | None) -> dict:
+    def _shown(self, update: Update, held_out: HeldOut | None) -> dict:
         page = self.page
+        # Values hold the files' names alone, so they are not copied by themselves.
+        cached = page.viewer.move_resource_to_block_cache
         match update:
             case Status(fraction, message):
                 return {page.status: texts.status_bar(fraction, message)}
             case Chunk(path):
                 return {page.stream: str(path)}
+            case Sharpened(steps):
+                return page.sharpened(steps, held_out, cached=cached)
             case Result():
-                # Its value holds the files' names alone, so they are not copied by themselves.
-                cached = page.viewer.move_resource_to_block_cache
                 return page.finished(update, held_out, cached=cached)
 
     def _cut(self, picture: str | None, ticket: str | None) -> Cut:

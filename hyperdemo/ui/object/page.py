@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import gradio as gr
 
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.examples import HeldOut, example_name
-from hyperdemo.ui.object.stream import Result
+from hyperdemo.ui.object.stream import Result, Steps
 from hyperdemo.ui.object.viewer import Truth, viewer_value
 from hyperdemo.ui.running import ending
 from hyperdemo.ui.style import PENDING
@@ -79,13 +81,34 @@ class Page:
         stage = {self.hint: gr.HTML(visible=True), self.stop: ending(), self.wanted: ""}
         return self.cleared() | stage
 
-    def started(self) -> dict:
-        """An empty stage for a new run."""
+    def started(self, *, sharpen: bool) -> dict:
+        """An empty stage for a new run; where it sharpens, its steps are shown and no video."""
         return self.cleared() | {
             self.hint: gr.HTML(visible=False),
-            self.stream: gr.Video(value=None, visible=True),
+            self.stream: gr.Video(value=None, visible=not sharpen),
             self.status: texts.status_bar(0.0, "reading the picture"),
         }
+
+    def sharpened(
+        self, steps: Steps, held_out: HeldOut | None, *, cached: Callable[[Path], str]
+    ) -> dict:
+        """The steps so far, in the view that a visitor turns."""
+        return {self.viewer: self._stage(held_out, cached=cached, steps=steps)}
+
+    def _stage(
+        self,
+        held_out: HeldOut | None,
+        *,
+        cached: Callable[[Path], str],
+        steps: Steps,
+        volumes: Mapping[str, Path] = MappingProxyType({}),
+        video: Path | None = None,
+    ) -> dict[str, Any]:
+        return viewer_value(
+            volumes, self.labels, cached=cached, steps=steps, video=video,
+            truth=held_out and Truth(held_out.strip, held_out.views),
+            example=example_name(held_out.picture) if held_out else "",
+        )  # fmt: skip
 
     def failed(self) -> dict:
         """After a run that ended in an error."""
@@ -97,22 +120,20 @@ class Page:
         """Everything that came out; the stream gives way to the view that a visitor turns."""
         total = sum(result.seconds.values())
         name = held_out and held_out.name
-        truth = held_out and Truth(held_out.strip, held_out.views)
         shown = {
             self.hint: gr.HTML(visible=False),
             self.stream: gr.Video(visible=False),
             self.orbit: gr.DownloadButton(value=str(result.orbit), interactive=True),
             self.status: texts.status_bar(1.0, f"done in {total:.1f} s on {result.device}"),
-            self.caption: texts.caption(name),
+            self.caption: texts.caption(name, sharpened=bool(result.steps)),
             self.results: gr.Column(elem_classes=[]),
             self.timings: texts.timings_table(result.seconds, result.n_parameters),
-            self.viewer: viewer_value(
-                result.volumes,
-                self.labels,
+            self.viewer: self._stage(
+                held_out,
                 cached=cached,
-                truth=truth,
+                volumes=result.volumes,
                 video=result.orbit,
-                example=example_name(held_out.picture) if held_out else "",
+                steps=result.steps,
             ),
             self.truth: gr.Column(visible=result.sheet is not None),
         }

@@ -46,6 +46,17 @@ class Chunk:
     path: Path
 
 
+Steps = Mapping[int, Mapping[str, Path]]
+"""Fields on the way of the fine-tuning, by step and model, as files for the browser."""
+
+
+@dataclass(frozen=True)
+class Sharpened:
+    """All steps so far, so that a page may miss any update but the last."""
+
+    steps: Steps
+
+
 @dataclass(frozen=True)
 class Scores:
     """A model against the truth: means over the views other than its input."""
@@ -69,6 +80,7 @@ class Result:
         sheet: truth and models beside each other as a PNG, where there is a truth.
         scores: each model's scores, where there is a truth.
         volumes: each model's field as a file to be turned in the browser, of the fast renderer.
+        steps: the way to it, where it was fine-tuned.
     """
 
     orbit: Path
@@ -80,9 +92,10 @@ class Result:
     sheet: Path | None = None
     scores: Mapping[str, Scores] = field(default_factory=dict)
     volumes: Mapping[str, Path] = field(default_factory=dict)
+    steps: Steps = field(default_factory=dict)
 
 
-Update = Status | Chunk | Result
+Update = Status | Chunk | Sharpened | Result
 
 
 def stream_views(
@@ -116,10 +129,15 @@ def stream_views(
                 show.add_network(name, params)
             case Views(name, _, rgb):
                 show.views.setdefault(name, []).append(rgb)
-            case VolumeReady(name, volume):
-                show.add_volume(name, volume)
+            case VolumeReady(name, volume, None):
+                show.volumes[name] = show.write(f"field-{name}.volume", volume)
+            case VolumeReady(name, volume, step):
+                path = show.write(f"field-{name}-{step}.volume", volume)
+                show.steps.setdefault(step, {})[name] = path
+                if step in (complete := show.complete_steps()):
+                    yield Sharpened(complete)
             case MeshReady(name, glb):
-                show.add_mesh(name, glb)
+                show.meshes[name] = None if glb is None else show.write(f"mesh-{name}.glb", glb)
             case Done():
                 yield Status(0.98, "joining the video")
                 yield show.finish(event)
@@ -148,6 +166,7 @@ class _Show:
         self.n_parameters: dict[str, int] = {}
         self.meshes: dict[str, Path | None] = {}
         self.volumes: dict[str, Path] = {}
+        self.steps: dict[int, dict[str, Path]] = {}
         self.views: dict[str, list[UInt8[np.ndarray, "n h h 3"]]] = {}
 
     def add_frames(self, event: Frames) -> Path:
@@ -170,15 +189,15 @@ class _Show:
         self.networks[name] = path
         self.n_parameters[name] = params.n_parameters
 
-    def add_volume(self, name: str, volume: bytes) -> None:
-        self.volumes[name] = self.folder / f"field-{name}.volume"
-        self.volumes[name].write_bytes(volume)
+    def write(self, name: str, content: bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
 
-    def add_mesh(self, name: str, glb: bytes | None) -> None:
-        self.meshes[name] = None
-        if glb is not None:
-            self.meshes[name] = self.folder / f"mesh-{name}.glb"
-            self.meshes[name].write_bytes(glb)
+    def complete_steps(self) -> Steps:
+        """Those that all models have taken."""
+        return {step: files for step, files in sorted(self.steps.items())
+                if len(files) == len(self.pipeline.models)}  # fmt: skip
 
     def finish(self, done: Done) -> Result:
         chunks = (path.read_bytes() for path in self.chunks)
@@ -192,7 +211,7 @@ class _Show:
             sheet = save_png(self._compare(truth), self.folder / "truth.png")
         return Result(
             orbit, self.meshes, self.networks, self.n_parameters, dict(done.seconds), done.device,
-            sheet, scores, self.volumes,
+            sheet, scores, self.volumes, self.complete_steps(),
         )  # fmt: skip
 
     def _compare(self, truth: UInt8[np.ndarray, "n h h 3"]) -> np.ndarray:

@@ -92,20 +92,22 @@ STAGE_WORDS = {
 }
 
 
-def caption(object_name: str | None) -> str:
+def caption(object_name: str | None, *, sharpened: bool = False) -> str:
     """What stands in the view, as Markdown.
 
     Args:
         object_name: the object, where it is one whose truth is known.
+        sharpened: both networks were fine-tuned on the picture.
     """
+    written = "written from it, then fine-tuned on it" if sharpened else "written from it"
     if object_name is None:
         return (
-            "Both networks were written from this one picture, and are drawn in your browser. "
+            f"One picture of the object: both networks were {written}. Your browser draws them. "
             f"{GUESS}"
         )
     return (
-        f"**{object_name}**: each network was written from one picture of it, seen from one side. "
-        "No training saw the object; the truth beside them shows its nearest known side."
+        f"**{object_name}**, one picture of it: both networks were {written}. No training "
+        "saw the object; the truth beside them shows its nearest known side."
     )
 
 

@@ -17,7 +17,15 @@ from hyperdemo.render.mesh import NoSurface
 from hyperdemo.render.volume import unpack_volume
 from hyperdemo.ui.object.examples import read_held_out
 from hyperdemo.ui.object.panels import OrbitSheet
-from hyperdemo.ui.object.stream import MIN_PANEL, Chunk, Result, Status, score_views, stream_views
+from hyperdemo.ui.object.stream import (
+    MIN_PANEL,
+    Chunk,
+    Result,
+    Sharpened,
+    Status,
+    score_views,
+    stream_views,
+)
 from tests.ui.conftest import write_object
 
 REQUEST = ViewRequest(size=32, n_frames=6, fps=4, chunk_frames=4, pose_size=32)
@@ -89,6 +97,16 @@ def test_networks_can_be_taken_away_and_read_back(updates, pipeline):
             assert json.loads(archive.read(f"{name}.json"))["provenance"]["model"] == f"view-{name}"
         assert config == pipeline.models[name].model.config.field
         assert params.n_parameters == result.n_parameters[name]
+
+
+def test_sharpening_hands_on_each_step_once_both_models_have_taken_it(pipeline, prepared, tmp_path):
+    request = replace(REQUEST, n_frames=1, refine_steps=7, refine_shown=True)
+    *updates, result = stream_views(pipeline, prepared, request, folder=tmp_path)
+    told = [list(update.steps) for update in updates if isinstance(update, Sharpened)]
+    assert told == [[0], [0, 5], [0, 5, 7]] and list(result.steps) == [0, 5, 7]
+    for files in result.steps.values():
+        assert list(files) == ["foundation", "scratch"]
+        assert len({path.read_bytes() for path in files.values()}) == 2
 
 
 def test_meshes_and_fields_can_be_opened(updates):

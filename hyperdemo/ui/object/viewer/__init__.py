@@ -2,8 +2,8 @@
 
 A `gr.HTML` whose value names the volume files in Gradio's cache. One camera looks at both, and no
 turn of it goes back to the server: `scene.js` holds the volumes and `march.frag` marches through
-them by WebGL 2, `truth.js` shows the object itself where it is known, `pace.js` keeps the motion
-smooth, `viewer.js` is what the visitor does.
+them by WebGL 2, `loading.js` fetches them, `truth.js` shows the object itself where it is known,
+`pace.js` keeps the motion smooth, `viewer.js` is what the visitor does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -22,6 +23,7 @@ from hyperdemo.render.cameras import PosedViews, angles_deg
 from hyperdemo.ui.style import SHARED_JS
 
 _ASSETS = Path(__file__).parent
+_PARTS = ("scene.js", "truth.js", "pace.js", "loading.js", "viewer.js")
 
 
 def object_viewer(labels: Mapping[str, str]) -> gr.HTML:
@@ -55,6 +57,7 @@ def viewer_value(
     labels: Mapping[str, str],
     *,
     cached: Callable[[Path], str],
+    steps: Mapping[int, Mapping[str, Path]] = MappingProxyType({}),
     truth: Truth | None = None,
     video: Path | None = None,
     example: str = "",
@@ -65,6 +68,7 @@ def viewer_value(
         volumes: each model's file as `render.volume` packs it; a panel without one is empty.
         labels: as for `object_viewer`.
         cached: where in Gradio's cache a file lies, which is then served from there.
+        steps: the same on the way of a fine-tuning, by step.
         truth: stands beside the models, where it is known.
         video: of both models, for a browser that cannot draw them.
         example: what an address calls the object, if it is one of the examples.
@@ -78,11 +82,16 @@ def viewer_value(
         {"key": key, "label": label, "file": served(volumes[key]) if key in volumes else None}
         for key, label in labels.items()
     ]
+    on_the_way = [
+        {"step": step, "files": {key: served(path) for key, path in files.items()}}
+        for step, files in steps.items()
+    ]
     known = None
     if truth is not None:
         known = {"file": served(truth.strip), "angles": angles_deg(truth.views.poses).tolist()}
     return {
         "panels": panels,
+        "steps": on_the_way,
         "truth": known,
         "video": video and served(video),
         "example": example,
@@ -93,7 +102,7 @@ def _script() -> str:
     camera = {"distance": CAMERA_DISTANCE, "fovDeg": CAMERA_FOV_DEG}
     constants = {"BLOCK": BLOCK, "CAMERA": camera, "MARCH": asset("march.frag")}
     lines = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    parts = (asset(name) for name in ("scene.js", "truth.js", "pace.js", "viewer.js"))
+    parts = (asset(name) for name in _PARTS)
     return "\n".join([*lines, SHARED_JS, *parts])
 
 

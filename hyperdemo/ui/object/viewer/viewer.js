@@ -1,8 +1,8 @@
 // Volumes side by side under one camera, which the visitor turns. Gradio runs this, after scene.js,
-// truth.js and pace.js, as the body of a function of `element`, `props` and `watch`, once the viewer stands on the page.
+// truth.js, pace.js and loading.js, as the body of a function of `element`, `props` and `watch`, once the viewer stands on the page.
 //
-// props.value: {panels: [{key, label, file}], truth, video}: panels from left to right, whose file is
-// null before a run's end; truth is null or {file, angles}, square views in a row and the azimuth and
+// props.value: {panels: [{key, label, file}], steps, truth, video}: panels from left to right, whose file
+// is null before a run's end; steps are [{step, files}], a file by key; truth is null or {file, angles}, square views in a row and the azimuth and
 // elevation of each in degrees; video is null or the file of the whole turn; example is what the
 // address calls the object, or "".
 
@@ -15,8 +15,6 @@ const SPIN_DEG_S = 24; // one turn in 15 s
 const REST_MS = 200; // without a move, after which all pixels are drawn
 const MAX_SCALE = 2, MAX_SIDE = 1024; // pixels of a panel, each way: beyond, nothing more shows
 
-let panels = [], truth = null, video = null; // of props.value
-let shown = ""; // which files they are
 let scene = null, ready = false, lost = false, failure = "";
 let camera = { ...FRONT };
 let spinning = false, onScreen = false, ended = false;
@@ -24,53 +22,8 @@ let pending = 0, lastFrame = 0, flowing = false, lastMove = -Infinity, nFrames =
 
 document.dispatchEvent(new Event("hyperdemo-viewer")); // ends one that stood here before
 
-// ---- volumes that arrive ----
-
-async function update() {
-  const value = props.value;
-  if (!value?.panels) return;
-  const mine = value.panels.map(({ file }) => file?.url ?? "").join("\n");
-  if (mine === shown && panels.length) return;
-  ({ panels, truth = null, video = null } = value);
-  shown = mine;
-  ready = spinning = false;
-  failure = "";
-  scene?.clear();
-  scene?.putTruth(null);
-  showTruth();
-  part.names.replaceChildren(...panels.map(({ label }) => {
-    const name = document.createElement("span");
-    name.textContent = label;
-    return name;
-  }));
-  tell();
-  part.viewer.hidden = !mine.trim(); // nothing to show yet
-  if (part.viewer.hidden) return;
-  try {
-    if (!window.DecompressionStream) throw new Error("this browser is too old");
-    scene ??= new Scene(part.canvas);
-    const files = panels.filter(({ file }) => file);
-    const volumes = await Promise.all(files.map(async ({ file }) => readVolume(await fetchBytes(file.url))));
-    if (mine !== shown) return;
-    files.forEach(({ key }, k) => scene.put(key, volumes[k]));
-    if (truth) scene.putTruth(await overWhite(await fetchBytes(truth.file.url)));
-    if (mine !== shown) return;
-    camera = front();
-    ready = true;
-    spinning = !matchMedia("(prefers-reduced-motion: reduce)").matches;
-    lookAsAsked();
-    lastMove = performance.now();
-  } catch (error) {
-    if (mine !== shown) return;
-    const instead = video ? "This video shows the same." : "";
-    failure = `This view cannot be turned here: ${error.message}. ${instead}`;
-  }
-  tell();
-  ask();
-}
-
 function tell() {
-  const loading = shown.trim() && !ready ? "Loading both objects…" : "";
+  const loading = shown && !ready ? "Loading both objects…" : "";
   part.message.textContent = failure || (lost ? "The graphics were interrupted; one moment…" : loading);
   for (const name of ["spin", "out", "in", "reset", "mode"]) part[name].disabled = !ready || lost;
   part.video.hidden = !(failure && video);
@@ -108,7 +61,7 @@ function draw(share) {
   const view = { ...seen(), ground: ground() };
   scene.gl.clearColor(...view.ground, 1);
   scene.gl.clear(scene.gl.COLOR_BUFFER_BIT);
-  panels.forEach(({ key, file }, k) => file && scene.draw(key, view, k * side, 0, side));
+  panels.forEach(({ key }, k) => scene.volumes.has(placeOf(key)) && scene.draw(placeOf(key), view, k * side, 0, side));
   turnTruth();
   nFrames++;
 }
@@ -255,10 +208,10 @@ document.addEventListener("visibilitychange", ask);
 // For tests, and for whoever wants to measure what is drawn.
 const api = {
   setCamera(azimuthDeg, elevationDeg, zoom = 1) { spin(false); look({ azimuthDeg, elevationDeg, zoom }); },
-  readPixels: (key, side) => scene.read(key, seen(), side),
+  readPixels: (key, side) => scene.read(placeOf(key), seen(), side),
   get state() {
     const { share, typical } = pace;
-    return { ...camera, example: props.value.example, mode: part.mode.value, side: truth && nearestSide(), ready, lost, failure, spinning, onScreen, nFrames, share, frameMs: typical };
+    return { ...camera, example: props.value.example, mode: part.mode.value, step: steps[shownStep]?.step ?? null, complete: panels.every(({ key }) => scene?.volumes.has(key)), side: truth && nearestSide(), ready, lost, failure, spinning, onScreen, nFrames, share, frameMs: typical };
   },
   dispose() {
     ended = true;

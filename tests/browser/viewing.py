@@ -1,0 +1,63 @@
+"""A page with the viewer alone, and what its panels show."""
+
+import base64
+import math
+from collections.abc import Iterator
+
+import gradio as gr
+import numpy as np
+
+LABELS = {"foundation": "Left", "scratch": "Right"}
+SIDE = 160
+FIND = "document.querySelector('#object-viewer [data-part=viewer]')?.viewer"
+STATE = f"({FIND})?.state"
+PIXELS = f"([key, side]) => btoa(String.fromCharCode(...{FIND}.readPixels(key, side)))"
+
+
+def serve(stages) -> Iterator[str]:
+    """A page with the viewer alone, which is given its first value once it stands there, and each
+    further one at a press of "Next".
+
+    Args:
+        stages: arguments of `viewer_value`, for one value after the other.
+    """
+    from hyperdemo.ui.object.viewer import object_viewer, viewer_value
+
+    with gr.Blocks(analytics_enabled=False) as demo:
+        viewer, given = object_viewer(LABELS), gr.State(0)
+
+        def fill(at):
+            cached = viewer.move_resource_to_block_cache
+            stage = {"volumes": {}} | stages[at]
+            return viewer_value(stage.pop("volumes"), LABELS, cached=cached, **stage), at + 1
+
+        demo.load(fill, given, [viewer, given])
+        gr.Button("Next").click(fill, given, [viewer, given])
+        gr.HTML("<div style='height: 1500px'></div>")
+    try:
+        yield demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)[1]
+    finally:
+        demo.close()
+
+
+def marched(baked, state, size):
+    from hyperdemo.config import CAMERA_FOV_DEG
+    from hyperdemo.render.cameras import look_at_origin
+    from hyperdemo.render.march import march
+
+    pose = look_at_origin(float(state["azimuthDeg"]), float(state["elevationDeg"]))
+    fov_deg = 2 * math.degrees(
+        math.atan(math.tan(math.radians(CAMERA_FOV_DEG) / 2) / state["zoom"])
+    )
+    n_steps = baked.resolution
+    return march(baked, pose, fov_deg=fov_deg, size=size, n_steps=n_steps, supersample=1)
+
+
+def drawn(page, key):
+    """A panel's picture, rendered apart from the page's layout, in [0, 1]."""
+    data = base64.b64decode(page.evaluate(PIXELS, [key, SIDE]))
+    return np.frombuffer(data, np.uint8).reshape(SIDE, SIDE, 4)[..., :3] / 255
+
+
+def psnr(a, b):
+    return -10 * math.log10(max(1e-10, np.mean((a - b) ** 2)))
