@@ -23,7 +23,8 @@ from hyperdemo.pipeline import ViewPipeline
 from tests import tiny
 from tests.conftest import ROOT
 
-SOURCES = ("hyperdemo", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
+NEEDED = {"requirements.txt": "", "requirements-ray.txt": '; extra == "ray"'}
+SOURCES = ("hyperdemo", "pyproject.toml", *NEEDED, "README.md", "LICENSE")
 NOT_BUILT = shutil.ignore_patterns("__pycache__", "*.pyi")
 
 
@@ -86,8 +87,10 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel):
     ours = (p for p in (wheel.parent / "hyperdemo").rglob("*") if p.is_file())
     ours = {str(p.relative_to(wheel.parent)) for p in ours if p.suffix != ".nbi"}
     assert names == ours
-    lines = (line.partition("#")[0].strip() for line in (ROOT / "requirements.txt").open())
-    assert sorted(metadata.get_all("Requires-Dist")) == sorted(filter(None, lines))
+    lines = (
+        (line.partition("#")[0].strip(), NEEDED[p]) for p in NEEDED for line in (ROOT / p).open()
+    )
+    assert sorted(metadata.get_all("Requires-Dist")) == sorted(a + b for a, b in lines if a)
     assert metadata["Version"] == hyperdemo.__version__
 
 
