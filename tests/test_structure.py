@@ -28,6 +28,7 @@ LAYERS = (
     "hypernet",
     "model",
     "inside",
+    "learn",
     "checkpoints",
     "events",
     "pipeline",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hyperdemo.config import ModelConfig
+from hyperdemo.config import ModelConfig, Rates, RayData
 
 CONFIG_DIR = Path(__file__).parent / "configs"
 OLD_CONFIGS = {"audio-cpu": "sound-cpu", "audio-vit": "sound-vit"}
@@ -44,8 +44,8 @@ def _refuse_unknown(cls: type, data: dict[str, Any], *, what: str) -> None:
 
 
 @dataclass(frozen=True)
-class ViewData:
-    """Data and objective of the view task.
+class ViewData(RayData):
+    """Data and objective of the view task: where its pictures are, beside what is drawn of them.
 
     Attributes:
         format: "rendered", as `train.objects.render_views` writes it, or "learnit", the ShapeNet
@@ -54,43 +54,25 @@ class ViewData:
         splits_file: which object belongs to which split.
         radius: of the sphere that holds every object, in the units of "learnit" files; those that
             are rendered here have 1.
-        target_views: views of each object that rays are drawn from.
-        rays: rays per target view.
-        samples: stratified samples per ray.
-        near_share: share of the rays drawn on or close to the object; the rest fall anywhere.
-        mirror: share of the objects per step that are mirrored left to right, input and target.
-        recolour: share of the objects per step whose colour channels are permuted.
         variants: of each training object in other proportions and colours, which are drawn as
             objects of their own; see `train.objects.variants`.
         weights: how often an object of a pack is drawn, by pack; 1 where none is given.
         packed: keep the decoded views in files beside them and map those into memory, so that runs
             side by side share one copy.
-        alpha_weight: weight of the error of the opacity beside that of the colour.
-        absolute_weight: weight of absolute errors beside the squared ones. A squared error is
-            least at the mean of what may be there, which is fog, an absolute one at the median.
     """
 
     format: str = "rendered"
     views_dir: str = "data/views"
     splits_file: str = "train/splits.json"
     radius: float = 1.0
-    target_views: int = 4
-    rays: int = 64
-    samples: int = 32
-    near_share: float = 0.5
-    mirror: float = 0.5
-    recolour: float = 0.0
     variants: int = 0
     weights: dict[str, float] = dataclasses.field(default_factory=dict)
     packed: bool = False
-    alpha_weight: float = 0.5
-    absolute_weight: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _one_of(self, "format", "rendered", "learnit")
-        _at_least_one(self, "target_views rays samples")
-        _shares(self, "near_share mirror recolour")
-        _not_negative(self, "variants alpha_weight absolute_weight")
+        _not_negative(self, "variants")
         _require(self, "radius", lambda value: value > 0, "be positive")
         for pack, weight in self.weights.items():
             if not weight > 0:
@@ -130,8 +112,8 @@ class SoundData:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """One run: model, data, optimiser and budget.
+class TrainConfig(Rates):
+    """One run: model, data, budget, and the optimiser's rates.
 
     Attributes:
         model: the hypernetwork to train; its task decides what `data` is.
@@ -142,16 +124,10 @@ class TrainConfig:
         train_share: share of the training objects that is used, in (0, 1].
         steps: optimiser steps.
         batch: objects per step, each encoded from one random view, or windows of sound.
-        lr: peak learning rate of AdamW for all but the encoder: tokens, heads, base weights.
-        lr_heads: peak learning rate of Muon, which then takes the matrices of heads and base
-            weights from AdamW; 0 leaves them to AdamW.
-        lr_backbone: peak learning rate of the encoder.
         warmup: steps of linear warm-up.
         decay: share of the steps, at the end, in which the rates fall along a cosine to a hundredth
             of their peaks; between warm-up and decay they stay at them. With less than 1 a run can
             be made longer as long as its decay has not begun, at no loss (Hägele et al., 2024).
-        weight_decay: of AdamW, on matrices only.
-        clip: largest norm of the gradient.
         ema: decay of the exponential average of the weights that is evaluated and shipped.
         precision: "fp32", or "bf16" for automatic mixed precision: on a GPU, and on CPUs that
             have instructions for it (AVX512-BF16, AMX), where a step takes a third of the time.
@@ -169,13 +145,8 @@ class TrainConfig:
     train_share: float = 1.0
     steps: int = 2000
     batch: int = 8
-    lr: float = 2e-4
-    lr_heads: float = 0.0
-    lr_backbone: float = 5e-5
     warmup: int = 100
     decay: float = 1.0
-    weight_decay: float = 0.05
-    clip: float = 1.0
     ema: float = 0.99
     precision: str = "fp32"
     compile: bool = False

@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from hyperdemo.checkpoints import LoadedModel, load_checkpoint
+from hyperdemo.learn.optimizer import descend
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig
 from train.provenance import provenance, resumed
@@ -174,14 +175,10 @@ def _one_step(state: TrainState, task: Task) -> dict[str, float]:
     model.train()
     scale = state.set_learning_rate()
     loss, shown = task.loss(model, generator=state.generator)
-    state.optimizer.zero_grad()
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-    if not torch.isfinite(norm):
-        raise FloatingPointError(
-            f"the gradient is not finite at step {state.step}; lower the learning rate"
-        )
-    state.optimizer.step()
+    try:
+        norm = descend(state.optimizer, loss, clip=config.clip)
+    except FloatingPointError as error:
+        raise FloatingPointError(f"step {state.step}: {error}") from error
     state.step += 1
     state.update_average()
     return {

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
+from hyperdemo.learn.optimizer import build_optimizer
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig
-from train.optimizer import build_optimizer
 
 
 def learning_rate_scale(step: int, *, warmup: int, steps: int, decay: float = 1.0) -> float:

@@ -2,6 +2,7 @@
 
 from hyperdemo.config.backbones import BackboneConfig, SpectrogramConfig, WhisperConfig
 from hyperdemo.config.fields import SAMPLE_RATE_HZ, FieldConfig, SoundFieldConfig
+from hyperdemo.config.learning import Rates, RayData
 from hyperdemo.config.model import (
     ADAPTS,
     COMPOSED_LAYER,
@@ -30,6 +31,8 @@ __all__ = [
     "MAX_RATE_HZ",
     "MIN_RATE_HZ",
     "ModelConfig",
+    "Rates",
+    "RayData",
     "SAMPLE_RATE_HZ",
     "SoundFieldConfig",
     "SoundRequest",

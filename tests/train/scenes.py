@@ -5,13 +5,13 @@ import json
 import numpy as np
 import torch
 
+from hyperdemo.learn.views import ViewSet, turns_to_front
 from hyperdemo.preprocess import frame_input
 from hyperdemo.render.cameras import camera_rays, look_at_origin, pixel_grid
 from tests import tiny
 from tests.tiny import Ball
 from train.config import TrainConfig, ViewData
 from train.objects.sheets import save_sheet, save_transforms
-from train.view.data import ViewSet, turns_to_front
 from train.view.task import ViewTask
 
 FOV_DEG = 40.0

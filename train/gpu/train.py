@@ -21,13 +21,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hyperdemo.config import INITS
+from hyperdemo.learn.batches import draw_batch
 from hyperdemo.model import to_pixels
 from train.config import TrainConfig, load_config
 from train.gpu.parts import MIB, join, missing, split
 from train.gpu.views import PACK, render_splits, splits_of
 from train.loop import Run, run_facts
 from train.package import package
-from train.view.batches import draw_batch
 from train.view.data import load_split
 from train.view.task import ViewTask
 from train.view.validate import quick_psnr

@@ -11,6 +11,7 @@ import torch
 from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import FieldConfig
 from hyperdemo.inr import InrParams, as_field
+from hyperdemo.learn.views import ViewSet
 from hyperdemo.model import to_pixels
 from hyperdemo.preprocess import frame_alpha, frame_input
 from hyperdemo.refine import find_camera, refine
@@ -18,7 +19,6 @@ from hyperdemo.render.bake import bake
 from hyperdemo.render.march import march
 from hyperdemo.render.rays import RayLoss
 from train.view.baselines import NearestObject, fit_inr, over_white
-from train.view.data import ViewSet
 
 N_TARGETS = 4
 GRID = 96

@@ -19,6 +19,8 @@ from torch.nn.functional import interpolate
 from hyperdemo.backbones import VitEncoder
 from hyperdemo.config import FieldConfig
 from hyperdemo.inr import InrParams
+from hyperdemo.learn.batches import near_object
+from hyperdemo.learn.views import ViewSet
 from hyperdemo.model import to_pixels
 from hyperdemo.preprocess import composite_on_white
 from hyperdemo.render.cameras import camera_rays
@@ -26,8 +28,6 @@ from hyperdemo.render.rays import RayLoss, render_rays
 from train.objects.entries import Entry, read
 from train.objects.furniture import normalise
 from train.objects.rasterise import Rasteriser
-from train.view.batches import near_object
-from train.view.data import ViewSet
 
 
 def over_white(rgba: UInt8[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n 3"]:

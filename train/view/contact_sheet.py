@@ -21,12 +21,13 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from hyperdemo.checkpoints import load_checkpoint
+from hyperdemo.learn.views import ViewSet
 from hyperdemo.pipeline import choose_device
 from hyperdemo.results.recorded import FILE_NAME, read_recorded
 from train.config import ViewData
 from train.view.answers import Answer, Case, choose_cases
 from train.view.baselines import over_white
-from train.view.data import ViewSet, load_split
+from train.view.data import load_split
 from train.view.evaluate import build_answers
 
 CLASSES = ("chair", "lamp", "table", "sofa", "vehicle")

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from hyperdemo.backbones import VitEncoder, build_vit
 from hyperdemo.checkpoints import LoadedModel, load_checkpoint
 from hyperdemo.config import BackboneConfig
+from hyperdemo.learn.views import ViewSet
 from hyperdemo.metrics import perceptual_distance, psnr, ssim
 from hyperdemo.pipeline import choose_device
 from hyperdemo.results.measured import METRICS
@@ -51,7 +52,7 @@ from train.view.baselines import (
     pixels_for,
     whole_features,
 )
-from train.view.data import ViewSet, held_out, load_split, load_views, split_objects
+from train.view.data import held_out, load_split, load_views, split_objects
 from train.view.naming import NAMED, Gallery, gallery_of, truth_named
 
 ORDER = (

@@ -16,9 +16,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hyperdemo.backbones import VitEncoder
+from hyperdemo.learn.views import ViewSet
 from train.view.answers import choose_cases
 from train.view.baselines import over_white, pixels_for, whole_features
-from train.view.data import ViewSet
 
 NAMED = ("named", "named_class")
 """Of a row, beside its metrics: shares of the views that are named rightly."""

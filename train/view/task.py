@@ -6,13 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hyperdemo.learn.batches import draw_batch
+from hyperdemo.learn.objective import ray_objective
+from hyperdemo.learn.views import ViewSet
 from hyperdemo.model import HyperModel, to_pixels
-from hyperdemo.render.rays import RayLoss, render_rays
 from train.config import TrainConfig, ViewData
 from train.objects.variants import original_id, variant_id
 from train.subsets import some_of
-from train.view.batches import chances, draw_batch
-from train.view.data import ViewSet, load_split, load_views, split_objects
+from train.view.batches import chances
+from train.view.data import load_split, load_views, split_objects
 from train.view.validate import quick_psnr
 
 
@@ -78,12 +80,9 @@ class ViewTask:
         # digits of float32.
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             params = model.encode(to_pixels(batch.framed, device=self.device))
-            rendering = render_rays(
-                self.config.model.field, params, batch.origins, directions=batch.directions,
-                samples=data.samples, generator=generator,
-            )  # fmt: skip
-            objective = RayLoss(data.alpha_weight, data.absolute_weight)
-            loss, colour_mse = objective(rendering, batch.rgba)
+            loss, colour_mse = ray_objective(
+                self.config.model.field, params, batch, data=data, generator=generator
+            )
         return loss, {"psnr": -10 * torch.log10(colour_mse.detach())}
 
     def score(self, model: HyperModel) -> dict[str, float]:

@@ -12,16 +12,6 @@ from train.config import ViewData
 from train.view.data import load_views, read_split
 
 
-def test_poses_from_a_view_put_it_in_front():
-    views = scenes.views_of()
-    directions = scenes.angles(6, 31.0)
-    for view in range(6):
-        poses = views.poses_from(1, view)
-        for pose, (azimuth, elevation) in zip(poses, directions, strict=True):
-            expected = look_at_origin(float(azimuth - directions[view, 0]), float(elevation))
-            np.testing.assert_allclose(pose, expected, atol=1e-5)
-
-
 def test_views_come_from_disk_framed_as_uploads_are(tmp_path):
     folder, _ = scenes.write_dataset(tmp_path)
     names = ["ball-2", "ball-0"]

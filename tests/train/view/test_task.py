@@ -3,12 +3,12 @@ import shutil
 import pytest
 import torch
 
+from hyperdemo.learn.batches import draw_batch
 from hyperdemo.model import to_pixels
 from hyperdemo.render.rays import RayLoss, render_rays
 from tests import tiny
 from tests.train import scenes
 from train.config import ViewData
-from train.view.batches import draw_batch
 from train.view.task import ViewTask
 from train.view.validate import quick_psnr
 

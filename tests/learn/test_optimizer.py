@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from hyperdemo.learn.optimizer import Muon, build_optimizer
 from hyperdemo.model import HyperModel
 from tests import tiny
 from tests.train import scenes
-from train.optimizer import Muon, build_optimizer
 from train.state import TrainState
 
 

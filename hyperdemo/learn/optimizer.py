@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from hyperdemo.model import HyperModel
-from train.config import TrainConfig
+from hyperdemo.config import Rates
+from hyperdemo.hypernet import PatternComposer, WeightHeads
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """What learns, as `hyperdemo.model.HyperModel` is."""
+
+    heads: WeightHeads | PatternComposer
+
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Trainable parameters of the encoder, and the others."""
 
 
 class Muon(torch.optim.Muon):
@@ -76,7 +86,7 @@ class Optimizers:
         self.param_groups = [group for member in self.members for group in member.param_groups]
 
 
-def build_optimizer(model: HyperModel, config: TrainConfig) -> Optimizers:
+def build_optimizer(model: Learner, config: Rates) -> Optimizers:
     """AdamW, the encoder at its own rate and decay on matrices only; Muon for the heads.
 
     All encoded tokens share a large mean and differ by little. AdamW first spends hundreds of steps
@@ -100,3 +110,24 @@ def build_optimizer(model: HyperModel, config: TrainConfig) -> Optimizers:
         group = {"params": heads, "peak_lr": config.lr_heads, "weight_decay": 0.0}
         built.append(Muon([group], lr=config.lr_heads, adjust_lr_fn="match_rms_adamw"))
     return Optimizers(*built)
+
+
+def descend(optimizer: Optimizers, loss: Float[Tensor, ""], *, clip: float) -> Float[Tensor, ""]:
+    """One step down the gradient of a loss; returns the gradient's norm before it was clipped.
+
+    Args:
+        optimizer: of all parameters that are to move.
+        loss: of which they are the leaves.
+        clip: largest norm of the gradient.
+
+    Raises:
+        FloatingPointError: the gradient is no longer finite; nothing has moved.
+    """
+    optimizer.zero_grad()
+    loss.backward()
+    moving = [p for group in optimizer.param_groups for p in group["params"]]
+    norm = nn.utils.clip_grad_norm_(moving, clip)
+    if not torch.isfinite(norm):
+        raise FloatingPointError("the gradient is not finite; lower the learning rate")
+    optimizer.step()
+    return norm
