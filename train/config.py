@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from hyperdemo.config import ModelConfig, Rates, RayData
+from train.transplant import check_part
 
 CONFIG_DIR = Path(__file__).parent / "configs"
+HUB = "hub"
+"""As `backbone_file`: the weights that timm itself fetches and caches."""
 OLD_CONFIGS = {"audio-cpu": "sound-cpu", "audio-vit": "sound-vit"}
 
 
@@ -118,7 +121,8 @@ class TrainConfig(Rates):
     Attributes:
         model: the hypernetwork to train; its task decides what `data` is.
         data: data set and objective.
-        backbone_file: pretrained weights of the backbone.
+        backbone_file: pretrained weights of the backbone, or "hub": timm's own, by its name.
+        pretrained_part: of the backbone's weights, the rest being random; see `train.transplant`.
         start: checkpoint whose weights training starts from, as "weights/view-foundation"; without
             one the encoder starts from its backbone and all else at random.
         train_share: share of the training objects that is used, in (0, 1].
@@ -141,6 +145,7 @@ class TrainConfig(Rates):
     model: ModelConfig = ModelConfig()
     data: ViewData | SoundData = ViewData()
     backbone_file: str = "data/backbones/vit_small_patch14_dinov2.safetensors"
+    pretrained_part: str = "all"
     start: str = ""
     train_share: float = 1.0
     steps: int = 2000
@@ -159,6 +164,7 @@ class TrainConfig(Rates):
         _one_of(self, "precision", "fp32", "bf16")
         _at_least_one(self, "steps batch eval_every")
         _require(self, "train_share decay", lambda value: 0 < value <= 1, "lie in (0, 1]")
+        check_part(self.pretrained_part)
         expected = ViewData if self.model.task == "view" else SoundData
         if not isinstance(self.data, expected):
             raise ValueError(f"the {self.model.task} task takes {expected.__name__} as its data")
@@ -167,6 +173,11 @@ class TrainConfig(Rates):
                 f"data.stretches must be at most the {self.model.n_stretches} stretches of a "
                 f"window, got {self.data.stretches}"
             )
+
+    @property
+    def pretrained(self) -> str | bool:
+        """Where the backbone's weights come from, as `hyperdemo.backbones` takes it."""
+        return True if self.backbone_file == HUB else self.backbone_file
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {"model": self.model.to_dict()}

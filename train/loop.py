@@ -24,6 +24,7 @@ from hyperdemo.model import HyperModel
 from train.config import TrainConfig
 from train.provenance import provenance, resumed
 from train.state import TrainState
+from train.transplant import keep_part
 
 EARLIER = ("git", "steps_taken", "minutes", "training", "started_from")
 """What a run's facts keep of the checkpoint that it starts from."""
@@ -69,10 +70,7 @@ class Run:
     ):
         out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
-        if config.start:
-            model = start_of(config).model.requires_grad_(True)
-        else:
-            model = HyperModel(config.model, pretrained=config.backbone_file)
+        model = new_model(config)
         if config.precision == "bf16" and device.type == "cpu":
             _plain_attention(model)
         self.task, self.out = task, out
@@ -145,6 +143,22 @@ def train(
         bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if "snr" in k}, refresh=False)
     run.save()
     return state
+
+
+def new_model(config: TrainConfig) -> HyperModel:
+    """The model before its first step.
+
+    Raises:
+        ValueError: as of `start_of`, or pretrained weights that are not there or do not fit.
+    """
+    if config.start:
+        return start_of(config).model.requires_grad_(True)
+    model = HyperModel(config.model, pretrained=config.pretrained)
+    if config.pretrained_part != "all":
+        generator = torch.Generator().manual_seed(config.seed)
+        random = HyperModel(config.model).encoder
+        keep_part(model.encoder, random, part=config.pretrained_part, generator=generator)
+    return model
 
 
 def start_of(config: TrainConfig) -> LoadedModel:
