@@ -29,7 +29,8 @@ def test_a_sound_field_in_numbers():
 
 
 def test_an_encoder_and_a_field_that_do_not_go_together():
-    with pytest.raises(ValueError, match="the view task takes a BackboneConfig, got WhisperConfig"):
+    message = "the view task takes a BackboneConfig or ConvNetConfig, got WhisperConfig"
+    with pytest.raises(ValueError, match=message):
         ModelConfig(backbone=WhisperConfig())
     for backbone in (
         WhisperConfig(window=16_000, inputs="mel"),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import timm
 import torch
 from jaxtyping import Float
-from safetensors.torch import load_file
-from timm.layers import LayerScale, resample_abs_pos_embed
+from timm.layers import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from hyperdemo.backbones.pretrained import (
+    create,
+    load_strict,
+    open_layer_scales,
+    read_weights,
+)
 from hyperdemo.backbones.sequence import run_blocks
 from hyperdemo.config import BackboneConfig
 
@@ -76,14 +80,15 @@ def build_vit(config: BackboneConfig, *, pretrained: str | Path | bool = False) 
             hub's weights are loaded as timm does, which drops a classifier without a word.
 
     Raises:
-        ValueError: no such timm model, no plain ViT, a size that is no multiple of the patch,
-            weights that do not fit, or a hub that cannot be reached.
+        ValueError: no such timm model, no plain ViT, a size that is no multiple of the patch, or
+            weights that do not fit.
+        NoWeights: a file that is not there, or a hub that cannot be reached.
     """
     vit = _create(config, hub=pretrained is True)
     if isinstance(pretrained, str | Path):
         _load_strict(vit, Path(pretrained))
     elif not pretrained:
-        _open_layer_scales(vit)
+        open_layer_scales(vit)
     cfg = vit.pretrained_cfg
     if config.depth is not None:
         if config.depth > len(vit.blocks):
@@ -93,24 +98,8 @@ def build_vit(config: BackboneConfig, *, pretrained: str | Path | bool = False) 
 
 
 def _create(config: BackboneConfig, *, hub: bool) -> VisionTransformer:
-    if config.name not in timm.list_models(pretrained=False) and "." not in config.name:
-        raise ValueError(f"timm {timm.__version__} has no model named {config.name!r}")
-    try:
-        vit = timm.create_model(
-            config.name,
-            pretrained=hub,
-            img_size=config.image_size,
-            num_classes=0,
-            **config.overrides,
-        )
-    except Exception as error:
-        if hub:
-            raise ValueError(
-                f"the pretrained weights of {config.name!r} could not be had from the hub "
-                f"({type(error).__name__}). Connect to the internet once, so that they are "
-                "cached, or give a safetensors file in timm's naming instead"
-            ) from error
-        raise ValueError(f"timm cannot build {config.name!r}: {error}") from error
+    options = {"img_size": config.image_size, **config.overrides}
+    vit = create(config.name, hub=hub, options=options)
     if not isinstance(vit, VisionTransformer):
         raise ValueError(f"{config.name!r} is a {type(vit).__name__}; a plain ViT is expected")
     patch = vit.patch_embed.patch_size[0]
@@ -119,30 +108,15 @@ def _create(config: BackboneConfig, *, hub: bool) -> VisionTransformer:
     return vit
 
 
-def _open_layer_scales(vit: VisionTransformer) -> None:
-    """Set the LayerScales of a random ViT to 1, as if it had none.
-
-    timm starts DINOv2's at 1e-5, which suits hundreds of thousands of steps; in a short training
-    the blocks would hardly act, and a comparison would flatter pretrained weights.
-    """
-    for module in vit.modules():
-        if isinstance(module, LayerScale):
-            torch.nn.init.ones_(module.gamma)
-
-
 def _load_strict(vit: VisionTransformer, path: Path) -> None:
-    if not path.is_file():
-        raise ValueError(
-            f"there is no backbone file {path}; `python -m train.sources.dinov2` makes "
-            "DINOv2's, and `pretrained=True` takes timm's own from the hub"
-        )
-    state = load_file(path)
+    remedy = (
+        "`python -m train.sources.dinov2` makes DINOv2's, and `pretrained=True` takes timm's own "
+        "from the hub"
+    )
+    state = read_weights(path, remedy=remedy)
     table = state.get("pos_embed")
     if table is not None and table.shape != vit.pos_embed.shape:
         state["pos_embed"] = resample_abs_pos_embed(
             table, new_size=list(vit.patch_embed.grid_size), num_prefix_tokens=vit.num_prefix_tokens
         )
-    try:
-        vit.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not hold the weights of this ViT: {error}") from error
+    load_strict(vit, state, path=path)

@@ -1,6 +1,11 @@
 """Frozen, validated configurations and the named variants of the system."""
 
-from hyperdemo.config.backbones import BackboneConfig, SpectrogramConfig, WhisperConfig
+from hyperdemo.config.backbones import (
+    BackboneConfig,
+    ConvNetConfig,
+    SpectrogramConfig,
+    WhisperConfig,
+)
 from hyperdemo.config.fields import SAMPLE_RATE_HZ, FieldConfig, SoundFieldConfig
 from hyperdemo.config.learning import Rates, RayData
 from hyperdemo.config.model import (
@@ -26,6 +31,7 @@ __all__ = [
     "CAMERA_DISTANCE",
     "CAMERA_FOV_DEG",
     "COMPOSED_LAYER",
+    "ConvNetConfig",
     "FieldConfig",
     "INITS",
     "MAX_RATE_HZ",

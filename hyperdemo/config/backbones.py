@@ -36,6 +36,38 @@ class BackboneConfig:
         require(self.depth is None or self.depth >= 1, f"depth must be ≥ 1, got {self.depth}")
 
 
+@dataclass(frozen=True)
+class ConvNetConfig:
+    """A ConvNet of timm, by name, and the small Transformer that weight tokens read it in.
+
+    Attributes:
+        name: timm model name.
+        image_size: side of the square input in pixels.
+        dim: width of the tokens that its feature map becomes.
+        n_heads: attention heads per block.
+        n_blocks: Transformer blocks behind the ConvNet.
+        overrides: keyword arguments for timm, for tiny models in tests.
+    """
+
+    name: str = "convnext_tiny"
+    image_size: int = 112
+    dim: int = 384
+    n_heads: int = 6
+    n_blocks: int = 4
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require(bool(self.name), "ConvNetConfig.name is empty")
+        require(self.image_size >= 32, f"image_size must be at least 32, got {self.image_size}")
+        for name in ("dim", "n_heads", "n_blocks"):
+            value = getattr(self, name)
+            require(value >= 1, f"ConvNetConfig.{name} must be at least 1, got {value}")
+        require(
+            self.dim % self.n_heads == 0,
+            f"dim must be a multiple of n_heads={self.n_heads}, got {self.dim}",
+        )
+
+
 def _check_mel_window(window: int) -> None:
     require(
         window >= MIN_WINDOW,

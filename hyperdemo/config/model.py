@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from hyperdemo.config.backbones import BackboneConfig, SpectrogramConfig, WhisperConfig
+from hyperdemo.config.backbones import (
+    BackboneConfig,
+    ConvNetConfig,
+    SpectrogramConfig,
+    WhisperConfig,
+)
 from hyperdemo.config.fields import FieldConfig, SoundFieldConfig
 from hyperdemo.config.require import require
 
@@ -29,7 +34,8 @@ class ModelConfig:
     """The hypernetwork: backbone, weight tokens, heads and the INR that they generate.
 
     Attributes:
-        backbone: a ViT for pictures; Whisper for sound, or a ViT over its spectrogram.
+        backbone: a ViT for pictures, or a ConvNet, which a file chooses by naming one of its
+            `dim`, `n_heads` and `n_blocks`; Whisper for sound, or a ViT over its spectrogram.
         field: of the INR, which decides the task.
         n_groups: weight tokens per layer; outputs of a layer share a token in equal groups. With
             algorithm "ipc" the rank of the one generated layer, which has a token per rank.
@@ -44,7 +50,7 @@ class ModelConfig:
         lora_rank: rank of the additions where adapt is "lora".
     """
 
-    backbone: BackboneConfig | WhisperConfig | SpectrogramConfig = BackboneConfig()
+    backbone: BackboneConfig | ConvNetConfig | WhisperConfig | SpectrogramConfig = BackboneConfig()
     field: FieldConfig | SoundFieldConfig = FieldConfig()
     n_groups: int = 8
     algorithm: Algorithm = "trans-inr"
@@ -55,7 +61,8 @@ class ModelConfig:
     lora_rank: int = 8
 
     def __post_init__(self) -> None:
-        reads = (BackboneConfig,) if self.task == "view" else (WhisperConfig, SpectrogramConfig)
+        pictures, sounds = (BackboneConfig, ConvNetConfig), (WhisperConfig, SpectrogramConfig)
+        reads = pictures if self.task == "view" else sounds
         require(
             isinstance(self.backbone, reads),
             f"the {self.task} task takes a {' or '.join(kind.__name__ for kind in reads)}, got "
@@ -160,6 +167,8 @@ class ModelConfig:
         given = dict(parts.get("backbone", {}))
         if task == "sound" and "vit" in given:
             backbone, given["vit"] = SpectrogramConfig, _build(BackboneConfig, given["vit"])
+        if task == "view" and {"dim", "n_heads", "n_blocks"} & set(given):
+            backbone = ConvNetConfig
         parts["backbone"] = _build(backbone, given)
         parts["field"] = _build(field, parts.get("field", {}))
         return _build(cls, parts)

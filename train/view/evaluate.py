@@ -62,6 +62,8 @@ ORDER = (
 """Of the answers in the table."""
 SCORER_FILE = "data/backbones/vit_small_patch14_dinov2.safetensors"
 """Weights of the encoder behind the perceptual distance, whatever is scored."""
+SCORER_SIZE = 98
+"""Side of the pictures that it compares, in pixels, where the models of one table differ."""
 
 
 def score(

@@ -12,7 +12,7 @@ from train.config import ViewData
 from train.subsets import spread
 from train.view.answers import model_answer
 from train.view.data import held_out, load_split
-from train.view.evaluate import SCORER_FILE, evaluate_split, summarise
+from train.view.evaluate import SCORER_FILE, SCORER_SIZE, evaluate_split, summarise
 
 YARDSTICKS = ("white", "mean", "nearest", "ceiling")
 
@@ -31,7 +31,8 @@ def score_view_model(
         By split what `train.view.evaluate.summarise` gives.
     """
     size = loaded.model.config.backbone.image_size
-    encoder = build_vit(BackboneConfig(image_size=size), pretrained=SCORER_FILE).eval()
+    scorer = BackboneConfig(image_size=SCORER_SIZE)
+    encoder = build_vit(scorer, pretrained=SCORER_FILE).eval()
     encoder.to(next(loaded.model.parameters()).device)
     answers = {"model": model_answer(loaded)}
     scores = {}
