@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from hyperdemo.config.require import require
 
@@ -12,6 +13,8 @@ class RayData:
     """What a step of training draws from posed pictures, and what it is held to.
 
     Attributes:
+        targets: "any" view may be a target, from where it was taken; or "input", the input picture
+            alone, as if taken from azimuth 0 and a usual elevation, so that no label is used.
         target_views: views of each object that rays are drawn from.
         rays: rays per target view.
         samples: stratified samples per ray.
@@ -23,6 +26,7 @@ class RayData:
             least at the mean of what may be there, which is fog, an absolute one at the median.
     """
 
+    targets: Literal["any", "input"] = "any"
     target_views: int = 4
     rays: int = 64
     samples: int = 32
@@ -33,6 +37,10 @@ class RayData:
     absolute_weight: float = 0.0
 
     def __post_init__(self) -> None:
+        require(
+            self.targets in ("any", "input"),
+            f"targets must be one of any, input, got {self.targets!r}",
+        )
         for name in ("target_views", "rays", "samples"):
             value = getattr(self, name)
             require(value >= 1, f"{name} must be at least 1, got {value}")

@@ -15,7 +15,10 @@ from torch import Tensor
 
 from hyperdemo.config import RayData
 from hyperdemo.learn.views import ViewSet
-from hyperdemo.render.cameras import camera_rays
+from hyperdemo.render.cameras import camera_rays, look_at_origin
+
+UNLABELLED_ELEVATION_DEG = 20.0
+"""Where a camera is put that nobody knows the place of, its distance the data set's."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,18 @@ def draw_batch(
     else:
         obj = torch.multinomial(chances, objects, replacement=True, generator=generator)
     inputs = draw(n_views, objects)
-    targets = draw(n_views, objects, data.target_views)
+    unlabelled = data.targets == "input"
+    shape = objects, data.target_views
+    targets = inputs[:, None].expand(shape) if unlabelled else draw(n_views, *shape)
     size = views.size
     seen = views.rgba[obj[:, None], targets].flatten(0, 1)
     pixels = _draw_pixels(seen, data.rays, data.near_share, generator)
     rgba = seen.flatten(1, 2).gather(1, pixels[..., None].expand(-1, -1, 4))
     where = torch.stack([pixels % size, pixels // size], dim=-1).float() + 0.5
     poses = views.turns[obj, inputs][:, None] @ views.poses[obj[:, None], targets]
+    if unlabelled:
+        usual = look_at_origin(0.0, UNLABELLED_ELEVATION_DEG)
+        poses = torch.from_numpy(usual).to(poses).expand_as(poses)
     origins, directions = camera_rays(poses.flatten(0, 1), where, fov_deg=views.fov_deg, size=size)
     framed = views.framed[obj, inputs]
     flips = torch.rand(objects, device=device, generator=generator) < data.mirror

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from hyperdemo.config import RayData
-from hyperdemo.learn.batches import draw_batch, near_object
+from hyperdemo.learn.batches import UNLABELLED_ELEVATION_DEG, draw_batch, near_object
+from hyperdemo.render.cameras import camera_rays, look_at_origin, pixel_grid
 from tests.tiny import Ball
 from tests.train import scenes
 
@@ -65,6 +66,22 @@ def test_rays_see_the_object_from_the_world_of_any_input_view(views, generator, 
         np.testing.assert_allclose(over_white, rgb, atol=0.02)
         hits += (alpha > 0.5).sum()
     assert 0.15 < hits / (40 * 90) < 0.8
+
+
+def test_without_labels_the_input_picture_is_all_that_is_asked_for(generator):
+    views = scenes.views_of()
+    changes = dict(objects=30, targets="input", target_views=2, mirror=0.0)
+    batch = batch_of(views, generator, **changes)
+    usual = torch.from_numpy(look_at_origin(0.0, UNLABELLED_ELEVATION_DEG))
+    torch.testing.assert_close(batch.origins, usual[:3, 3].expand_as(batch.origins))
+    _, towards = camera_rays(usual, pixel_grid(32), fov_deg=scenes.FOV_DEG, size=32)
+    for directions, rgba, (obj, view) in zip(
+        batch.directions, batch.rgba, batch.drawn.tolist(), strict=True
+    ):
+        # Every ray has the colour of the input picture where that camera sees it.
+        pixels = torch.cdist(directions, towards.reshape(-1, 3)).argmin(dim=1)
+        seen = views.rgba[obj, view].reshape(-1, 4)[pixels].float() / 255
+        torch.testing.assert_close(rgba, seen)
 
 
 def test_the_generator_alone_decides(views):
