@@ -20,7 +20,7 @@ for _name, _value in {
 
 import random  # noqa: E402
 import shutil  # noqa: E402
-from collections.abc import Iterator  # noqa: E402
+from collections.abc import Callable, Iterator, Mapping  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import TYPE_CHECKING  # noqa: E402
 
@@ -61,6 +61,28 @@ def _seeded() -> None:
 def generator() -> torch.Generator:
     """A seeded generator on the CPU, for code that takes one."""
     return torch.Generator().manual_seed(SEED)
+
+
+@pytest.fixture
+def hub_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Mapping[str, torch.Tensor]], None]:
+    """The hub is offline and its cache empty; lays weights of DINOv2 S out as if fetched."""
+    import huggingface_hub.constants
+    from safetensors.torch import save_file
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+
+    def fetch(state: Mapping[str, torch.Tensor]) -> None:
+        folder = tmp_path / "models--timm--vit_small_patch14_dinov2.lvd142m"
+        snapshot = folder / "snapshots" / ("0" * 40)
+        snapshot.mkdir(parents=True)
+        (folder / "refs").mkdir()
+        (folder / "refs" / "main").write_text("0" * 40)
+        save_file(dict(state), snapshot / "model.safetensors")
+
+    return fetch
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ sweep have the same budget.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from train.config import TrainConfig, load_config
@@ -19,6 +19,8 @@ SCRATCH: Mapping[str, Changes] = {"view": _SCRATCH | {"lr_backbone": 3e-5}, "sou
 """How the arm from scratch differs, by task: for pictures its encoder has its own learning rate."""
 BUDGET: Changes = {"steps": 300, "eval_every": 100, "ema": 0.98}
 """Of every run of a sweep: short, since they are many."""
+THREE = (0, 1, 2)
+"""Seeds of arms that a claim is made about."""
 PRETRAINED, FROM_SCRATCH = "pretrained", "from scratch"
 
 
@@ -29,6 +31,7 @@ class Arm:
     Attributes:
         label: beside its bar or in its row.
         changes: what differs from the sweep's configuration, with keys as `load_config` takes.
+        before: what differs in a training that this one starts from; None starts afresh.
         series: arms of the same series share a colour, and a line where they have an x.
         x: where it stands on the experiment's axis, if that has numbers.
     """
@@ -38,6 +41,7 @@ class Arm:
     series: str = PRETRAINED
     x: float | None = None
     seeds: tuple[int, ...] = (0,)
+    before: Changes | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,13 @@ class Run:
     Attributes:
         name: the configuration's name and what differs from it; the same for equal runs.
         changes: all of what differs.
+        before: the training whose weights it starts from.
     """
 
     name: str
     changes: Changes
     config: TrainConfig
+    before: Run | None = None
 
     @property
     def command(self) -> str:
@@ -94,7 +100,14 @@ class Sweep:
 
     def run(self, arm: Arm, seed: int) -> Run:
         """The training of an arm from a seed; arms that differ in nothing share one."""
-        changes = {"model.init": "foundation", **self.budget, **arm.changes, "seed": seed}
+        run = self._run(arm.changes, seed)
+        if arm.before is None:
+            return run
+        before = self._run(arm.before, seed)
+        return replace(run, name=f"{run.name} after {before.name}", before=before)
+
+    def _run(self, own: Changes, seed: int) -> Run:
+        changes = {"model.init": "foundation", **self.budget, **own, "seed": seed}
         changes = dict(sorted(changes.items()))
         name = " ".join([self.base, *(f"{key}={value}" for key, value in changes.items())])
         return Run(name, changes, load_config(self.base, overrides=changes))
@@ -114,11 +127,21 @@ class Pairs:
     scratch: Changes
 
     def both(
-        self, label: str, changes: Changes, *, x: float | None = None, seeds: tuple[int, ...] = (0,)
+        self,
+        label: str,
+        changes: Changes,
+        *,
+        x: float | None = None,
+        seeds: tuple[int, ...] = (0,),
+        before: Changes | None = None,
     ) -> tuple[Arm, Arm]:
-        """The pretrained arm of a label and its twin from scratch."""
-        scratch = {**changes, **self.scratch}
-        return Arm(label, changes, x=x, seeds=seeds), Arm(label, scratch, FROM_SCRATCH, x, seeds)
+        """The pretrained arm of a label and its twin from scratch; `before` is of both."""
+        scratch, scratch_before = (own if own is None else {**own, **self.scratch}
+                                   for own in (changes, before))  # fmt: skip
+        return (
+            Arm(label, changes, PRETRAINED, x, seeds, before),
+            Arm(label, scratch, FROM_SCRATCH, x, seeds, scratch_before),
+        )
 
     def adaptation(self, reading: str) -> Experiment:
         """How much of the encoder must be trained?"""
@@ -126,15 +149,33 @@ class Pairs:
             "How much of the encoder must be trained?",
             "From nothing of it but the new parts to all of it; scratch trains all.",
             (
-                Arm("frozen", {"model.adapt": "frozen"}, "frozen"),
-                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning"),
-                Arm("LoRA, rank 8", {"model.adapt": "lora"}, "LoRA"),
-                Arm("full fine-tuning", seeds=(0, 1, 2)),
-                Arm("from scratch", self.scratch, FROM_SCRATCH, seeds=(0, 1, 2)),
+                Arm("frozen", {"model.adapt": "frozen"}, "frozen", seeds=THREE),
+                Arm("prompt tuning", {"model.adapt": "prompt"}, "prompt tuning", seeds=THREE),
+                Arm("LoRA, rank 8", {"model.adapt": "lora"}, "LoRA", seeds=THREE),
+                Arm("full fine-tuning", seeds=THREE),
+                Arm("from scratch", self.scratch, FROM_SCRATCH, seeds=THREE),
             ),
             x_label="trainable parameters",
             x_from="trainable_parameters",
             reading=reading,
+        )
+
+    def parts(self, *spans: str) -> Experiment:
+        """Which part of the pretrained encoder is it that helps? Its blocks by spans, as "1-4"."""
+        labels = {
+            "attention": "attention alone", "mlp": "MLPs alone", "norms": "norms alone",
+            "embeddings": "embeddings of patches and positions alone",
+            **{f"blocks {span}": f"blocks {span.replace('-', ' to ')} alone" for span in spans},
+            "permuted": "every matrix permuted: same values, nothing learned",
+        }  # fmt: skip
+        return Experiment(
+            "Which part of the pretraining is it?",
+            "One part of the encoder as it was pretrained, the rest random; all of it is trained.",
+            (
+                Arm("all of it", seeds=THREE),
+                *(Arm(label, {"pretrained_part": p}, seeds=THREE) for p, label in labels.items()),
+                Arm("nothing: from scratch", self.scratch, FROM_SCRATCH, seeds=THREE),
+            ),
         )
 
     def shares(self, seeds: Mapping[int, tuple[int, ...]]) -> tuple[Arm, ...]:

@@ -9,7 +9,8 @@ Several processes share the work: one with `taskset -c 0`, one with `taskset -c 
 
 Results go to `weights/results.json` under "sweeps": a row per run with its configuration, seed,
 budget, hardware, git hash and metrics on held-out data, and the experiments, by the names of
-their runs.
+their runs. A run whose pretrained weights are not to be had has a row that says so instead, and
+is tried again the next time.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 
 import torch
 
+from hyperdemo.backbones import NoWeights
 from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config.model import OLD_TASKS
 from hyperdemo.pipeline import choose_device
@@ -33,6 +35,7 @@ from hyperdemo.results.recorded import read_recorded
 from train.config import TrainConfig, load_config
 from train.experiments import Run, Sweep
 from train.loop import run_facts, train
+from train.package import package
 from train.results_file import update
 from train.run import TASKS
 from train.sound.experiments import SOUND
@@ -45,6 +48,8 @@ SCORES: Mapping[str, Callable[..., Mapping[str, Any]]] = {
     "sound": score_sound_model, "view": score_view_model,
 }  # fmt: skip
 """By task: metrics of a model on held-out data, split by split."""
+NOT_RUN = "not_run"
+"""Key of a row's reason where there is no training."""
 
 
 @contextmanager
@@ -67,7 +72,7 @@ def done(results: Mapping[str, Any], task: str, run: Run) -> bool:
         ValueError: they hold one of its name with another configuration.
     """
     row = results.get("sweeps", {}).get(task, {}).get("runs", {}).get(run.name)
-    if row is None:
+    if row is None or NOT_RUN in row:
         return False
     if TrainConfig.from_dict(row["config"]) != run.config:
         raise ValueError(
@@ -80,8 +85,16 @@ def done(results: Mapping[str, Any], task: str, run: Run) -> bool:
 def train_and_score(
     run: Run, folder: Path, *, task: str, device: torch.device, limit: int
 ) -> dict[str, Any]:
-    """The row of one run."""
+    """The row of one run.
+
+    Raises:
+        NoWeights: the pretrained weights that it starts from are not to be had.
+    """
     config = run.config
+    if run.before:
+        earlier = folder / "before"
+        start = _trained_before(run.before, earlier, task=task, device=device)
+        config = dataclasses.replace(config, start=str(start))
     data = TASKS[task].load(config, device=device)
     begun = run_facts(config, data, device=device, command=run.command)
     state = train(config, data, out=folder, device=device, facts=begun)
@@ -96,7 +109,7 @@ def train_and_score(
     ]
     return {
         **facts,
-        "config": config.to_dict(),
+        "config": run.config.to_dict(),
         "seed": config.seed,
         "steps": state.step,
         "minutes": round(state.seconds / 60, 2),
@@ -107,6 +120,17 @@ def train_and_score(
         "curve": [row for row in scores if len(row) > 1],
         "metrics": SCORES[task](loaded, data_config=config.data, limit=limit),
     }
+
+
+def _trained_before(run: Run, folder: Path, *, task: str, device: torch.device) -> Path:
+    """The checkpoint of a training that another one starts from, without its ending."""
+    path = folder / f"{task}-{run.config.model.init}"
+    if not path.with_suffix(".safetensors").is_file():
+        data = TASKS[task].load(run.config, device=device)
+        facts = run_facts(run.config, data, device=device, command=run.command)
+        train(run.config, data, out=folder, device=device, facts=facts)
+        package(folder, folder)
+    return path
 
 
 def describe(sweep: Sweep, names: Sequence[str]) -> dict[str, Any]:
@@ -165,11 +189,15 @@ def work(
             if not mine or done(results, args.task, run):
                 continue
             print(run.name, flush=True)
-            row = train_and_score(run, folder, task=args.task, device=device, limit=args.limit)
+            try:
+                row = train_and_score(run, folder, task=args.task, device=device, limit=args.limit)
+            except NoWeights as error:
+                row = {"config": run.config.to_dict(), NOT_RUN: str(error)}
             add_row(args.out, args.task, run, row)
             if not args.keep:
-                (folder / "state.pt").unlink()
-            print(json.dumps(row["metrics"]), flush=True)
+                for path in folder.rglob("state.pt"):
+                    path.unlink()
+            print(row.get(NOT_RUN) or json.dumps(row["metrics"]), flush=True)
 
 
 def listing(sweep: Sweep, results: Mapping[str, Any], *, task: str, names: Sequence[str]) -> str:

@@ -1,4 +1,3 @@
-import huggingface_hub.constants
 import pytest
 import torch
 import torch.nn.functional as F
@@ -187,27 +186,9 @@ def test_the_position_table_is_resampled(tmp_path):
     torch.testing.assert_close(table[:, 1:], grid.permute(0, 2, 3, 1).reshape(1, 4, 48))
 
 
-@pytest.fixture
-def hub_cache(tmp_path, monkeypatch):
-    """An empty cache of the hub's, which is offline."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    return tmp_path
-
-
-def cached(folder, state):
-    """Lay a file out as the hub's client does when it has fetched it."""
-    folder /= "models--timm--vit_small_patch14_dinov2.lvd142m"
-    snapshot = folder / "snapshots" / ("0" * 40)
-    snapshot.mkdir(parents=True)
-    (folder / "refs").mkdir()
-    (folder / "refs" / "main").write_text("0" * 40)
-    save_file(state, snapshot / "model.safetensors")
-
-
 def test_timm_s_own_weights_come_from_the_hub_s_cache(hub_cache, tmp_path):
     state = random_state(image_size=56)
-    cached(hub_cache, state)
+    hub_cache(state)
     same = build_vit(config(image_size=56), pretrained=True).vit.state_dict()
     torch.testing.assert_close(same, state, rtol=0, atol=0)
     smaller = build_vit(config(image_size=28), pretrained=True).vit.state_dict()
@@ -225,6 +206,6 @@ def test_timm_s_own_weights_come_from_the_hub_s_cache(hub_cache, tmp_path):
 )
 def test_without_network_or_all_weights_the_remedy_is_named(hub_cache, lost, message):
     if lost:
-        cached(hub_cache, {k: v for k, v in random_state().items() if k != lost})
+        hub_cache({k: v for k, v in random_state().items() if k != lost})
     with pytest.raises(ValueError, match=message):
         build_vit(config(), pretrained=True)

@@ -33,6 +33,16 @@ def test_equal_arms_are_one_run_and_first_seeds_come_first():
     ]  # fmt: skip
 
 
+def test_a_training_may_start_from_another_of_the_same_seed():
+    sweep = one(
+        Arm("few", {"train_share": 0.1}, before={"lr": 1.0}), Arm("few", {"train_share": 0.1})
+    )
+    run, plain = sweep.runs(("a",))
+    assert run.config == plain.config and plain.before is None
+    assert run.before == sweep.run(Arm("", {"lr": 1.0}), 0)
+    assert run.name == f"{plain.name} after {run.before.name}"
+
+
 ASKS_FOR_MORE = {"four times the rays"}
 """Arms whose question is what more samples per step would bring."""
 
@@ -50,7 +60,8 @@ def test_every_experiment_is_a_fair_comparison(task):
     differs from its pretrained twin only in its initial weights and their learning rate."""
     sweep = SWEEPS[task]
     runs = sweep.runs(tuple(sweep.experiments))
-    assert len({run.name for run in runs}) == len({str(run.config) for run in runs}) == len(runs)
+    trainings = {str((run.config, run.before)) for run in runs}
+    assert len({run.name for run in runs}) == len(trainings) == len(runs)
     assert {run.config.steps for run in runs} == {sweep.budget["steps"]}
     arms = [arm for experiment in sweep.experiments.values() for arm in experiment.arms]
     equal = [sweep.run(arm, 0).config for arm in arms if arm.label not in ASKS_FOR_MORE]

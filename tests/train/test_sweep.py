@@ -2,14 +2,20 @@ import dataclasses
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from hyperdemo.backbones import build_vit
+from tests import tiny
+from tests.train import scenes
 from tests.train.sound.test_task import config_of, task_of, tones
 from train import sweep as module
 from train.experiments import Arm, Experiment, Run, Sweep
 from train.loop import train
+from train.package import package
+from train.report.sweep_tables import sweep_tables
 from train.sweep import (
     add_row,
     claimed,
@@ -57,8 +63,8 @@ def score(loaded, *, data_config, limit):
 
 @pytest.fixture(autouse=True)
 def tiny_tasks(monkeypatch):
-    for name, tiny in (("TASKS", TinyTask), ("SWEEPS", TINY), ("SCORES", score)):
-        monkeypatch.setattr(module, name, {"sound": tiny})
+    for name, small in (("TASKS", TinyTask), ("SWEEPS", TINY), ("SCORES", score)):
+        monkeypatch.setattr(module, name, {"sound": small})
 
 
 def arguments(folder, *more):
@@ -158,6 +164,69 @@ def test_folders_differ_where_runs_do():
     odd = dataclasses.replace(first, name="sound-cpu data/x=a b model.init=scratch")
     assert folder_of(odd) == "sound-cpu_data_x=a_b_init=scratch"
     assert len({folder_of(run) for run in (first, *others)}) == 3
+
+
+def test_a_training_that_starts_from_another_has_learned_from_both(tmp_path):
+    args = arguments(tmp_path)
+    first = TINY.run(Arm("first", {"lr": 1e-2}), 0)
+    plain = TINY.run(Arm("second"), 0)
+    after = dataclasses.replace(plain, name="tiny after", before=first)
+    folder = args.runs / folder_of(after)
+    row = train_and_score(after, folder, task="sound", device=CPU, limit=3)
+    assert row["config"] == plain.config.to_dict()
+    assert row["started_from"]["steps_taken"] == first.config.steps
+    # By hand: the first training's checkpoint, as the start of the second.
+    train(first.config, task_of(first.config, SOUNDS), out=tmp_path / "a", device=CPU, facts={
+        "config": first.config.to_dict(), "git": "x", "train_prompts": 2,
+    })  # fmt: skip
+    package(tmp_path / "a", tmp_path / "a")
+    config = dataclasses.replace(plain.config, start=str(tmp_path / "a" / "sound-scratch"))
+    state = train(config, task_of(config, SOUNDS), out=tmp_path / "b", device=CPU)
+    assert row["metrics"] == score(SimpleNamespace(model=state.average), data_config=None, limit=3)
+
+
+@pytest.fixture
+def by_name(monkeypatch, hub_cache, views):
+    """A sweep of one arm, whose tiny backbone has its weights from the hub's cache."""
+    config = scenes.train_config(
+        model=tiny.model_config(init="foundation"), backbone_file="hub", steps=2, eval_every=1
+    )
+    run = Run("tiny by name", {}, config)
+    task = SimpleNamespace(load=lambda config, *, device: scenes.task_of(config, views))
+
+    def score(loaded, *, data_config, limit):
+        return {"test": {"psnr": 1.0, "ssim": 0.5, "perceptual": 0.5, "objects": limit}}
+
+    monkeypatch.setattr(module, "TASKS", {"view": task})
+    monkeypatch.setattr(module, "SCORES", {"view": score})
+    return SimpleNamespace(runs=lambda names: [run]), run
+
+
+def test_weights_that_are_not_to_be_had_are_said_and_sought_again(by_name, tmp_path, hub_cache):
+    sweep, run = by_name
+    args = SimpleNamespace(
+        task="view", runs=tmp_path / "runs", out=tmp_path / "r.json", limit=3, keep=False
+    )
+    work(sweep, args, names=["a"], device=CPU)
+    words = {"title": "T", "question": "Q.", "reading": "", "arms": [
+        {"label": "DINO", "series": "s", "x": None, "runs": [run.name]},
+    ]}  # fmt: skip
+
+    def recorded():
+        results = json.loads(args.out.read_text())
+        swept = results["sweeps"]["view"]
+        table = sweep_tables("view", swept | {"experiments": {"a": words}})
+        return done(results, "view", run), swept["runs"][run.name], table
+
+    finished, row, table = recorded()
+    assert not finished and "Connect to the internet once" in row["not_run"]
+    assert "| DINO | not run: the pretrained weights of " in table
+    vit = build_vit(run.config.model.backbone).vit
+    hub_cache(vit.state_dict())
+    work(sweep, args, names=["a"], device=CPU)
+    finished, row, table = recorded()
+    assert finished and row["steps"] == 2 and "not_run" not in row
+    assert "| DINO | pretrained | 1 | 1.00 | 0.500 | 0.500 |" in table
 
 
 def test_unknown_experiments_are_named(capsys):

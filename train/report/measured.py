@@ -78,7 +78,7 @@ def _trainings(own: Mapping[str, Any], task: str) -> dict[str, Training]:
 
 
 def _experiments(sweep: Mapping[str, Any], task: str) -> tuple[Experiment, ...]:
-    runs = sweep.get("runs", {})
+    runs = {n: row for n, row in sweep.get("runs", {}).items() if "metrics" in row}
     yardsticks = {n: _splits(splits, task) for n, splits in sweep.get("yardsticks", {}).items()}
     found = []
     for words in sweep.get("experiments", {}).values():

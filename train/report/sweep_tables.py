@@ -29,7 +29,8 @@ def sweep_tables(task: str, sweep: Mapping[str, Any]) -> str:
         for experiment in sweep.get("experiments", {}).values()
         if any(name in runs for arm in experiment["arms"] for name in arm["runs"])
     ]
-    return "\n\n".join([_budget(task, runs), *parts]) if parts else ""
+    runs = {name: run for name, run in runs.items() if "metrics" in run}
+    return "\n\n".join([*([_budget(task, runs)] if runs else []), *parts])
 
 
 def _budget(task: str, runs: Mapping[str, Run]) -> str:
@@ -68,7 +69,10 @@ def _experiment(
         arms.setdefault(tuple(arm["runs"]), arm)
     rows = []
     for names, arm in arms.items():
-        if found := [runs[name] for name in names if name in runs]:
+        found = [runs[name] for name in names if name in runs]
+        if missing := [run["not_run"] for run in found if "not_run" in run]:
+            rows.append([arm["label"], f"not run: {missing[0]}", *[""] * (len(header) - 2)])
+        elif found:
             scratch = found[0]["config"]["model"]["init"] == "scratch"
             cells = [arm["label"], "random" if scratch else "pretrained"]
             cells += [f"{found[0][number]:,}"] if number else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train.experiments import BUDGET, SCRATCH, Arm, Changes, Experiment, Pairs, Sweep
+from train.experiments import BUDGET, SCRATCH, THREE, Arm, Changes, Experiment, Pairs, Sweep
 
 _PAIRS = Pairs(SCRATCH["sound"])
 _DINO: Changes = {
@@ -34,7 +34,7 @@ SOUND = Sweep(
             "Does pretraining help on sound?",
             "The same encoder, once with Whisper's weights and once with random ones, all else "
             "equal, from three seeds.",
-            _PAIRS.both("log-mel and waveform", {}, seeds=(0, 1, 2)),
+            _PAIRS.both("log-mel and waveform", {}, seeds=THREE),
             reading=(
                 "After these few steps both copy the waveform equally well (SI-SNR), yet from "
                 "every seed the pretrained one is easier to understand (STOI) and sounds better "
@@ -79,7 +79,7 @@ SOUND = Sweep(
         "data": Experiment(
             "How much speech is needed?",
             "A share of the training prompts, the same number of steps.",
-            _PAIRS.shares({1: (0, 1), 10: (0,), 25: (0,), 50: (0,), 100: (0, 1, 2)}),
+            _PAIRS.shares({1: THREE, 10: THREE, 25: THREE, 50: (0,), 100: THREE}),
             x_label="share of the training prompts (%)",
             reading=(
                 "At this budget the amount of speech hardly matters: 16 prompts, 40 seconds, do "
@@ -88,6 +88,7 @@ SOUND = Sweep(
                 "teaches it, so here the paper's claim about scarce data finds no support."
             ),
         ),
+        "parts": _PAIRS.parts("1-2", "3-4"),
         "window": Experiment(
             "How long a window?",
             "Windows of half a second, one and two, as much sound a step in each.",

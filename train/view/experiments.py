@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from train.experiments import BUDGET, SCRATCH, Arm, Changes, Experiment, Pairs, Sweep
+from train.config import HUB
+from train.experiments import (
+    BUDGET,
+    FROM_SCRATCH,
+    SCRATCH,
+    THREE,
+    Arm,
+    Changes,
+    Experiment,
+    Pairs,
+    Sweep,
+)
 
 _PAIRS = Pairs(SCRATCH["view"])
 _pair = _PAIRS.both
@@ -12,6 +23,24 @@ def _patterns(rank: int) -> Changes:
     return {"model.algorithm": "ipc", "model.n_groups": rank}
 
 
+def _by_name(name: str, **backbone: int) -> Changes:
+    """A backbone of timm's with its own weights; 112 pixels are whole patches of 14 and of 16."""
+    own = {"name": name, "image_size": 112, **backbone}
+    return {"backbone_file": HUB, **{f"model.backbone.{key}": value for key, value in own.items()}}
+
+
+_BACKBONES = {
+    "DINOv2 S": {},
+    "DINOv2 B": _by_name("vit_base_patch14_dinov2.lvd142m"),
+    "DINO S": _by_name("vit_small_patch16_224.dino"),
+    "CLIP B": _by_name("vit_base_patch16_clip_224.openai"),
+    "MAE B": _by_name("vit_base_patch16_224.mae"),
+    "DeiT S": _by_name("deit_small_patch16_224.fb_in1k"),
+    "ConvNeXt T": _by_name("convnext_tiny.fb_in22k", n_blocks=4),
+}
+_UNLABELLED: Changes = {"data.targets": "input"}
+_FEW: Changes = {"train_share": 0.1}
+
 VIEW = Sweep(
     base="view-cpu",
     budget=BUDGET,
@@ -20,7 +49,7 @@ VIEW = Sweep(
             "Does pretraining help on pictures?",
             "The whole encoder, once with DINOv2's weights and once with random ones, each at its "
             "own best learning rate, all else equal, from three seeds.",
-            _pair("full fine-tuning", {}, seeds=(0, 1, 2)),
+            _pair("full fine-tuning", {}, seeds=THREE),
             reading=(
                 "After a tenth of the shipped budget the pretrained encoder is a decibel ahead of "
                 "the random one from every seed, and seeds differ by less than a tenth of that. "
@@ -37,7 +66,7 @@ VIEW = Sweep(
         "data": Experiment(
             "How many objects are needed?",
             "A share of the 492 training objects, the same number of steps.",
-            _PAIRS.shares({10: (0,), 25: (0,), 50: (0,), 100: (0, 1, 2)}),
+            _PAIRS.shares({1: THREE, 10: THREE, 25: THREE, 50: (0,), 100: THREE}),
             x_label="share of the training objects (%)",
             reading=(
                 "A quarter of the objects is as good as all; with a tenth the pretrained encoder "
@@ -47,13 +76,37 @@ VIEW = Sweep(
                 "which 49 objects are enough."
             ),
         ),
+        "parts": _PAIRS.parts("1-4", "5-8", "9-12"),
+        "labels": Experiment(
+            "What is left without labels?",
+            "Pictures alone, with no other view and no camera; then few objects with all views.",
+            (
+                *_pair("all views", {}, seeds=THREE),
+                *_pair("the input picture alone", _UNLABELLED, seeds=THREE),
+                *_pair("all views of a tenth of the objects", _FEW, seeds=THREE),
+                *_pair(
+                    "pictures of all objects, then all views of a tenth",
+                    _FEW,
+                    seeds=THREE,
+                    before=_UNLABELLED,
+                ),
+            ),
+        ),
+        "backbones": Experiment(
+            "Which pretraining?",
+            "Backbones of timm by name, each with its own weights, against a random ViT.",
+            (
+                *(Arm(label, changes, seeds=THREE) for label, changes in _BACKBONES.items()),
+                Arm("random ViT S", SCRATCH["view"], FROM_SCRATCH, seeds=THREE),
+            ),
+        ),
         "blocks": Experiment(
             "How deep an encoder?",
             "The first 4, 8 or all 12 blocks of DINOv2-S, against as many random ones.",
             (
                 *_pair("4 blocks", {"model.backbone.depth": 4}, x=4),
                 *_pair("8 blocks", {"model.backbone.depth": 8}, x=8),
-                *_pair("12 blocks", {}, x=12, seeds=(0, 1, 2)),
+                *_pair("12 blocks", {}, x=12, seeds=THREE),
             ),
             x_label="Transformer blocks",
             reading=(
@@ -67,7 +120,7 @@ VIEW = Sweep(
             "Trans-INR generates masks for all layers; instance pattern composers generate the "
             "second layer alone, as a low-rank product, and share the rest.",
             (
-                *_pair("Trans-INR, 36 tokens", {}, seeds=(0, 1, 2)),
+                *_pair("Trans-INR, 36 tokens", {}, seeds=THREE),
                 *_pair("instance patterns, rank 32", _patterns(32)),
             ),
             reading=(
