@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
+from gradio.helpers import Examples
 
 from hyperdemo.ui.object.texts import FAILED, WAITING, status_bar
 
@@ -26,6 +27,58 @@ def watch(element: str) -> str:
         document.getElementById("{element}").scrollIntoView({{block: "nearest"}});
         return [];
     }}"""
+
+
+def wire_examples(
+    shelves: Sequence[Examples],
+    *,
+    given: gr.components.Component,
+    show: Callable,
+    outputs: list,
+    stop: gr.Button,
+    running: Any,
+    watched: str,
+) -> list:
+    """Wire examples so that a click shows what is kept of one.
+
+    Args:
+        shelves: of examples that are put into `given`.
+        given: what a run's input is.
+        show: takes it, and returns some of the outputs.
+        outputs: all that it may change.
+        stop: the button that stops a run.
+        running: the event of a run, which a click cancels.
+        watched: element that is brought into view.
+
+    Returns:
+        The events after which the page may want to press the button that starts a run.
+    """
+    private: dict[str, Any] = {"api_visibility": "private", "queue": False}
+    shown = []
+    for shelf in shelves:
+        shelf.dataset.click(ending, None, stop, js=watch(watched), cancels=[running], **private)
+        shown.append(
+            shelf.load_input_event.success(
+                show, [given], outputs, show_progress="hidden", **private
+            )
+        )  # fmt: skip
+    return shown
+
+
+def press_where_wanted(events: Sequence[Any], wanted: gr.Textbox, *, button: str) -> None:
+    """After these events press a button, if `wanted` is not empty; then it is.
+
+    Where the run before is still being cancelled there is no such button; the last of the events
+    comes after that.
+    """
+    press = f"""(wanted) => {{
+        const run = document.getElementById("{button}");
+        if (!wanted || !run) return wanted;
+        run.click();
+        return "";
+    }}"""
+    for event in events:
+        event.success(None, wanted, wanted, js=press, api_visibility="private", queue=False)
 
 
 def wire_run(

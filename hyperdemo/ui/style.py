@@ -44,8 +44,8 @@ CSS = """
 #tour { flex: none; width: auto; min-width: 0; }
 #header h1 { margin: 0 0 .25rem; font-size: 1.55rem; }
 #header p { margin: 0; line-height: 1.4; font-size: .95rem; }
-.note, .note p { font-size: .85rem; line-height: 1.4; }
-.note p { margin: 0 0 .35rem; opacity: .85; }
+.note, .note p { font-size: .9rem; line-height: 1.4; }
+.note p { margin: 0 0 .35rem; opacity: .9; }
 /* Gradio leaves the frame of a row of buttons behind where there are no buttons. */
 .icon-button-wrapper:not(:has(button, a)) { display: none; }
 
@@ -63,10 +63,17 @@ CSS = """
                           border-radius: var(--radius-md); overflow: hidden; padding: 2px; }
 .examples .gallery-item:hover { border-color: var(--primary-500); }
 .examples .gallery-item img { width: 40px; height: 40px; object-fit: contain; }
+.sounds .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); }
 .sounds .gallery-item, .sounds .gallery-item .container { width: auto; height: auto; }
-.sounds .gallery-item { padding: .25rem .7rem; font-size: .85rem; background: none; }
+.sounds .gallery-item { padding: .3rem .35rem; font-size: .9rem; background: none; }
+.sounds .gallery-item .gallery { display: block; padding: 0; text-align: center; }
+.sounds .gallery-item::before { content: ""; display: block; height: 1.6rem; margin-bottom: .1rem;
+                                background: var(--primary-500);
+                                mask: no-repeat center / 100% 100%; }
+/* A clip is heard in the one player, beside what was made of it. */
+#sound-clip :is(.controls, .timestamps) { display: none; }
 .examples, .examples > * { gap: .35rem; }
-.examples .label { font-size: .85rem; font-weight: 500; margin: 0; }
+.examples .label { font-size: .9rem; font-weight: 500; margin: 0; }
 .examples .label svg { display: none; }
 
 .evidence { display: grid !important; gap: 1.5rem 2rem !important; align-items: start;
@@ -86,12 +93,18 @@ CSS = """
 .orbit video { max-height: 480px; background: #f1f3f6; }
 .pending { display: none !important; }
 :is(#results, #sound-results, #evidence-page) h2 { margin: .5rem 0 0; font-size: 1.1rem; }
-:is(#results, #sound-results) :is(td, th) { padding: .2rem .6rem; font-size: .85rem; }
+:is(#results, #sound-results) :is(td, th) { padding: .25rem .6rem; font-size: .9rem; }
+:is(#results, #sound-results) :is(table, tr, td, th) { border-width: 0 !important; }
+:is(#results, #sound-results) :is(tbody td, thead th) {
+  border-bottom: 1px solid var(--border-color-primary) !important; }
 #sound-results td + td { white-space: nowrap; }
 #object-viewer .html-container { padding: 0; }
 :is(#status, #sound-status) { min-height: 2.4rem; }
 /* Gradio says Error over a run that was stopped too; what failed is said in words below it. */
 :is(#status, #sound-status) .wrap:has(> .error) { display: none; }
+.status.stale span { flex: 1; font-weight: 500; }
+body:has(.stale) :is(#object-viewer, #results) { opacity: .45; }
+.dark #sheet img { filter: brightness(.85); }
 .status { display: flex; align-items: center; gap: .75rem; min-height: 1.5rem; }
 .status progress { appearance: none; flex: 1; height: .5rem; border: 0; border-radius: 1rem;
                    overflow: hidden; background: var(--border-color-primary); }
@@ -99,7 +112,7 @@ CSS = """
 .status progress::-webkit-progress-value { background: var(--primary-500);
                                            transition: width .3s ease; }
 .status progress::-moz-progress-bar { background: var(--primary-500); }
-.status span { flex: 0 1 17rem; font-size: .85rem; }
+.status span { flex: 0 1 17rem; font-size: .9rem; }
 
 @media (max-width: 640px) {
   #top { flex-wrap: wrap; gap: .25rem; }

@@ -3,25 +3,15 @@
 Both tabs are tested in one file, so that the app starts once.
 """
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-import torch
 from PIL import Image
 
-from tests import tiny
-from tests.conftest import PATIENCE_S, ROOT
+from tests.conftest import PATIENCE_S
 from tests.media.sounds import through_ffmpeg
 
 pytestmark = pytest.mark.timeout(900)
@@ -38,56 +28,6 @@ STATE = f"{PLAYER}?.state"
 ONLY = f"""(name) => Object.entries({PLAYER}.gains).every(
     ([key, gain]) => gain === (key === name ? 1 : 0))"""
 PART = "#sound-player [data-part={}]"
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    """The shipped models of objects where there are any, and tiny models that answer fast."""
-    from hyperdemo.checkpoints import save_checkpoint
-
-    folder = tmp_path_factory.mktemp("weights")
-    shipped = ROOT / "weights"
-    for path in (shipped / "evidence", *shipped.glob("view-*")):
-        (folder / path.name).symlink_to(path)
-    for seed, init in enumerate(("foundation", "scratch")):
-        save_checkpoint(tiny.sound_model(seed, init=init), folder, name=f"sound-{init}", facts={})
-        if not (folder / f"view-{init}.safetensors").is_file():
-            model = tiny.model(seed, init=init)
-            with torch.no_grad():
-                model.heads.biases[-1][0] = -4.0  # thin air is quick to march through
-            save_checkpoint(model, folder, name=f"view-{init}", facts={})
-    return folder
-
-
-@pytest.fixture(scope="module")
-def url(weights, ffmpeg, tmp_path_factory) -> Iterator[str]:
-    """Address of `python app.py` with these models."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("log") / "app.log"
-    environment = os.environ | {"HYPERDEMO_WEIGHTS": str(weights), "OMP_NUM_THREADS": "2"}
-    command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("w") as out:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + PATIENCE_S
-        while not answers(address):
-            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def answers(address: str) -> bool:
-    try:
-        urllib.request.urlopen(address, timeout=5).close()
-    except (urllib.error.URLError, TimeoutError):
-        return False
-    return True
 
 
 @pytest.fixture
@@ -142,6 +82,10 @@ def test_a_photo_becomes_two_turning_objects(page, tmp_path, artefacts):
     assert not page.locator("#stop").is_visible()
     page.screenshot(path=artefacts / "app-done.png", full_page=True)
     assert page.elsewhere == []
+    page.get_by_role("tab", name="Outline").click()
+    page.get_by_role("button", name="The whole picture").click()
+    page.locator("#status", has_text="belongs to the outline before").wait_for()
+    page.get_by_role("tab", name="Picture").click()
 
     letter = tmp_path / "letter.png"
     letter.write_text("This is a letter.")
@@ -239,6 +183,23 @@ def test_the_player_receives_what_the_pipeline_says(page, clip, weights, artefac
     page.locator("#sound-spectrograms .js-plotly-plot").wait_for()
     page.screenshot(path=artefacts / "sound-done.png", full_page=True)
     assert page.elsewhere == []
+
+
+def test_a_click_on_an_example_is_enough_and_another_sound_leaves_nothing_of_it(page, clip):
+    page.get_by_role("tab", name="Sound", exact=True).first.click()
+    status, examples = page.locator("#sound-status"), page.locator("#sounds button.gallery-item")
+    for k in (0, 1):
+        examples.nth(k).click()
+        status.filter(has_text="done in").wait_for()  # it runs by itself
+        page.locator("#sound-results").wait_for()
+        page.wait_for_function(f"{STATE}.complete && {STATE}.total > 0")
+        made = page.evaluate(STATE)
+        page.locator("#sound-clip").get_by_label("Clear").click()
+        page.wait_for_function(f"{STATE}.total === 0")
+        assert not page.locator("#sound-results").is_visible() and status.inner_text() == ""
+    examples.nth(1).click()
+    status.filter(has_text="made before").wait_for()
+    page.wait_for_function(f"{STATE}.total === {made['total']} && {STATE}.complete")
 
 
 def test_switching_tracks_goes_on_where_it_was(page, tmp_path):

@@ -6,50 +6,56 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from hyperdemo.ui.object.stream import Result
+Answer = TypeVar("Answer")
 
 
-class KeptAnswers:
-    """Results of pictures that many visitors choose, in a folder of their own.
+class KeptAnswers(Generic[Answer]):
+    """Results of files that many visitors choose, in a folder of their own.
 
     Args:
-        digests: SHA-256 of the pictures whose results are kept; those of others are not.
+        digests: SHA-256 of the files whose results are kept; those of others are not.
     """
 
     def __init__(self, digests: frozenset[str]):
         self.digests = digests
         self._folder = tempfile.TemporaryDirectory(prefix="hyperdemo-answers-")
-        self._results: dict[str, Result] = {}
+        self._results: dict[str, Answer] = {}
         self._lock = threading.Lock()
 
-    def find(self, digest: str) -> Result | None:
-        """The result of a picture, if it is kept."""
+    def find(self, digest: str) -> Answer | None:
+        """The result of a file, if it is kept."""
         with self._lock:
             return self._results.get(digest)
 
-    def keep(self, digest: str, result: Result) -> None:
-        """Copy a result's files, if it is one to keep and the first for its picture."""
+    def keep(self, digest: str, result: Answer) -> None:
+        """Copy a result's files, if it is one to keep and the first of its kind.
+
+        Args:
+            digest: of what it came of.
+            result: frozen dataclasses that hold paths, also in mappings and tuples; no two of
+                their files have one name.
+        """
         with self._lock:
             if digest not in self.digests or digest in self._results:
                 return
             folder = Path(self._folder.name) / digest
             folder.mkdir()
+            self._results[digest] = _copied(result, folder)
 
-            def copied(path: Path | None) -> Path | None:
-                return None if path is None else Path(shutil.copy(path, folder))
 
-            def all_copied(files: Mapping[str, Path | None]) -> dict[str, Any]:
-                return {name: copied(path) for name, path in files.items()}
-
-            self._results[digest] = replace(
-                result,
-                orbit=copied(result.orbit),
-                sheet=copied(result.sheet),
-                meshes=all_copied(result.meshes),
-                networks=all_copied(result.networks),
-                volumes=all_copied(result.volumes),
-            )
+def _copied(value: Any, folder: Path) -> Any:
+    """The same value, whose files lie in a folder."""
+    if isinstance(value, Path):
+        return Path(shutil.copy(value, folder))
+    if isinstance(value, Mapping):
+        return {key: _copied(one, folder) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_copied(one, folder) for one in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        held = {one.name: _copied(getattr(value, one.name), folder) for one in fields(value)}
+        return replace(value, **held)
+    return value

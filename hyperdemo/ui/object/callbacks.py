@@ -50,7 +50,7 @@ class Callbacks:
         self.cuts = cuts or HeldCuts()
         pictures = [*photographs, *(one.picture for one in held_out)]
         self.examples = {example_name(path): path for path in pictures}
-        self.answers = KeptAnswers(frozenset(map(digest_of, pictures)))
+        self.answers: KeptAnswers[Result] = KeptAnswers(frozenset(map(digest_of, pictures)))
 
     def open_page(self, request: gr.Request) -> dict:
         """The example that the address names, or else the one that the page opens with."""

@@ -80,7 +80,8 @@ class OrbitSheet:
         for column, (label, left) in enumerate(zip(labels, self.columns, strict=True)):
             middle = left + self.size / 2
             draw.text((middle, above_colour), label, _TEXT, name_font, anchor="mm")
-            draw.text((middle, above_depth), "depth", _QUIET_TEXT, note_font, anchor="mm")
+            words = "depth, near is dark"
+            draw.text((middle, above_depth), words, _QUIET_TEXT, note_font, anchor="mm")
             draw.rectangle(_box(left, self.colour_top, self.size), "white")
             draw.rectangle(_box(self.depth_left(column), self.depth_top, self.small), "white")
         still = np.array(canvas)
@@ -110,10 +111,10 @@ def comparison_sheet(
     lengths = {len(pictures) for _, pictures in rows}
     if len(lengths) != 1 or lengths == {0}:
         raise ValueError(f"rows of equal length expected, got lengths {sorted(lengths)}")
-    gap, heading = _even(size * 0.05), _even(size * 0.2)
+    gap, heading = _even(size * 0.05), _even(size * 0.32)
     (n,) = lengths
     canvas = Image.new("RGB", (gap + n * (size + gap), len(rows) * (heading + size) + gap), _CANVAS)
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(max(8.0, heading * 0.55))
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(max(8.0, heading * 0.66))
     for k, (name, pictures) in enumerate(rows):
         top = k * (heading + size)
         text = f"{name}  ·  {first_is}" if first_is and k == 0 else name

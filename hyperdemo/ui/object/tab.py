@@ -18,7 +18,7 @@ from hyperdemo.ui.object.examples import find_held_out, find_photographs
 from hyperdemo.ui.object.outline import CUT_COLOUR, KEEP_COLOUR
 from hyperdemo.ui.object.page import Page
 from hyperdemo.ui.object.viewer import object_viewer
-from hyperdemo.ui.running import STOP, ending, watch, wire_run
+from hyperdemo.ui.running import STOP, press_where_wanted, wire_examples, wire_run
 from hyperdemo.ui.style import PENDING
 
 # What plays by itself stands still for a visitor who wants no motion; they may press play.
@@ -31,7 +31,6 @@ STAND_STILL = """() => {
     on("loadstart", (video) => fresh.add(video));
     on("play", (video) => { if (fresh.delete(video)) video.pause(); });
 }"""
-# Where the run before is still being cancelled there is no such button; it is pressed after that.
 # Gradio shows examples and pictures without words for those who do not see them.
 NAME_PICTURES = """() => {{
     const name = (node, words) => {{
@@ -57,12 +56,6 @@ PICTURES = [
     ("results", "sheet", "Both models and the truth from many sides"),
 ]
 """Where they stand, their names on the page, and in words."""
-PRESS_RUN = """(wanted) => {
-    const run = document.getElementById("run");
-    if (!wanted || !run) return wanted;
-    run.click();
-    return "";
-}"""
 
 
 def object_tab(
@@ -247,20 +240,16 @@ def _wire(
     opened = demo.load(
         callbacks.open_page, None, [page.picture, *shown], show_progress="hidden", **private
     )
-    pressing = [opened, freed]
-    for shelf in shelves:
-        shelf.dataset.click(
-            ending, None, page.stop, js=watch("watch"), cancels=[running], **private
-        )
-        event = shelf.load_input_event.success(
-            callbacks.show_example, [page.picture], shown, show_progress="hidden", **private
-        )
-        pressing.append(event)
-    for event in pressing:
-        event.success(None, page.wanted, page.wanted, js=PRESS_RUN, **private)
+    chosen = wire_examples(
+        shelves, given=page.picture, show=callbacks.show_example, outputs=shown, stop=page.stop,
+        running=running, watched="watch",
+    )  # fmt: skip
+    press_where_wanted([opened, freed, *chosen], page.wanted, button="run")
 
 
 def _wire_outline(page: Page, callbacks: Callbacks) -> None:
+    stale = json.dumps(texts.stale_bar())
+    mark = f"""(bar) => bar?.includes('value="100"') ? {stale} : bar"""
     outline = [page.cut, page.editor, page.framed, page.words]
     # What belongs to the last picture goes at once, before the server has seen the new one.
     page.picture.change(
@@ -282,7 +271,7 @@ def _wire_outline(page: Page, callbacks: Callbacks) -> None:
             callbacks.choose_outline, [page.picture, page.cut, gr.State(other)], outline,
             api_visibility="private", show_progress="minimal", show_progress_on=[page.framed],
             concurrency_id="outline",
-        )  # fmt: skip
+        ).success(None, page.status, page.status, js=mark)  # fmt: skip
     # The editor's own bin takes the picture away too.
     page.editor.clear(
         callbacks.find_object, [page.picture, page.cut], outline, api_visibility="private"
@@ -296,4 +285,4 @@ def _wire_outline(page: Page, callbacks: Callbacks) -> None:
         trigger_mode="always_last",
         show_progress="hidden",
         concurrency_id="outline",
-    )
+    ).success(None, page.status, page.status, js=mark)

@@ -70,6 +70,8 @@ HINT = (
 
 WAITING = "waiting for a free place"
 
+STALE = "What is shown belongs to the outline before. Press Generate for the new one."
+
 FAILED = "that did not work; the message says why"
 
 GONE = (
@@ -120,6 +122,11 @@ def status_bar(fraction: float, message: str) -> str:
         f'<div class="status"><progress max="100" value="{percent}" '
         f'aria-label="progress"></progress><span>{html.escape(message)}</span></div>'
     )
+
+
+def stale_bar() -> str:
+    """`status_bar` of a result whose outline was changed since."""
+    return f'<div class="status stale"><span>{html.escape(STALE)}</span></div>'
 
 
 def kept_bar(seconds: float, device: str) -> str:

@@ -6,24 +6,55 @@ import functools
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hyperdemo.media.audio import decode_audio
 from hyperdemo.pipeline import SoundPipeline
 from hyperdemo.preprocess.sound import prepare_sound
-from hyperdemo.ui.errors import streamed_in_plain_words
+from hyperdemo.ui.errors import in_plain_words, streamed_in_plain_words
+from hyperdemo.ui.object.answers import KeptAnswers
+from hyperdemo.ui.object.examples import digest_of
 from hyperdemo.ui.object.stream import Status
-from hyperdemo.ui.object.texts import status_bar
+from hyperdemo.ui.object.texts import kept_bar, status_bar
 from hyperdemo.ui.sound.page import SoundPage
 from hyperdemo.ui.sound.stream import Playlist, SoundResult, stream_sound, waves_at
 
 
-class SoundCallbacks:
-    """Holds the loaded models and the tab's components, and nothing of any visitor."""
+@dataclass(frozen=True)
+class Answer:
+    """What came out for an example: what is told of the clip, heard and shown, and its time."""
 
-    def __init__(self, pipeline: SoundPipeline, page: SoundPage):
+    words: str
+    playlist: Playlist
+    result: SoundResult
+    total_s: float
+
+
+class SoundCallbacks:
+    """Holds the loaded models, the tab's components and answers to examples, and nothing of any
+    visitor."""
+
+    def __init__(self, pipeline: SoundPipeline, page: SoundPage, *, sounds: Sequence[Path] = ()):
         self.pipeline, self.page = pipeline, page
+        self.answers: KeptAnswers[Answer] = KeptAnswers(frozenset(map(digest_of, sounds)))
+
+    @in_plain_words
+    def show_example(self, clip: str | None) -> dict:
+        """What is kept of an example; where nothing is, the page presses the button by itself."""
+        page = self.page
+        kept = None if clip is None else self.answers.find(digest_of(clip))
+        if kept is None:
+            # Another text each time, or the page would not notice.
+            return {page.wanted: f"run {time.monotonic_ns()}" if clip else ""}
+        run, seconds = uuid.uuid4().hex, kept.total_s
+        return (
+            {page.words: kept.words, page.wanted: ""}
+            | page.playing(kept.playlist, run=run, cached=self._cached)
+            | page.finished(kept.result, total_s=seconds, cached=self._cached)
+            | {page.status: kept_bar(seconds, kept.result.device)}
+        )
 
     @streamed_in_plain_words
     def resynthesise(self, clip: str | None) -> Iterator[dict]:
@@ -43,7 +74,7 @@ class SoundCallbacks:
     def _run(self, clip: str | None) -> Iterator[dict]:
         began = time.perf_counter()
         prepared = prepare_sound(decode_audio(clip))
-        told = self.page.told(prepared)
+        told, digest = self.page.told(prepared), digest_of(clip)
         yield self.page.started() | told
         run = uuid.uuid4().hex
         # A playlist names all pieces so far, and to find a file in the cache means to hash it.
@@ -54,14 +85,14 @@ class SoundCallbacks:
                     case Status(fraction, message):
                         yield {self.page.status: status_bar(fraction, message)}
                     case Playlist():
+                        playlist = update
                         yield self.page.playing(update, run=run, cached=cached)
                     case SoundResult():
                         # Told again, for a caller of the API gets the last update alone.
-                        yield told | self.page.finished(
-                            update,
-                            total_s=time.perf_counter() - began,
-                            cached=cached,
-                        )
+                        total_s = time.perf_counter() - began
+                        answer = Answer(told[self.page.words], playlist, update, total_s)
+                        self.answers.keep(digest, answer)
+                        yield told | self.page.finished(update, total_s=total_s, cached=cached)
 
     @streamed_in_plain_words
     def evaluate(self, rate_hz: int, kept: Mapping[str, str] | None) -> Iterator[dict]:

@@ -10,6 +10,7 @@ import gradio as gr
 
 from hyperdemo.preprocess.sound import PreparedSound
 from hyperdemo.ui.object.texts import FAILED, status_bar
+from hyperdemo.ui.running import ending
 from hyperdemo.ui.sound import texts
 from hyperdemo.ui.sound.figures import difference_figure, spectrogram_figure
 from hyperdemo.ui.sound.player import empty_value, player_value
@@ -36,6 +37,7 @@ class SoundPage:
     kept: gr.State  # paths of the ZIPs in Gradio's cache, to be asked at other rates
     waves: dict[str, gr.DownloadButton]
     networks: dict[str, gr.DownloadButton]
+    wanted: gr.Textbox  # "run" where the page is to press the button by itself
 
     @property
     def labels(self) -> dict[str, str]:
@@ -66,11 +68,22 @@ class SoundPage:
         )
         return {self.words: words}
 
+    def changed(self) -> dict:
+        """Another sound was given: nothing that belongs to the one before."""
+        return self._cleared() | {
+            self.words: "",
+            self.status: "",
+            self.stop: ending(),
+            self.wanted: "",
+        }
+
     def started(self) -> dict:
         """An empty stage for a new run."""
+        return self._cleared() | {self.status: status_bar(0.0, "reading the sound")}
+
+    def _cleared(self) -> dict:
         return {
             self.player: empty_value(self.labels),
-            self.status: status_bar(0.0, "reading the sound"),
             self.results: gr.Column(elem_classes=PENDING),
             self.rate: 0,
             self.kept: None,

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.helpers import Examples
 
 from hyperdemo.pipeline import SoundPipeline
 from hyperdemo.ui.adapted import sound_file
 from hyperdemo.ui.object.texts import status_bar
-from hyperdemo.ui.running import STOP, wire_run
+from hyperdemo.ui.running import STOP, press_where_wanted, wire_examples, wire_run
 from hyperdemo.ui.sound import texts
 from hyperdemo.ui.sound.callbacks import SoundCallbacks
 from hyperdemo.ui.sound.page import SoundPage
 from hyperdemo.ui.sound.player import sound_player
+from hyperdemo.ui.sound.waves import waves_css
 from hyperdemo.ui.style import PENDING
 
 _SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -80,29 +82,35 @@ def sound_tab(
     gr.Markdown(texts.introduction(config.field), elem_classes="introduction")
     with gr.Row(elem_classes="stage"):
         with gr.Column(scale=4, min_width=300):
-            given = _input_side(sounds)
+            given, shelves = _input_side(sounds)
         with gr.Column(scale=7, min_width=320):
             words = f"{texts.LISTENING} {texts.PHASE[config.backbone.inputs]}"
             shown = _output_side(list(pipeline.models), f"{words}\n\n{measured}")
     page = SoundPage(**given, **shown, **_results(list(pipeline.models)))
-    _wire(demo, page, SoundCallbacks(pipeline, page), compute)
+    _wire(demo, page, SoundCallbacks(pipeline, page, sounds=sounds), shelves, compute)
 
 
-def _input_side(sounds: list[Path]) -> dict[str, Any]:
+def _input_side(sounds: list[Path]) -> tuple[dict[str, Any], list[Examples]]:
     clip = sound_file(
         sources=["upload", "microphone"], label="Sound", show_label=False,
-        buttons=[], elem_id="sound-clip",
+        buttons=[], elem_id="sound-clip", render=False,
     )  # fmt: skip
+    shelves = []
+    if sounds:
+        waves = waves_css(sounds, "#sounds .gallery-item")
+        gr.HTML(f"<style>{waves}</style>", elem_classes=PENDING)
+        with gr.Column(elem_id="sounds", elem_classes=["examples", "sounds"]):
+            shelf = gr.Examples([[str(path)] for path in sounds], [clip], label=texts.EXAMPLES,
+                                example_labels=[texts.name_of(path.stem) for path in sounds],
+                                examples_per_page=24, api_visibility="private")  # fmt: skip
+            shelves.append(shelf)
+    clip.render()
     words = gr.Markdown("", elem_classes="note", elem_id="sound-words")
     with gr.Row(equal_height=True):
         run = gr.Button("Resynthesise", variant="primary", elem_id="sound-run", min_width=120)
         stop = gr.Button(STOP, variant="stop", visible=False, elem_id="sound-stop", min_width=80)
-    if sounds:
-        with gr.Column(elem_classes=["examples", "sounds"]):
-            gr.Examples([[str(path)] for path in sounds], [clip], label=texts.EXAMPLES,
-                        example_labels=[texts.name_of(path.stem) for path in sounds],
-                        examples_per_page=24, api_visibility="private")  # fmt: skip
-    return dict(clip=clip, words=words, run=run, stop=stop)
+    wanted = gr.Textbox("", visible=False)
+    return dict(clip=clip, words=words, run=run, stop=stop, wanted=wanted), shelves
 
 
 def _output_side(names: list[str], words: str) -> dict[str, Any]:
@@ -162,15 +170,29 @@ def _downloads(names: list[str]) -> tuple[gr.State, dict[str, Any]]:
 
 
 def _wire(
-    demo: gr.Blocks, page: SoundPage, callbacks: SoundCallbacks, compute: dict[str, Any]
+    demo: gr.Blocks,
+    page: SoundPage,
+    callbacks: SoundCallbacks,
+    shelves: list[Examples],
+    compute: dict[str, Any],
 ) -> None:
     demo.load(None, js=TAKE_VIDEOS, api_visibility="private")
-    page.clip.change(None, js="() => ''", outputs=[page.words], api_visibility="private")
-    wire_run(
+    running, freed = wire_run(
         [page.run, page.stop], page.status, callback=callbacks.resynthesise, inputs=[page.clip],
         outputs=page.run_outputs(), watched="sound-player", api_name="resynthesise",
         compute=compute, at_end=NO_MORE,
     )  # fmt: skip
+    # The results of the sound before go with it, and so does a run that is on its way.
+    shown = [*page.run_outputs(), page.stop, page.wanted]
+    gr.on(
+        [page.clip.input, page.clip.clear], page.changed, None, shown, cancels=[running],
+        api_visibility="private", queue=False,
+    )  # fmt: skip
+    chosen = wire_examples(
+        shelves, given=page.clip, show=callbacks.show_example, outputs=shown, stop=page.stop,
+        running=running, watched="sound-player",
+    )  # fmt: skip
+    press_where_wanted([freed, *chosen], page.wanted, button="sound-run")
     # Not `change`: a new run sets the rate back itself.
     page.rate.input(
         callbacks.evaluate,

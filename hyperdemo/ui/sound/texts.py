@@ -31,6 +31,9 @@ PHASE = {
 
 EXAMPLES = "Sounds to try"
 
+_NAMES = {"french_unheard_voice": "French (held out)"}
+"""Of examples whose files cannot be named in full."""
+
 RATE_NOTE = (
     "A network can be evaluated at any time, so at any sampling rate. The models hear 16 kHz: "
     "nothing above 8 kHz is new information."
@@ -59,6 +62,8 @@ def tracks(names: Sequence[str]) -> dict[str, str]:
 
 def name_of(stem: str) -> str:
     """The name of an example, from that of its file."""
+    if stem in _NAMES:
+        return _NAMES[stem]
     words = stem.replace("-", " ").replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 

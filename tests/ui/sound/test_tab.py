@@ -15,6 +15,7 @@ from bench.app import page_event
 from hyperdemo.ui import build_app, launch_options
 from hyperdemo.ui.object.texts import FAILED
 from hyperdemo.ui.sound.tab import find_sounds
+from hyperdemo.ui.style import PENDING
 from tests.media.sounds import file_bytes, through_ffmpeg
 from tests.ui.conftest import chirp
 
@@ -127,6 +128,38 @@ def test_a_run_leaves_each_piece_in_the_cache_once_and_no_other_file(
     again.close()
     assert {path.name for path in folder.iterdir()} <= {"gradio"}  # its cache of figures
     assert cached.is_file()
+
+
+def test_an_example_is_made_once_and_then_there_for_everybody(callbacks, examples, monkeypatch):
+    page, chirping = callbacks.page, str(examples / "sounds" / "a-chirp.flac")
+    wanted = callbacks.show_example(chirping)
+    assert wanted[page.wanted].startswith("run") and page.player not in wanted
+    assert callbacks.show_example(chirping)[page.wanted] != wanted[page.wanted]
+    *_, playing, _, made = callbacks.resynthesise(chirping)
+    monkeypatch.setattr(callbacks, "_run", None)  # no model runs from here on
+    shown = callbacks.show_example(chirping)
+    assert shown[page.wanted] == "" and "made before" in shown[page.status]
+    assert shown[page.scores] == made[page.scores] and shown[page.words] == made[page.words]
+    assert shown[page.player]["complete"] and shown[page.results].elem_classes == []
+    for kept, heard in zip(
+        shown[page.player]["tracks"], playing[page.player]["tracks"], strict=True
+    ):
+        assert [one["start"] for one in kept["pieces"]] == [one["start"] for one in heard["pieces"]]
+        for one, other in zip(kept["pieces"], heard["pieces"], strict=True):
+            paths = [Path(piece["file"]["path"]) for piece in (one, other)]
+            assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert callbacks.show_example(chirping)[page.player]["run"] != shown[page.player]["run"]
+
+
+def test_what_visitors_bring_is_not_kept(callbacks, clip):
+    list(callbacks.resynthesise(clip))
+    assert callbacks.show_example(clip)[callbacks.page.wanted].startswith("run")
+
+
+def test_another_sound_leaves_nothing_of_the_one_before(callbacks):
+    page, shown = callbacks.page, callbacks.page.changed()
+    assert shown[page.player]["n_samples"] == 0 and shown[page.results].elem_classes == PENDING
+    assert shown[page.words] == shown[page.status] == "" and shown[page.kept] is None
 
 
 JOBS = ("generate", "resynthesise", "sound_at_rate", "photo_to_object", "sound_to_network")

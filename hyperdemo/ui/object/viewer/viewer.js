@@ -13,6 +13,11 @@ const DRAG_DEG = 180; // a drag across one panel
 const KEY_DEG = 6, KEY_ZOOM = 1.25;
 const SPIN_DEG_S = 24; // one turn in 15 s
 const REST_MS = 200; // without a move, after which all pixels are drawn
+const SCALES = { // what the colours of a mode mean
+  depth: "Dark is near, white is far: the greys span the object's diameter.",
+  normals: "Where the surface faces: red to the right, green up, blue towards you.",
+  difference: "White is right, dark red is wrong, seen from the known side next to yours.",
+};
 const MAX_SCALE = 2, MAX_SIDE = 1024; // pixels of a panel, each way: beyond, nothing more shows
 
 let scene = null, ready = false, lost = false, failure = "";
@@ -29,6 +34,9 @@ function tell() {
   part.video.hidden = !(failure && video);
   if (!part.video.hidden && part.video.src !== video.url) part.video.src = video.url;
   part.spin.setAttribute("aria-pressed", spinning);
+  part.scale.textContent = SCALES[part.mode.value] ?? "";
+  part.scale.hidden = !part.scale.textContent;
+  part.hint.hidden = !part.scale.hidden;
 }
 
 // ---- frames, and none where nothing has changed ----
@@ -169,7 +177,7 @@ part.in.addEventListener("click", () => magnify(KEY_ZOOM));
 part.out.addEventListener("click", () => magnify(1 / KEY_ZOOM));
 part.reset.addEventListener("click", reset);
 
-part.mode.addEventListener("change", () => { lastMove = performance.now(); ask(); });
+part.mode.addEventListener("change", () => { tell(); lastMove = performance.now(); ask(); });
 
 on("webglcontextlost", (event) => {
   event.preventDefault();
