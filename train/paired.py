@@ -24,3 +24,12 @@ def compare(task: str, first: Rows, second: Rows) -> dict[str, Paired]:
         if known := [pair for pair in both if None not in pair]:
             found[metric.key] = paired_difference(*zip(*known, strict=True), higher=metric.higher)
     return found
+
+
+def short_rows(task: str, rows: Rows) -> list[dict[str, Any]]:
+    """What a comparison needs of each object's or prompt's scores, in four digits."""
+    name, keys = THINGS[task].removesuffix("s"), [metric.key for metric in METRICS[task]]
+    return [
+        {name: row[name]} | {k: round(row[k], 4) for k in keys if row.get(k) is not None}
+        for row in rows
+    ]

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from train.paired import compare
+from train.paired import compare, short_rows
 
 
 def test_differences_by_hand():
@@ -22,3 +22,9 @@ def test_what_has_no_value_is_left_out():
     theirs = [{"prompt": "b", "pesq": None, "lsd": 1.0}, {"prompt": "a", "pesq": 1.5, "lsd": 1.0}]
     found = compare("sound", ours, theirs)
     assert list(found) == ["pesq"] and (found["pesq"].mean, found["pesq"].n) == (0.5, 1)
+
+
+def test_short_rows_are_what_a_comparison_needs():
+    rows = [{"object": "o", "class": "c", "psnr": 1.23456, "ssim": None, "named": 0.5}]
+    assert short_rows("view", rows) == [{"object": "o", "psnr": 1.2346}]
+    assert compare("view", short_rows("view", rows), [{"object": "o", "psnr": 1.0}])

@@ -10,6 +10,7 @@ from hyperdemo.results.markdown import markdown_table
 from hyperdemo.results.measured import METRICS, Metric
 from train.paired import THINGS
 from train.report.tables import TASKS
+from train.report.verdicts import verdict_table
 
 SPLITS = {"test": "held-out", "unseen": "unseen"}
 NUMBERS = {
@@ -30,6 +31,7 @@ def sweep_tables(task: str, sweep: Mapping[str, Any]) -> str:
         if any(name in runs for arm in experiment["arms"] for name in arm["runs"])
     ]
     runs = {name: run for name, run in runs.items() if "metrics" in run}
+    parts += [table] if (table := verdict_table(task, sweep)) else []
     return "\n\n".join([*([_budget(task, runs)] if runs else []), *parts])
 
 

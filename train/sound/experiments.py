@@ -61,7 +61,7 @@ SOUND = Sweep(
             "Does it matter what the encoder was trained on?",
             "Whisper, which learned from speech, and DINOv2, which learned from photographs and is "
             "shown the spectrogram as a picture; each against random weights in its own shape.",
-            (*_PAIRS.both(_WHISPER, {}, seeds=(0, 1)), *_PAIRS.both(_VIT, _DINO, seeds=(0, 1))),
+            (*_PAIRS.both(_WHISPER, {}, seeds=THREE), *_PAIRS.both(_VIT, _DINO, seeds=THREE)),
             reading=(
                 "DINOv2 has never heard a sound, yet shown the spectrogram as a picture it does "
                 "about as well as Whisper, and better than random weights of its own shape. "

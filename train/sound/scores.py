@@ -7,6 +7,7 @@ from typing import Any
 
 from hyperdemo.checkpoints import LoadedModel
 from train.config import SoundData
+from train.paired import short_rows
 from train.sound.data import load_sounds, split_ids
 from train.sound.evaluate import NOT_SPEECH, evaluate, model_answer, splits_of
 from train.subsets import spread
@@ -32,5 +33,5 @@ def score_sound_model(
         sounds = load_sounds(data_config, spread(split_ids(data_config, split), limit))
         speech = split not in NOT_SPEECH
         found = evaluate(sounds, answer, with_pesq=with_pesq, speech=speech)
-        scores[split] = {key: value for key, value in found.items() if key != "rows"}
+        scores[split] = found | {"rows": short_rows("sound", found["rows"])}
     return scores

@@ -104,7 +104,7 @@ VIEW = Sweep(
             "How deep an encoder?",
             "The first 4, 8 or all 12 blocks of DINOv2-S, against as many random ones.",
             (
-                *_pair("4 blocks", {"model.backbone.depth": 4}, x=4),
+                *_pair("4 blocks", {"model.backbone.depth": 4}, x=4, seeds=THREE),
                 *_pair("8 blocks", {"model.backbone.depth": 8}, x=8),
                 *_pair("12 blocks", {}, x=12, seeds=THREE),
             ),

@@ -9,6 +9,7 @@ from hyperdemo.backbones import build_vit
 from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import BackboneConfig
 from train.config import ViewData
+from train.paired import short_rows
 from train.subsets import spread
 from train.view.answers import model_answer
 from train.view.data import held_out, load_split
@@ -39,7 +40,7 @@ def score_view_model(
     for split in held_out(data_config):
         views = load_split(data_config, split, input_size=size)
         [(_, found)] = evaluate_split(views, answers, encoder, few={"model": limit})
-        scores[split] = {key: value for key, value in found.items() if key != "rows"}
+        scores[split] = found | {"rows": short_rows("view", found["rows"])}
     return scores
 
 
