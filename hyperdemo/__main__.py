@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -73,10 +74,12 @@ def run_view(args: argparse.Namespace) -> Path:
     from hyperdemo.config import ViewRequest
     from hyperdemo.media.image import decode_image
     from hyperdemo.pipeline import MODEL_NAMES, ViewPipeline
-    from hyperdemo.render.cameras import read_transforms
-    from hyperdemo.results import ViewWriter
+    from hyperdemo.render.cameras import read_poses
+    from hyperdemo.results import ViewWriter, check_truths, swapped_in
 
-    poses = read_transforms(args.poses) if args.poses else None
+    poses = read_poses(args.poses) if args.poses else None
+    if poses is not None:
+        check_truths(poses)
     request = ViewRequest(
         size=args.size, n_frames=args.frames, renderer=args.renderer, refine_steps=args.refine
     )
@@ -85,10 +88,12 @@ def run_view(args: argparse.Namespace) -> Path:
     names = MODEL_NAMES if args.model == "both" else (args.model,)
     pipeline = ViewPipeline.from_weights(args.weights, names=names, device=args.device)
     prepared = pipeline.prepare(rgba, mask=mask)
-    with ViewWriter(args.out, pipeline, request=request, poses=poses) as writer:
-        for event in _shown(pipeline.view(prepared, request, poses=poses)):
-            writer.take(event)
-        return writer.finish(photo=args.photo, mask_source=prepared.mask_source)
+    with swapped_in(args.out, MODEL_NAMES) as folder:
+        with ViewWriter(folder, pipeline, request=request, poses=poses) as writer:
+            for event in _shown(pipeline.view(prepared, request, poses=poses)):
+                writer.take(event)
+            result = writer.finish(photo=args.photo, mask_source=prepared.mask_source)
+    return args.out / result.name
 
 
 def run_sound(args: argparse.Namespace) -> Path:
@@ -101,7 +106,7 @@ def run_sound(args: argparse.Namespace) -> Path:
     from hyperdemo.media.audio import DEFAULT_MAX_SECONDS, decode_audio
     from hyperdemo.pipeline import MODEL_NAMES, SoundPipeline
     from hyperdemo.preprocess.sound import prepare_sound
-    from hyperdemo.results import SoundWriter
+    from hyperdemo.results import SoundWriter, swapped_in
 
     request = SoundRequest(rate_hz=args.rate)
     prepared = prepare_sound(decode_audio(args.clip, max_seconds=DEFAULT_MAX_SECONDS))
@@ -113,10 +118,18 @@ def run_sound(args: argparse.Namespace) -> Path:
             "the rest is left out",
             file=sys.stderr,
         )
-    writer = SoundWriter(args.out, pipeline, request=request, prepared=prepared)
-    for event in _shown(pipeline.listen(prepared, request)):
-        writer.take(event)
-    return writer.finish(clip=args.clip)
+    if prepared.quieter_db >= 0.1:
+        print(
+            f"hyperdemo: {args.clip.name} goes beyond full scale; it is made "
+            f"{prepared.quieter_db:.1f} dB quieter, so that nothing is clipped",
+            file=sys.stderr,
+        )
+    with swapped_in(args.out, MODEL_NAMES) as folder:
+        writer = SoundWriter(folder, pipeline, request=request, prepared=prepared)
+        for event in _shown(pipeline.listen(prepared, request)):
+            writer.take(event)
+        result = writer.finish(clip=args.clip)
+    return args.out / result.name
 
 
 def _shown(events: Iterator) -> Iterator:
@@ -124,12 +137,14 @@ def _shown(events: Iterator) -> Iterator:
     from hyperdemo.events import Progress
 
     live = sys.stderr.isatty()
-    for event in events:
-        if isinstance(event, Progress) and live:
-            print(f"\r\033[K{event.fraction:4.0%} {event.message}", end="", file=sys.stderr)
-        yield event
-    if live:
-        print(file=sys.stderr)
+    try:
+        for event in events:
+            if isinstance(event, Progress) and live:
+                print(f"\r\033[K{event.fraction:4.0%} {event.message}", end="", file=sys.stderr)
+            yield event
+    finally:
+        if live:
+            print(file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -141,7 +156,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         print(run(args))
     except (ValueError, OSError) as error:
-        print(f"hyperdemo: {error}", file=sys.stderr)
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        words = f"no room is left on the disk of {args.out}; make some, and run it again"
+        print(f"hyperdemo: {words if full else error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("hyperdemo: interrupted", file=sys.stderr)

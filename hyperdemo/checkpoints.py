@@ -131,18 +131,23 @@ def load_checkpoint(
     try:
         description = json.loads(metadata["description"])
         config = ModelConfig.from_dict(description["model"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} does not describe its model ({error!r})") from error
     _check_meaning(path, name, config, kind=metadata["format"])
     if broken := [key for key, t in tensors.items() if not torch.isfinite(t).all()]:
         raise ValueError(
             f"{path} holds weights that are not finite ({', '.join(broken)}); fetch it again"
         )
-    model = HyperModel(config)
     try:
-        model.load_state_dict(tensors, strict=True)
+        with torch.device("meta"):  # takes no memory, however wide the configuration says it is
+            HyperModel(config).load_state_dict(tensors, strict=True, assign=True)
     except RuntimeError as error:
-        raise ValueError(f"{path} does not fit its own configuration: {error}") from error
+        first = str(error).splitlines()[:2][-1].strip()
+        raise ValueError(
+            f"{path} does not fit its own configuration ({first}); fetch it again"
+        ) from error
+    model = HyperModel(config)
+    model.load_state_dict(tensors, strict=True)
     facts = {k: v for k, v in description.items() if k not in ("format", "model")}
     return LoadedModel(name, model.requires_grad_(False).eval().to(device), facts)
 

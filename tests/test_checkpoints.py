@@ -104,6 +104,22 @@ def test_weights_that_do_not_fit_are_refused(saved):
 
 
 @pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"field": {"width": 10**9}}, "does not fit its own configuration.*size mismatch.*1000000"),
+        ({"field": {"depth": 10**9}}, "does not describe its model.*depth must be from 2 to 64"),
+    ],
+)
+def test_a_configuration_that_would_fill_the_memory_is_refused(saved, changes, words):
+    with safe_open(saved, "pt") as file:
+        description = json.loads(file.metadata()["description"])
+    for part, given in changes.items():
+        description["model"][part] |= given
+    rewritten(saved, description=json.dumps(description))
+    refused(saved, words)
+
+
+@pytest.mark.parametrize(
     ("model", "name", "words"),
     [
         (tiny.sound_model(), "view-x", "holds 'sound' where its name says 'view'"),

@@ -1,5 +1,6 @@
 """The command line on tiny models, in this process; `--help` in one of its own."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -138,6 +139,38 @@ def test_poses_are_rendered_and_scored(view, tmp_path):
         assert model["metrics"]["psnr"] == pytest.approx(psnr(views[0], truth), abs=1e-4)
 
 
+def test_a_truth_that_cannot_be_used_is_named_before_anything_is_computed(
+    view, tmp_path, capsys, monkeypatch
+):
+    def computed(*args, **kwargs):
+        raise AssertionError("computed before the pictures were opened")
+
+    monkeypatch.setattr("hyperdemo.pipeline.ViewPipeline.view", computed)
+    poses = poses_file(tmp_path)
+    (tmp_path / "001.png").write_text("no picture")
+    for size, message in ((None, "001.png: expected a picture"), ((32, 20), "001.png: a square")):
+        if size:
+            Image.new("RGB", size).save(tmp_path / "001.png")
+        assert view("--poses", poses)[0] == 2 and message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("broken", [OSError(errno.ENOSPC, "No space left on device"), ValueError()])
+def test_a_run_that_fails_leaves_the_results_of_the_one_before(view, capsys, monkeypatch, broken):
+    _, _, out = view("--model", "foundation")
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    def fails(*args, **kwargs):
+        raise broken
+
+    monkeypatch.setattr("hyperdemo.results.view.write_result", fails)
+    capsys.readouterr()
+    code, _, _ = view("--size", 64)
+    assert code == 2 and {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+    if isinstance(broken, OSError):
+        assert capsys.readouterr().err.startswith("hyperdemo: no room is left on the disk of ")
+    assert view(out=out / "result.json")[0] == 2 and "result.json" in capsys.readouterr().err
+
+
 def test_a_mask_is_taken(view, photo, tmp_path):
     mask = np.zeros((60, 80), np.uint8)
     mask[20:40, 20:35] = 255
@@ -172,12 +205,6 @@ def test_what_cannot_be_used_ends_with_two_and_a_word(view, photo, tmp_path, cap
         assert printed.err.startswith("hyperdemo: ") and message in printed.err
         assert printed.err.count("\n") == 1
         assert not out.exists()
-
-
-def test_an_output_folder_that_is_a_file_ends_with_two(view, tmp_path, capsys):
-    (tmp_path / "taken").write_text("")
-    code, *_ = view(out=tmp_path / "taken")
-    assert code == 2 and "taken" in capsys.readouterr().err
 
 
 def test_both_models_are_heard_at_the_rate_of_the_clip(sound, capsys):
@@ -227,6 +254,14 @@ def test_a_cut_clip_is_heard_with_a_warning(sound, capsys, monkeypatch):
     assert code == 0 and result["truncated"] and result["duration_s"] == 0.25
     assert soundfile.info(out / "scratch" / "resynthesis.wav").frames == 11_025
     assert err.startswith("hyperdemo: chord.wav is longer than 0") and err.count("\n") == 1
+
+
+def test_a_clip_beyond_full_scale_is_made_quieter_with_a_warning(sound, tmp_path, capsys):
+    soundfile.write(tmp_path / "loud.wav", 5 * chord(), 44_100, subtype="FLOAT")
+    code, result, _ = sound("--model", "scratch", clip=tmp_path / "loud.wav")
+    loudest = 20 * np.log10(5 * np.abs(chord()).max())
+    assert code == 0 and result["quieter_db"] == pytest.approx(loudest, abs=1e-3)
+    assert capsys.readouterr().err.startswith("hyperdemo: loud.wav goes beyond full scale; it is")
 
 
 def test_progress_is_shown_on_a_terminal_only(sound, capsys, monkeypatch):

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from hyperdemo.config.require import require
 
 MEL_TOKEN = 320  # samples: two mel frames, one each 10 ms at 16 kHz
+MAX_BLOCKS = 64
 MIN_WINDOW = 201  # samples that a mel frame of 400, reflected at its middle, takes
 
 SoundInputs = Literal["mel", "raw", "both"]
@@ -111,6 +112,10 @@ class WhisperConfig:
         for name in ("n_heads", "n_blocks", "n_mels", "max_frames", "patch", "patch_hop"):
             value = getattr(self, name)
             require(value >= 1, f"WhisperConfig.{name} must be at least 1, got {value}")
+        require(
+            self.n_blocks <= MAX_BLOCKS,
+            f"n_blocks must be at most {MAX_BLOCKS}, got {self.n_blocks}",
+        )
         require(
             self.dim >= 4 and self.dim % 2 == 0,
             f"dim must be even and at least 4 (half sines, half cosines), got {self.dim}",

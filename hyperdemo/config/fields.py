@@ -10,12 +10,18 @@ from hyperdemo.config.require import require
 SAMPLE_RATE_HZ = 16_000
 """Rate of all sound that a model reads or learns from; Whisper's."""
 
+MAX_DEPTH = 64
+
 Shapes = tuple[tuple[int, int], ...]
 
 
 def _mlp_shapes(inputs: int, width: int, *, depth: int, outputs: int) -> Shapes:
     dims = [inputs] + [width] * (depth - 1) + [outputs]
     return tuple(zip(dims[:-1], dims[1:], strict=True))
+
+
+def _check_depth(depth: int) -> None:
+    require(2 <= depth <= MAX_DEPTH, f"depth must be from 2 to {MAX_DEPTH}, got {depth}")
 
 
 class _Mlp:
@@ -55,7 +61,7 @@ class FieldConfig(_Mlp):
 
     def __post_init__(self) -> None:
         require(self.width >= 4, f"FieldConfig.width must be at least 4, got {self.width}")
-        require(self.depth >= 2, f"FieldConfig.depth must be at least 2, got {self.depth}")
+        _check_depth(self.depth)
         require(self.n_freqs >= 1, f"FieldConfig.n_freqs must be at least 1, got {self.n_freqs}")
         require(self.density_scale > 0, "FieldConfig.density_scale must be positive")
 
@@ -111,7 +117,7 @@ class SoundFieldConfig(_Mlp):
             f"overlap must be from 0 to half a stretch of {self.stretch}, got {self.overlap}",
         )
         require(self.width >= 4, f"SoundFieldConfig.width must be at least 4, got {self.width}")
-        require(self.depth >= 2, f"SoundFieldConfig.depth must be at least 2, got {self.depth}")
+        _check_depth(self.depth)
         require(self.n_freqs >= 1, f"n_freqs must be at least 1, got {self.n_freqs}")
         require(
             self.max_freq_hz >= self.min_freq_hz,

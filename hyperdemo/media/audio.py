@@ -26,7 +26,7 @@ from hyperdemo.config import MAX_RATE_HZ, MIN_RATE_HZ
 DEFAULT_MAX_SECONDS = 60.0
 MAX_CHANNELS = 8  # 7.1; a minute at the highest rate then takes 369 MB
 MIN_DAMAGED_SECONDS = 0.1  # what must come out of a damaged file for it to count as sound
-MAX_PEAK = 32.0  # a float file beyond it holds integers: clipped, they would be a square wave
+MAX_PEAK = 32.0  # a float file beyond it holds integers, or is no sound
 FORMATS_IN_WORDS = "WAV, FLAC, OGG, MP3, M4A or WebM"
 
 # Closed lists: libsndfile would also take formats that nearly any bytes fit, and FFmpeg follows
@@ -51,12 +51,14 @@ class Clip:
         rate_hz: samples a second of each channel.
         truncated: the file goes on after what `max_seconds` let through.
         channels_in_file: channels before any mixing.
+        quieter_db: by how much a sound was made quieter that went beyond full scale.
     """
 
     samples: Float[np.ndarray, "channels n"]
     rate_hz: int
     truncated: bool
     channels_in_file: int
+    quieter_db: float = 0.0
 
     @property
     def duration_s(self) -> float:
@@ -78,8 +80,8 @@ def decode_audio(
 ) -> Clip:
     """Decode the beginning of any sound file, or of the sound of a video.
 
-    The bytes decide the format, not the name. Values beyond full scale are clipped. Of a damaged
-    file, what can be decoded is taken, where that is at least 0.1 s.
+    The bytes decide the format, not the name. A sound that goes beyond full scale is made quieter
+    as a whole. Of a damaged file, what can be decoded is taken, where that is at least 0.1 s.
 
     Args:
         source: a path, or the bytes of a file.
@@ -105,12 +107,12 @@ def decode_audio(
         )
     if n_samples == 0:
         raise ValueError("expected sound, got a file without a single sample; choose another one")
+    peak = _checked_peak(decoded.samples)
+    samples = decoded.samples if peak <= 1 else decoded.samples / np.float32(peak)
     return Clip(
-        samples=_within_full_scale(decoded.samples),
-        rate_hz=decoded.rate_hz,
-        truncated=decoded.goes_on,
-        channels_in_file=n_channels,
-    )
+        np.ascontiguousarray(samples), decoded.rate_hz, decoded.goes_on, n_channels,
+        quieter_db=20 * math.log10(max(peak, 1.0)),
+    )  # fmt: skip
 
 
 def mix_to_mono(clip: Clip) -> Float[np.ndarray, " n"]:
@@ -306,7 +308,7 @@ def _unknown(head: bytes) -> ValueError:
     )
 
 
-def _within_full_scale(samples: np.ndarray) -> np.ndarray:
+def _checked_peak(samples: np.ndarray) -> float:
     peak = float(max(samples.max(), -samples.min()))  # NaN where there is one
     if not math.isfinite(peak):
         raise ValueError("expected finite samples, got NaN or infinity; save them as 16-bit WAV")
@@ -314,4 +316,4 @@ def _within_full_scale(samples: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"expected samples in [-1, 1], got up to {peak:g}; scale them, or save as 16-bit WAV"
         )
-    return np.ascontiguousarray(np.clip(samples, -1.0, 1.0))
+    return peak

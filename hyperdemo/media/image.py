@@ -152,6 +152,11 @@ def _open(data: bytes) -> Image.Image:
             "make the picture smaller and try again"
         ) from error
     except UnidentifiedImageError as error:
+        if data[:4] in (b"II*\0", b"MM\0*"):
+            raise ValueError(
+                "expected a TIFF of 8 or 16 bits per channel, got one of another kind, perhaps "
+                "with floating-point colours; save it with 8 bits per channel, or as a PNG"
+            ) from error
         raise ValueError(
             "expected a picture, but these bytes are not one this program knows, whatever "
             f"the file is called; choose a {FORMATS_IN_WORDS} file"
@@ -236,7 +241,11 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
     Pillow's own conversion clips at 255. Modes I and F do not tell their range, so the
     largest value decides between [0, 1] (F only), 8 bits, 16 bits and "as large as it gets".
     """
-    values = np.nan_to_num(np.asarray(image).astype(np.float64))
+    values = np.asarray(image).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "expected finite pixels, got NaN or infinity; save the picture with 8 bits per channel"
+        )
     high = values.max()
     if image.mode.startswith("I;16"):
         full_scale = 65535.0

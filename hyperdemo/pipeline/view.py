@@ -248,9 +248,11 @@ def _views(
     shots: Mapping[str, Shot], poses: PosedViews, size: int, n_at_once: int, clock: Stages
 ) -> Iterator[Event]:
     """Pictures from cameras that the caller gave."""
-    for name, shot in shots.items():
-        yield Progress(0.9, f"{name}: rendering the poses asked for")
-        for start in range(0, len(poses.poses), n_at_once):
+    n = len(poses.poses)
+    for k, (name, shot) in enumerate(shots.items()):
+        for start in range(0, n, n_at_once):
+            through = (k + start / n) / len(shots)
+            yield Progress(0.9 + 0.05 * through, f"{name}: view {start + 1} of {n}")
             with clock.stage(f"{name}.views"):
                 some = poses.poses[start : start + n_at_once]
                 taken = [to_bytes(shot(pose, poses.fov_deg, size)[0]) for pose in some]

@@ -22,6 +22,7 @@ class PreparedSound:
         rate_hz: the clip's own rate.
         channels_in_file: channels before they were mixed.
         truncated: the file went on, but was cut.
+        quieter_db: by how much it is quieter than the file, which went beyond full scale.
     """
 
     heard: Float[np.ndarray, " n"]
@@ -29,6 +30,7 @@ class PreparedSound:
     rate_hz: int
     channels_in_file: int
     truncated: bool
+    quieter_db: float = 0.0
 
     @property
     def duration_s(self) -> float:
@@ -57,4 +59,6 @@ def prepare_sound(clip: Clip) -> PreparedSound:
             "expected sound, got silence; choose another clip, or check the microphone"
         )
     heard = resample(own, from_hz=clip.rate_hz, to_hz=SAMPLE_RATE_HZ)
-    return PreparedSound(heard, own, clip.rate_hz, clip.channels_in_file, clip.truncated)
+    return PreparedSound(
+        heard, own, clip.rate_hz, clip.channels_in_file, clip.truncated, clip.quieter_db
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hyperdemo.config import CAMERA_DISTANCE
+
+MAX_POSES, MAX_DISTANCE = 960, 100.0
 
 
 def look_at_origin(
@@ -108,20 +110,25 @@ class PosedViews:
     images: tuple[Path | None, ...]
 
 
-def read_transforms(path: str | Path) -> PosedViews:
+def read_transforms(path: str | Path, *, pictures: bool = True) -> PosedViews:
     """Read a LearnIt `transforms.json`: `camera_angle_x` in radians and a pose a frame.
 
     `file_path` is taken relative to the file, with or without its `.png`.
 
+    Args:
+        path: of the file.
+        pictures: look for the pictures; without it `images` holds none.
+
     Raises:
-        ValueError: the file is missing, is no JSON, or lacks or garbles a field.
+        ValueError: the file is missing, is no JSON, lacks or garbles a field, or names a picture
+            outside its folder.
     """
     path = Path(path)
     try:
         data = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise ValueError(f"there is no poses file {path}") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is no readable JSON file: {error}") from error
     try:
         fov_deg = math.degrees(float(data["camera_angle_x"]))
@@ -136,13 +143,45 @@ def read_transforms(path: str | Path) -> PosedViews:
         raise ValueError(f"{path}: camera_angle_x must lie between 0 and π radians")
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or not np.isfinite(poses).all():
         raise ValueError(f"{path}: finite 4×4 transform matrices expected, got {poses.shape}")
-    return PosedViews(poses, fov_deg, tuple(_image_of(path.parent, frame) for frame in frames))
+    images = tuple(_image_of(path, frame) if pictures else None for frame in frames)
+    return PosedViews(poses, fov_deg, images)
 
 
-def _image_of(folder: Path, frame: dict) -> Path | None:
-    name = frame.get("file_path")
+def read_poses(path: str | Path) -> PosedViews:
+    """The cameras of a file to render from: outside the unit sphere that holds the object.
+
+    Raises:
+        ValueError: as `read_transforms`; too many poses, or one that is not rigid, or stands in the
+            unit sphere or too far away.
+    """
+    views = read_transforms(path)
+    if len(views.poses) > MAX_POSES:
+        raise ValueError(f"{path}: at most {MAX_POSES} poses expected, got {len(views.poses)}")
+    for index, pose in enumerate(views.poses.astype(np.float64)):
+        turn, distance = pose[:3, :3], float(np.linalg.norm(pose[:3, 3]))
+        rigid = np.allclose(turn.T @ turn, np.eye(3), atol=1e-3) and np.linalg.det(turn) > 0
+        if not rigid or not np.allclose(pose[3], (0, 0, 0, 1)):
+            raise ValueError(
+                f"{path}: pose {index} is not rigid; its transform_matrix must be a rotation and "
+                "a position, without scale, shear or reflection"
+            )
+        if not 1 <= distance <= MAX_DISTANCE:
+            raise ValueError(
+                f"{path}: pose {index} stands {distance:g} from the origin; from 1 (the object is "
+                f"in the unit sphere) to {MAX_DISTANCE:g} expected"
+            )
+    return views
+
+
+def _image_of(path: Path, frame: dict) -> Path | None:
+    name, folder = frame.get("file_path"), path.parent
     if not isinstance(name, str):
         return None
+    if PurePath(name).is_absolute() or ".." in PurePath(name).parts or "\0" in name:
+        raise ValueError(
+            f"{path}: file_path {name!r} leads out of the folder; pictures must lie beside the "
+            "file or below it"
+        )
     for candidate in (folder / name, folder / f"{name}.png"):
         if candidate.is_file():
             return candidate

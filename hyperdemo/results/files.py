@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,37 @@ def write_network(folder: Path, exported: Exported) -> dict[str, Any]:
         "checkpoint_git": made_by["git"],
         "inr_bytes": len(exported.safetensors),
     }
+
+
+@contextmanager
+def swapped_in(out: Path, names: Iterable[str]) -> Iterator[Path]:
+    """A folder to write results to, which replace those in `out` only once all are there.
+
+    It lies within `out`, which may be all of a disk that one may write to. What else is in `out`
+    stays.
+
+    Args:
+        out: the folder of the results, made if it is not there.
+        names: of models; folders of these names belong to results.
+    """
+    is_new = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
+    try:
+        new, old = unfinished / "new", unfinished / "old"
+        new.mkdir()
+        yield new
+        old.mkdir()
+        # The result, which says what there is, goes first and comes last.
+        for name in ("result.json", *names):
+            if (out / name).exists():
+                (out / name).rename(old / name)
+        for made in sorted(new.iterdir(), key=Path.is_file):
+            made.rename(out / made.name)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if is_new and not any(out.iterdir()):
+            out.rmdir()
 
 
 def zip_network(folder: Path) -> Path:

@@ -83,6 +83,7 @@ class SoundWriter:
             "rate_hz": self.rate_hz,
             "channels_in_file": self.prepared.channels_in_file,
             "truncated": self.prepared.truncated,
+            "quieter_db": round(self.prepared.quieter_db, 3),
             "device": self.device,
         }
         return write_result(self.out, "sound", facts, seconds=self.seconds, models=self.models)

@@ -133,6 +133,21 @@ class ViewWriter:
             orbit.discard()
 
 
+def check_truths(poses: PosedViews) -> None:
+    """Open every picture that views are to be compared with.
+
+    Raises:
+        ValueError: one is broken or not square; the message names it.
+    """
+    for path in filter(None, poses.images):
+        try:
+            height, width = decode_image(path, max_side=None).shape[:2]
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        if height != width:
+            raise ValueError(f"{path}: a square picture expected, got {width} x {height} pixels")
+
+
 def _finite(decibels: float) -> float | None:
     """None for a view that equals its truth: JSON has no infinity."""
     return decibels if math.isfinite(decibels) else None

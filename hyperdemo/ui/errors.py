@@ -5,6 +5,7 @@ Every request passes here, so here is also where it leaves its line in the log.
 
 from __future__ import annotations
 
+import errno
 import functools
 import html
 import logging
@@ -20,6 +21,8 @@ UNEXPECTED = (
     "Something went wrong on the server; it is not the fault of your file. Try once more, or try "
     "another one. The server's log has the details."
 )
+
+NO_ROOM = "The server has no room for files; try again later."
 
 
 def in_plain_words(callback: Callable) -> Callable:
@@ -65,7 +68,8 @@ def _translated(name: str) -> Iterator[None]:
     except Exception as error:
         outcome = "failed"
         _log.exception("unexpected error in a callback")
-        raise gr.Error(UNEXPECTED, print_exception=False) from error
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise gr.Error(NO_ROOM if full else UNEXPECTED, print_exception=False) from error
     finally:
         spent = round(time.perf_counter() - began, 3)
         fields = {"request": name, "outcome": outcome, "seconds": spent}

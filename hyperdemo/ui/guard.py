@@ -16,6 +16,7 @@ from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse, PlainTextResponse
 
 from hyperdemo.media.image import MAX_FILE_BYTES
+from hyperdemo.ui.errors import NO_ROOM
 from hyperdemo.ui.parts import Parts
 
 MAX_JSON_BYTES = 4 * 2**20
@@ -77,8 +78,7 @@ class Guard:
         form = Headers(scope=scope).get("content-type", "").startswith("multipart/form-data")
         uploads = form and path.rstrip("/").endswith(("/upload", "/component_server"))
         if uploads and shutil.disk_usage(tempfile.gettempdir()).free < MIN_FREE_BYTES:
-            full = PlainTextResponse("The server has no room for files; try again later.", 507)
-            return await full(scope, receive, with_headers)
+            return await PlainTextResponse(NO_ROOM, 507)(scope, receive, with_headers)
         limit = MAX_UPLOAD_BYTES if uploads else MAX_JSON_BYTES
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         too_much = PlainTextResponse(f"Expected at most {limit // 2**20} MiB, got more.", 413)

@@ -51,10 +51,13 @@ def test_a_header_that_lies_about_its_length_does_not_fill_the_memory():
     assert peak < 8e6
 
 
-def test_values_beyond_full_scale_are_clipped():
+def test_a_sound_beyond_full_scale_is_made_quieter_and_says_so():
     sound = np.array([0.0, 1.5, -3.0, 0.5, 1.0, -1.0])
     clip = decode_audio(file_bytes(sound, 16000, "WAV", "FLOAT"))
-    np.testing.assert_array_equal(clip.samples[0], np.clip(sound, -1, 1))
+    np.testing.assert_allclose(clip.samples[0], sound / 3, atol=1e-7)
+    assert clip.quieter_db == pytest.approx(9.5424, abs=1e-3)
+    full = decode_audio(file_bytes(sound / 3, 16000, "WAV", "FLOAT"))
+    assert full.quieter_db == 0 and full.samples.min() == -1
     with pytest.raises(ValueError, match=r"expected samples in \[-1, 1\], got up to 32767"):
         decode_audio(file_bytes(np.array([0.0, -32767.0]), 16000, "WAV", "FLOAT"))
 

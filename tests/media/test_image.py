@@ -76,6 +76,29 @@ def test_sixteen_bits_are_scaled_and_not_clipped():
         assert np.abs(decode_image(source)[..., 0] - expected).max() <= 1
 
 
+def float_tiff(values):
+    """A TIFF of 32-bit floats: red, green and blue [h, w, 3], which Pillow does not write."""
+    (height, width, _), data = values.shape, values.astype("<f4").tobytes()
+    at = 8 + 2 + 12 * 10 + 4  # where the values lie that do not fit into the directory
+    entries = [
+        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, at), (259, 3, 1, 1), (262, 3, 1, 2),
+        (273, 4, 1, at + 12), (277, 3, 1, 3), (278, 4, 1, height), (279, 4, 1, len(data)),
+        (339, 3, 3, at + 6),
+    ]  # fmt: skip
+    directory = struct.pack("<H", 10) + b"".join(struct.pack("<HHII", *one) for one in entries)
+    deep = struct.pack("<6H", 32, 32, 32, 3, 3, 3)
+    return struct.pack("<2sHI", b"II", 42, 8) + directory + bytes(4) + deep + data
+
+
+def test_floats_that_have_no_range_are_refused_for_what_they_are():
+    with pytest.raises(ValueError, match="floating-point colours; save it with 8 bits"):
+        decode_image(float_tiff(np.zeros((20, 20, 3))))
+    grey = np.full((20, 20), 0.5, np.float32)
+    grey[3, 3] = np.nan
+    with pytest.raises(ValueError, match="finite pixels, got NaN"):
+        decode_image(file_bytes(Image.fromarray(grey), "TIFF"))
+
+
 def test_cmyk_jpeg_and_tiff_have_the_right_colours():
     orange = Image.new("RGB", (64, 64), (230, 120, 30)).convert("CMYK")
     for format in ("JPEG", "TIFF"):  # Pillow writes a CMYK JPEG inverted, as Adobe does

@@ -11,6 +11,7 @@ from hyperdemo.render.cameras import (
     look_at_origin,
     orbit,
     pixel_grid,
+    read_poses,
     read_transforms,
     turn_about_y,
 )
@@ -140,7 +141,47 @@ def test_a_malformed_file_is_refused_by_name(tmp_path, changes, message):
         read_transforms(path)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe\x00", b"[1, 2]", b"null", b'"text"'])
+@pytest.mark.parametrize("name", ["/etc/hostname", "../secret", "a/../../b", "a\0b"])
+def test_pictures_outside_the_folder_are_refused_where_they_are_looked_for(tmp_path, name):
+    path, frame = tmp_path / "transforms.json", {"file_path": name, "transform_matrix": GOOD}
+    path.write_text(json.dumps({"camera_angle_x": 0.5, "frames": [frame]}))
+    with pytest.raises(ValueError, match=r"transforms\.json: file_path .* out of the folder"):
+        read_transforms(path)
+    assert read_transforms(path, pictures=False).images == (None,)
+
+
+def posed(changes, *, n=2):
+    """Poses round the object; the last one is changed by [(row, column, value), …]."""
+    poses = [look_at_origin(40.0 * k, 10.0) for k in range(n)]
+    for row, column, value in changes:
+        poses[-1][row, column] = value
+    return [{"transform_matrix": pose.tolist()} for pose in poses]
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (posed([(0, 0, 2.0)]), "pose 1 is not rigid"),
+        ([{"transform_matrix": np.diag([-1.0, 1.0, 1.0, 1.0]).tolist()}], "pose 0 is not rigid"),
+        (posed([(3, 3, 2.0)]), "pose 1 is not rigid"),
+        (posed([(k, 3, 0.0) for k in range(3)]), "pose 1 stands 0 from the origin; from 1"),
+        (posed([(1, 3, 1e9)]), r"pose 1 stands 1e\+09 from the origin.* to 100 expected"),
+        (posed([(0, 3, math.nan)]), "finite 4×4"),
+        (posed([], n=961), "at most 960 poses expected, got 961"),
+    ],
+)
+def test_poses_to_render_from_are_rigid_and_outside_of_the_object(tmp_path, frames, message):
+    path = tmp_path / "transforms.json"
+    path.write_text(json.dumps({"camera_angle_x": 0.5, "frames": frames}))
+    with pytest.raises(ValueError, match=rf"transforms\.json: {message}"):
+        read_poses(path)
+    path.write_text(json.dumps({"camera_angle_x": 0.5, "frames": posed([])}))
+    assert read_poses(path).poses.shape == (2, 4, 4)
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 99_999, b"", b"{", b"\xff\xfe\x00", b"[1, 2]", b"null", b'"text"']
+)
 def test_no_json_and_other_json_are_refused(tmp_path, text):
     path = tmp_path / "transforms.json"
     path.write_bytes(text)

@@ -1,9 +1,10 @@
+import errno
 import logging
 
 import gradio as gr
 import pytest
 
-from hyperdemo.ui.errors import UNEXPECTED, in_plain_words, streamed_in_plain_words
+from hyperdemo.ui.errors import NO_ROOM, UNEXPECTED, in_plain_words, streamed_in_plain_words
 
 
 def failing(error):
@@ -22,6 +23,9 @@ def test_a_mistake_of_a_visitor_is_shown_and_one_of_ours_is_logged(caplog):
         failing(KeyError("secret"))()
     assert caught.value.message == UNEXPECTED
     assert "secret" in caplog.text
+    with pytest.raises(gr.Error) as caught:
+        failing(OSError(errno.ENOSPC, "No space left on device", "/tmp/secret"))()
+    assert caught.value.message == NO_ROOM
 
 
 def test_a_generator_is_translated_too_and_can_be_closed():

@@ -76,7 +76,7 @@ def read_object(
         ValueError: the poses or a picture are missing or broken.
     """
     path = folder / "transforms.json"
-    views = read_transforms(path)
+    views = read_transforms(path, pictures=False)
     # The files name the folders of whoever rendered them, too.
     frames = json.loads(path.read_text())["frames"]
     names = [Path(frame.get("file_path", "")).name for frame in frames]

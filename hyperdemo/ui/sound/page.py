@@ -64,8 +64,9 @@ class SoundPage:
     def told(self, prepared: PreparedSound) -> dict:
         """What was taken of the file."""
         words = texts.clip_words(
-            prepared.duration_s, prepared.rate_hz, prepared.channels_in_file, cut=prepared.truncated
-        )
+            prepared.duration_s, prepared.rate_hz, prepared.channels_in_file,
+            cut=prepared.truncated, quieter_db=prepared.quieter_db,
+        )  # fmt: skip
         return {self.words: words}
 
     def changed(self) -> dict:

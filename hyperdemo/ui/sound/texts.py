@@ -73,7 +73,9 @@ def introduction(field: SoundFieldConfig) -> str:
     return INTRODUCTION.format(stretch=f"{1000 * field.stretch_s:.0f} ms")
 
 
-def clip_words(duration_s: float, rate_hz: int, channels: int, *, cut: bool) -> str:
+def clip_words(
+    duration_s: float, rate_hz: int, channels: int, *, cut: bool, quieter_db: float = 0.0
+) -> str:
     """What was taken of a file, as Markdown.
 
     Args:
@@ -81,10 +83,13 @@ def clip_words(duration_s: float, rate_hz: int, channels: int, *, cut: bool) -> 
         rate_hz: of the file.
         channels: in the file.
         cut: the file went on.
+        quieter_db: by how much it was made quieter than the file.
     """
     mono = {1: "mono", 2: "stereo, mixed to mono"}
     kind = mono.get(channels, f"{channels} channels, mixed to mono")
     words = f"{duration_s:.1f} s at {rate_hz:,} Hz, {kind}. The models hear it at 16,000 Hz."
+    if quieter_db >= 0.1:
+        words += f" It goes beyond full scale, so it is made {quieter_db:.1f} dB quieter."
     if cut:
         words = f"**The clip is longer: only its first {duration_s:.0f} s are used.** {words}"
     return words
