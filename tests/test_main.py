@@ -56,17 +56,21 @@ def photo(tmp_path):
     return tmp_path / "box.png"
 
 
-@pytest.fixture
-def view(tmp_path, photo, weights):
-    """Run the command; returns its exit code, its result and its folder."""
+def runner(command, usual, weights, folder, *always):
+    """What runs a command; it returns the exit code, the result and its folder."""
 
-    def run(*options, photo=photo, out=tmp_path / "out"):
-        command = ["view", str(photo), "-o", str(out), "--weights", str(weights), "--device", "cpu"]
-        code = main([*command, "--size", "32", "--frames", "3", *map(str, options)])
+    def run(*options, given=usual, out=folder / "out"):
+        args = (command, given, "-o", out, "--weights", weights, "--device", "cpu")
+        code = main([str(one) for one in (*args, *always, *options)])
         path = out / "result.json"
         return code, read_result(path) if path.is_file() else None, out
 
     return run
+
+
+@pytest.fixture
+def view(tmp_path, photo, weights):
+    return runner("view", photo, weights, tmp_path, "--size", 32, "--frames", 3)
 
 
 def chord(seconds=0.6, *, rate_hz=44_100):
@@ -84,15 +88,7 @@ def clip(tmp_path):
 
 @pytest.fixture
 def sound(tmp_path, clip, weights):
-    """Run the command; returns its exit code, its result and its folder."""
-
-    def run(*options, clip=clip, out=tmp_path / "out"):
-        command = ["sound", str(clip), "-o", str(out), "--weights", str(weights), "--device", "cpu"]
-        code = main([*command, *map(str, options)])
-        path = out / "result.json"
-        return code, read_result(path) if path.is_file() else None, out
-
-    return run
+    return runner("sound", clip, weights, tmp_path)
 
 
 def poses_file(folder):
@@ -139,21 +135,6 @@ def test_poses_are_rendered_and_scored(view, tmp_path):
         assert model["metrics"]["psnr"] == pytest.approx(psnr(views[0], truth), abs=1e-4)
 
 
-def test_a_truth_that_cannot_be_used_is_named_before_anything_is_computed(
-    view, tmp_path, capsys, monkeypatch
-):
-    def computed(*args, **kwargs):
-        raise AssertionError("computed before the pictures were opened")
-
-    monkeypatch.setattr("hyperdemo.pipeline.ViewPipeline.view", computed)
-    poses = poses_file(tmp_path)
-    (tmp_path / "001.png").write_text("no picture")
-    for size, message in ((None, "001.png: expected a picture"), ((32, 20), "001.png: a square")):
-        if size:
-            Image.new("RGB", size).save(tmp_path / "001.png")
-        assert view("--poses", poses)[0] == 2 and message in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("broken", [OSError(errno.ENOSPC, "No space left on device"), ValueError()])
 def test_a_run_that_fails_leaves_the_results_of_the_one_before(view, capsys, monkeypatch, broken):
     _, _, out = view("--model", "foundation")
@@ -188,7 +169,9 @@ def test_what_cannot_be_used_ends_with_two_and_a_word(view, photo, tmp_path, cap
     (tmp_path / "bad.json").write_text("{}")
     Image.new("RGBA", (40, 40)).save(tmp_path / "empty.png")
     Image.new("L", (30, 30), 255).save(tmp_path / "small.png")
-    for options, photo_given, message in (
+    poses, nowhere = poses_file(tmp_path), tmp_path / "nowhere"
+    Image.new("RGB", (32, 20)).save(tmp_path / "001.png")
+    for options, given, message in (
         ([], tmp_path / "none.png", "none.png"),
         ([], tmp_path / "text.png", "picture"),
         ([], tmp_path / "empty.png", "expected"),
@@ -197,9 +180,10 @@ def test_what_cannot_be_used_ends_with_two_and_a_word(view, photo, tmp_path, cap
         (["--mask", tmp_path / "small.png"], photo, "mask of the picture's size"),
         (["--size", 33], photo, "even number of pixels"),
         (["--frames", 0], photo, "n_frames"),
-        (["--weights", tmp_path / "nowhere"], photo, "no checkpoint"),
+        (["--weights", nowhere], photo, "no checkpoint"),
+        (["--poses", poses, "--weights", nowhere], photo, "001.png: a square picture expected"),
     ):
-        code, result, out = view(*options, photo=photo_given)
+        code, result, out = view(*options, given=given)
         printed = capsys.readouterr()
         assert (code, result, printed.out) == (2, None, "")
         assert printed.err.startswith("hyperdemo: ") and message in printed.err
@@ -258,7 +242,7 @@ def test_a_cut_clip_is_heard_with_a_warning(sound, capsys, monkeypatch):
 
 def test_a_clip_beyond_full_scale_is_made_quieter_with_a_warning(sound, tmp_path, capsys):
     soundfile.write(tmp_path / "loud.wav", 5 * chord(), 44_100, subtype="FLOAT")
-    code, result, _ = sound("--model", "scratch", clip=tmp_path / "loud.wav")
+    code, result, _ = sound("--model", "scratch", given=tmp_path / "loud.wav")
     loudest = 20 * np.log10(5 * np.abs(chord()).max())
     assert code == 0 and result["quieter_db"] == pytest.approx(loudest, abs=1e-3)
     assert capsys.readouterr().err.startswith("hyperdemo: loud.wav goes beyond full scale; it is")
@@ -284,7 +268,7 @@ def test_sound_that_cannot_be_used_ends_with_two_and_a_word(sound, clip, tmp_pat
         (["--rate", 4000], clip, "rate_hz must be from 8000 to 192000, got 4000"),
         (["--weights", tmp_path / "nowhere"], clip, "no checkpoint"),
     ):
-        code, result, out = sound(*options, clip=given)
+        code, result, out = sound(*options, given=given)
         printed = capsys.readouterr()
         assert (code, result, printed.out) == (2, None, ""), message
         assert printed.err.startswith("hyperdemo: ") and message in printed.err

@@ -80,8 +80,9 @@ def mesh_to_glb(mesh: trimesh.Trimesh) -> bytes:
     """A binary glTF 2.0 file with positions, normals and colours.
 
     glTF multiplies vertex colours in linear light, so the sRGB colours of the mesh are decoded
-    first, and stored as floats: 8 linear bits would band in the dark. The material is matte
-    (metallic 0), since glTF's default is a metal that shows black without surroundings.
+    first, and stored as floats: 8 linear bits would band in the dark. There is no material: beside
+    one, trimesh takes no notice of the colours. Blender then makes a matte one that shows them;
+    three.js a rough metal, which takes a light with a direction or surroundings to be seen.
 
     Raises:
         NoSurface: the mesh has no faces.
@@ -120,8 +121,7 @@ def _pack_glb(views: list[dict], accessors: list[dict], binary: bytes) -> bytes:
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": "object"}],
-        "meshes": [{"primitives": [{"attributes": attributes, "indices": 3, "material": 0}]}],
-        "materials": [{"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0}}],
+        "meshes": [{"primitives": [{"attributes": attributes, "indices": 3}]}],
         "accessors": accessors,
         "bufferViews": views,
         "buffers": [{"byteLength": len(binary)}],

@@ -18,7 +18,7 @@ from hyperdemo.inr.export import load_inr
 from hyperdemo.metrics import psnr, ssim
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.render.cameras import PosedViews
-from hyperdemo.results import ViewWriter, score_view
+from hyperdemo.results import ViewWriter, check_truths, score_view
 from tests import tiny
 
 REQUEST = ViewRequest(size=32, n_frames=4, fps=12)
@@ -117,6 +117,14 @@ def test_metrics_are_those_of_the_files(written):
     for name in ("psnr", "ssim"):
         mean = sum(row[name] for row in metrics["views"]) / 2
         assert metrics[name] == pytest.approx(mean)
+
+
+def test_a_broken_truth_is_named(tmp_path):
+    poses = truths(tmp_path)
+    check_truths(poses)
+    (tmp_path / "last.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"last\.png: expected a picture"):
+        check_truths(poses)
 
 
 def test_a_truth_of_another_size_is_averaged_over_white():
