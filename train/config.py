@@ -201,6 +201,8 @@ class TrainConfig(Rates):
 def load_config(name: str, *, overrides: dict[str, Any] | None = None) -> TrainConfig:
     """A config by its name in `train/configs` or by the path of a TOML file.
 
+    A file that begins with `base = "…"` names only what differs from that config.
+
     Args:
         name: "view-cpu", or "my/config.toml".
         overrides: values that win over the file's; keys of the model as "model.init".
@@ -208,13 +210,7 @@ def load_config(name: str, *, overrides: dict[str, Any] | None = None) -> TrainC
     Raises:
         ValueError: there is no such file, or it holds an unknown key.
     """
-    # Recorded commands may name a config as it was called when they ran.
-    current = OLD_CONFIGS.get(name, name)
-    path = Path(name) if name.endswith(".toml") else CONFIG_DIR / f"{current}.toml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in CONFIG_DIR.glob("*.toml")))
-        raise ValueError(f"no training config {name!r}; there are {known}, or give a .toml file")
-    data = tomllib.loads(path.read_text())
+    data = _read(name)
     for key, value in (overrides or {}).items():
         target = data
         *parents, leaf = key.split(".")
@@ -222,3 +218,24 @@ def load_config(name: str, *, overrides: dict[str, Any] | None = None) -> TrainC
             target = target.setdefault(parent, {})
         target[leaf] = value
     return TrainConfig.from_dict(data)
+
+
+def _read(name: str) -> dict[str, Any]:
+    # Recorded commands may name a config as it was called when they ran.
+    current = OLD_CONFIGS.get(name, name)
+    path = Path(name) if name.endswith(".toml") else CONFIG_DIR / f"{current}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in CONFIG_DIR.glob("*.toml")))
+        raise ValueError(f"no training config {name!r}; there are {known}, or give a .toml file")
+    own = tomllib.loads(path.read_text())
+    base = own.pop("base", "")
+    return _merged(_read(base), own) if base else own
+
+
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(base[key], own[key])
+        for key in base.keys() & own.keys()
+        if isinstance(base[key], dict) and isinstance(own[key], dict)
+    }
+    return base | own | both

@@ -3,7 +3,7 @@
 Trains the pretrained arm and the one from scratch, each at its own learning rate of the encoder,
 packages both and scores them on held-out data. Given again it goes on where it was stopped.
 
-    python -m train.pair view-learnit --weights weights/chairs
+    python -m train.pair view-chairs --weights weights/chairs
     python -m train.pair sound-librispeech --weights weights/librispeech
 """
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -38,6 +39,18 @@ def test_a_file_names_only_what_differs_and_overrides_win(tmp_path):
     assert config.model.n_groups == 4 and config.model.backbone.image_size == 56
     assert config.steps == TrainConfig().steps
     assert config.model.backbone.name == TrainConfig().model.backbone.name
+
+
+def test_a_file_may_differ_from_another_s_in_what_it_names(tmp_path):
+    (tmp_path / "a.toml").write_text("lr = 1.0\n[data]\nrays = 7\nsamples = 8\n")
+    own = f'base = "{tmp_path / "a.toml"}"\nsteps = 200\n[data]\nsamples = 9\n'
+    (tmp_path / "b.toml").write_text(own)
+    config = load_config(str(tmp_path / "b.toml"), overrides={"data.mirror": 0.1})
+    data = ViewData(rays=7, samples=9, mirror=0.1)
+    assert config == TrainConfig(lr=1.0, steps=200, data=data)
+    chairs, lamps = load_config("view-chairs"), load_config("view-lamps")
+    places = {"views_dir": chairs.data.views_dir, "splits_file": chairs.data.splits_file}
+    assert dataclasses.replace(lamps, data=dataclasses.replace(lamps.data, **places)) == chairs
 
 
 def test_missing_and_broken_files_are_refused(tmp_path):

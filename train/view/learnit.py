@@ -4,12 +4,9 @@ A folder per object with `transforms.json` and a PNG per view, and `<class>_spli
 object ids of "train" and "test" (Tancik et al. 2021, "Learned Initializations for Optimizing
 Coordinate-Based Neural Representations"). The cameras are Blender's: z is up there, y here.
 
-With cars, chairs and lamps in `data/shapenet`, this trains and scores both arms on the chairs:
+With them in `data/shapenet` this trains and scores both arms on the chairs (or cars, or lamps):
 
-    python -m train.pair view-learnit --weights weights/chairs
-
-For another class add `--set data.views_dir=data/shapenet/cars`, `--set
-data.splits_file=data/shapenet/car_splits.json` and another `--weights`.
+    python -m train.pair view-chairs --weights weights/chairs
 """
 
 from __future__ import annotations
