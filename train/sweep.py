@@ -34,7 +34,7 @@ from hyperdemo.pipeline import choose_device
 from hyperdemo.results.recorded import read_recorded
 from train.config import TrainConfig, load_config
 from train.experiments import Run, Sweep
-from train.loop import run_facts, train
+from train.loop import new_model, run_facts, train
 from train.package import package
 from train.results_file import update
 from train.run import TASKS
@@ -91,6 +91,8 @@ def train_and_score(
         NoWeights: the pretrained weights that it starts from are not to be had.
     """
     config = run.config
+    if config.pretrained is True:
+        new_model(config)  # What is not to be had is said before minutes go into reading data.
     if run.before:
         earlier = folder / "before"
         start = _trained_before(run.before, earlier, task=task, device=device)

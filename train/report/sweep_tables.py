@@ -73,7 +73,13 @@ def _experiment(
     for names, arm in arms.items():
         found = [runs[name] for name in names if name in runs]
         if missing := [run["not_run"] for run in found if "not_run" in run]:
-            rows.append([arm["label"], f"not run: {missing[0]}", *[""] * (len(header) - 2)])
+            rows.append(
+                [
+                    arm["label"],
+                    f"not run: {missing[0].partition('. ')[0]}",
+                    *[""] * (len(header) - 2),
+                ]
+            )
         elif found:
             scratch = found[0]["config"]["model"]["init"] == "scratch"
             cells = [arm["label"], "random" if scratch else "pretrained"]
