@@ -29,6 +29,8 @@ class Metric:
         unit: "dB" or "".
         higher: whether higher is better.
         digits: after the point, when shown.
+        noticed: the least difference that people notice, by rule of thumb; None where there is no
+            such rule.
     """
 
     key: str
@@ -36,6 +38,7 @@ class Metric:
     unit: str = ""
     higher: bool = True
     digits: int = 2
+    noticed: float | None = None
 
     @property
     def label(self) -> str:
@@ -55,15 +58,15 @@ class Metric:
 
 METRICS: Mapping[str, tuple[Metric, ...]] = {
     "sound": (
-        Metric("stoi", "STOI", digits=3),
-        Metric("si_snr", "SI-SNR", "dB"),
-        Metric("pesq", "PESQ"),
-        Metric("lsd", "LSD", "dB", higher=False),
-        Metric("psnr", "PSNR", "dB"),
+        Metric("stoi", "STOI", digits=3, noticed=0.02),
+        Metric("si_snr", "SI-SNR", "dB", noticed=1.0),
+        Metric("pesq", "PESQ", noticed=0.2),
+        Metric("lsd", "LSD", "dB", higher=False, noticed=1.0),
+        Metric("psnr", "PSNR", "dB", noticed=1.0),
     ),
     "view": (
-        Metric("psnr", "PSNR", "dB"),
-        Metric("ssim", "SSIM", digits=3),
+        Metric("psnr", "PSNR", "dB", noticed=0.5),
+        Metric("ssim", "SSIM", digits=3, noticed=0.02),
         Metric("perceptual", "Perceptual distance", higher=False, digits=3),
     ),
 }
@@ -193,12 +196,15 @@ class TaskEvidence:
         answers: scores by split, by answer, in the order of the file.
         trainings: of the shipped models.
         paired: pretrained minus from scratch, by split and metric.
+        same: of each answer that was measured on fewer objects than the models, by split, what
+            the models reach on the same.
     """
 
     task: str
     answers: Mapping[str, Mapping[str, Measured]] = field(default_factory=dict)
     trainings: Mapping[str, Training] = field(default_factory=dict)
     paired: Mapping[str, Mapping[str, Paired]] = field(default_factory=dict)
+    same: Mapping[str, Mapping[str, Mapping[str, Measured]]] = field(default_factory=dict)
     experiments: tuple[Experiment, ...] = ()
     rates: Rates | None = None
 
@@ -262,6 +268,10 @@ class TaskEvidence:
             paired={
                 split: {metric: Paired(**one) for metric, one in found.items()}
                 for split, found in data["paired"].items()
+            },
+            same={
+                split: {name: measured(models) for name, models in found.items()}
+                for split, found in data["same"].items()
             },
             experiments=tuple(map(experiment, data["experiments"])),
             rates=data["rates"] and rates(data["rates"]),

@@ -73,23 +73,26 @@ def build_app(
             there = {"sound": sound is not None, "evidence": bool(evidence)}
             tour({key: name for key, name in TABS.items() if there.get(key, True)})
         with gr.Tabs(elem_id="tasks"):
-            with gr.Tab(TABS["object"], id="object"):
+            with gr.Tab(TABS["object"], id="object") as objects:
                 gr.Markdown(texts.INTRODUCTION, elem_classes="introduction")
                 measured = headline(evidence.get("view"))
                 callbacks = object_tab(
                     demo, pipeline, Path(examples), measured=measured, compute=compute
                 )
-            with gr.Tab(TABS["inside"], id="inside") as tab:
-                inside_tab(tab, pipeline, callbacks)
+            with gr.Tab(TABS["inside"], id="inside") as inside:
+                inside_tab(inside, pipeline, callbacks)
+            beside = {"view": [objects, inside]}
             if sound is not None:
-                with gr.Tab(TABS["sound"], id="sound"):
+                with gr.Tab(TABS["sound"], id="sound") as tab:
+                    beside["sound"] = [tab]
                     sound_tab(
                         demo, sound, sounds=find_sounds(Path(examples) / "sounds"),
                         measured=headline(evidence.get("sound")), compute=compute,
                     )  # fmt: skip
             if evidence:
                 with gr.Tab(TABS["evidence"], id="evidence"):
-                    evidence_tab(evidence, sheets=find_contact_sheets(weights))
+                    sheets = find_contact_sheets(weights)
+                    evidence_tab(evidence, sheets=sheets, beside=beside)
         offer_api(pipeline, sound, compute=compute)
     if warm:
         callbacks.warm_up()

@@ -78,6 +78,11 @@ CSS = """
 
 .evidence { display: grid !important; gap: 1.5rem 2rem !important; align-items: start;
             grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
+.findings { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
+.findings > .column { padding: .8rem 1rem; border: 1px solid var(--border-color-primary);
+                      border-radius: var(--radius-lg); }
+.js-plotly-plot text { fill: var(--body-text-color) !important; }
+.modebar { display: none !important; }
 .evidence > .column { gap: .5rem; min-width: 0 !important; }
 
 .hint { display: flex; flex-direction: column; justify-content: center; gap: .4rem;

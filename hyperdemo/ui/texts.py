@@ -5,6 +5,7 @@ from __future__ import annotations
 from hyperdemo.results.measured import METRICS, TaskEvidence
 
 _TOLD = {"view": ("psnr", "ssim"), "sound": ("stoi", "si_snr", "pesq", "lsd")}
+UNNOTICED = {"view": "one sees", "sound": "one hears"}
 _THINGS = {"view": "objects that no training saw", "sound": "prompts that no training heard"}
 
 
@@ -18,7 +19,7 @@ def headline(evidence: TaskEvidence | None) -> str:
     ) else []  # fmt: skip
     if not evidence or None in pair:
         return ""
-    told, ahead, first_of = [], set(), ""
+    told, ahead, first_of, noticed = [], set(), "", False
     for metric in METRICS[evidence.task]:
         found = evidence.paired.get("test", {}).get(metric.key)
         if metric.key not in _TOLD[evidence.task] or found is None or found.stderr is None:
@@ -29,6 +30,8 @@ def headline(evidence: TaskEvidence | None) -> str:
         told.append(f"{metric.name} {values[0]} against {values[1]}{unit}{lower}")
         ahead.add(found.ahead(higher=metric.higher))
         shown = metric.text(found.mean)
+        if metric.noticed is None or abs(found.mean) >= metric.noticed:
+            noticed = True
         if not first_of and float(metric.text(abs(found.mean))):  # what rounds to 0 says nothing
             first_of = (
                 f"{shown} ± {metric.text(found.stderr)}{unit} of {metric.name}, "
@@ -41,6 +44,8 @@ def headline(evidence: TaskEvidence | None) -> str:
         (1,): f"pretraining is ahead ({first_of})",
         (-1,): f"training from scratch is ahead ({first_of})",
     }.get(tuple(sorted(ahead - {0})), "neither is ahead by every metric")
+    unnoticed = f", but by less than {UNNOTICED[evidence.task]}" if any(ahead) else ""
+    verdict += "" if noticed else unnoticed
     return (
         f"Measured on {pair[0].n} {_THINGS[evidence.task]}, pretrained against from scratch: "
         f"{'; '.join(told)}. **In all, {verdict}.**"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hyperdemo.results.measured import (
@@ -24,15 +25,16 @@ from train.report.tables import paired_of
 
 
 def measured(results: Mapping[str, Any]) -> dict[str, TaskEvidence]:
-    """The tasks that have something to show, sound first."""
+    """The tasks that have something to show, objects first."""
     tasks = {}
-    for task in ("sound", "view"):
+    for task in ("view", "sound"):
         own, sweep = results.get(task, {}), results.get("sweeps", {}).get(task, {})
         tasks[task] = TaskEvidence(
             task,
             answers=_answers(own, task),
             trainings=_trainings(own, task),
             paired=paired_of(task, own),
+            same=_same(own, task),
             experiments=_experiments(sweep, task),
             rates=_rates(own["rates"], task) if "rates" in own else None,
         )
@@ -60,6 +62,37 @@ def _answers(own: Mapping[str, Any], task: str) -> dict[str, dict[str, Measured]
         for name in names
         if (splits := _splits({s: rows.get(name, {}) for s, rows in by_split.items()}, task))
     }
+
+
+def _same(own: Mapping[str, Any], task: str) -> dict[str, dict[str, dict[str, Measured]]]:
+    """Each answer that was measured on fewer things than the models, and they on the same."""
+    thing = THINGS[task].removesuffix("s")
+    found: dict[str, dict[str, dict[str, Measured]]] = {}
+    for split, answers in own.get("splits", {}).items():
+        rows = {
+            name: {row[thing]: row for row in answer["rows"]}
+            for name, answer in answers.items()
+            if answer.get("rows")
+        }
+        models = {name: rows[name] for name in ("foundation", "scratch") if name in rows}
+        for name, own_rows in rows.items() if split in SPLITS else ():
+            shared = {m: [r[t] for t in own_rows if t in r] for m, r in models.items()}
+            fewer = all(len(own_rows) < len(r) for r in models.values())
+            if models and fewer and all(len(s) == len(own_rows) for s in shared.values()):
+                means = {m: _mean(rows, task) for m, rows in shared.items()}
+                found.setdefault(split, {})[name] = means
+    return found
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], task: str) -> Measured:
+    values = {}
+    for metric in METRICS[task]:
+        known = [float(row[metric.key]) for row in rows if row.get(metric.key) is not None]
+        if len(known) == len(rows):
+            values[metric.key] = statistics.fmean(known)
+            if len(known) > 1:
+                values[f"{metric.key}_stderr"] = statistics.stdev(known) / math.sqrt(len(known))
+    return Measured(values, len(rows))
 
 
 def _trainings(own: Mapping[str, Any], task: str) -> dict[str, Training]:

@@ -1,4 +1,7 @@
-"""What all figures of evidence share: colours, whiskers and a sheet for light and dark pages."""
+"""What all figures of evidence share: colours, whiskers and a sheet for light and dark pages.
+
+Words in figures take the page's colour, by its style.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import plotly.graph_objects as go
 
 PRETRAINED, SCRATCH = "#6366f1", "#f59e0b"
 GREY = "#8590a2"  # is read on white and on black
-YARDSTICK, WHISKER = "#b3bdcb", "#64748b"  # the second is seen on the first, and beside it
+YARDSTICK, WHISKER = GREY, GREY
 FIXED = {
     "foundation": PRETRAINED, "pretrained": PRETRAINED, "INR": PRETRAINED,
     "scratch": SCRATCH, "from scratch": SCRATCH,
@@ -44,7 +47,7 @@ def sheet(traces: Sequence[Any], *, height: int, right: int, top: int = 30) -> g
             "margin": {"l": 10, "r": right, "t": top, "b": 44},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"color": GREY, "size": 12},
+            "font": {"color": GREY, "size": 14},
             "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
             "dragmode": False,  # a finger on a figure scrolls the page
             "xaxis": axis,

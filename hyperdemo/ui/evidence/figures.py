@@ -1,4 +1,4 @@
-"""Evidence as figures: bars and lines with their spread, legible on light and on dark pages."""
+"""Evidence as figures: dots and lines with their spread, legible on light and on dark pages."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 from hyperdemo.results.measured import (
     Arm,
     Experiment,
+    Measured,
     Metric,
     Rates,
     Spread,
     TaskEvidence,
     Training,
 )
-from hyperdemo.ui.evidence.bars import Bar, bars_begin_at, bars_figure
 from hyperdemo.ui.evidence.canvas import (
     FIXED,
     YARDSTICK,
@@ -26,6 +26,7 @@ from hyperdemo.ui.evidence.canvas import (
     sheet,
     whiskers,
 )
+from hyperdemo.ui.evidence.rows import Row, rows_figure
 
 LOG_FROM = 20.0
 """An axis is logarithmic if its largest number is more than this many times its smallest."""
@@ -40,27 +41,42 @@ def answers_figure(
     labels: Mapping[str, str],
     split_labels: Mapping[str, str],
 ) -> go.Figure:
-    """Every answer on every split; the other splits are pale.
+    """Every answer on every split, as hollow dots on the others; then those that were measured on
+    fewer, beside what the two models reach on the same.
 
     Args:
         evidence: of a task.
-        metric: that the bars show.
+        metric: that the dots show.
         split: shown in full.
         labels: shown names of the answers, which are drawn in their order.
         split_labels: shown names of the splits.
     """
     names = sorted(evidence.answers, key=lambda name: _place(name, labels))
-    bars = [
-        Bar(
-            labels.get(name, name), split_labels.get(each, each), FIXED.get(name, YARDSTICK),
-            measured.values[metric.key], measured.stderr(metric.key), pale=each != split,
-        )
-        for name in names
+    fewer = evidence.same.get(split, {})
+
+    def row(label: str, name: str, each: str, measured: Measured) -> Row:
+        return Row(
+            label, split_labels.get(each, each), FIXED.get(name, YARDSTICK),
+            measured.values[metric.key], measured.stderr(metric.key), hollow=each != split,
+        )  # fmt: skip
+
+    rows = [
+        row(labels.get(name, name), name, each, measured)
+        for name in names if name not in fewer
         for each, measured in evidence.answers[name].items()
         if metric.key in measured.values
     ]  # fmt: skip
-    shades = {bar.series: YARDSTICK for bar in bars}
-    return bars_figure(bars, metric, legend=shades if len(shades) > 1 else {}, begin=0.0)
+    alike = {
+        (-found.n, _place(one, labels), one): found
+        for name, models in fewer.items()
+        for one, found in {name: evidence.answers[name][split], **models}.items()
+        if metric.key in found.values
+    }
+    for (_, _, one), found in sorted(alike.items(), key=lambda pair: pair[0]):
+        label = labels.get(one, one).split(": ")[-1]
+        rows.append(row(f"on {found.n}: {label}", one, split, found))
+    shades = {one.series: YARDSTICK for one in rows}
+    return rows_figure(rows, metric, legend=shades if len(shades) > 1 else {})
 
 
 def training_figure(
@@ -84,10 +100,10 @@ def training_figure(
 def experiment_figure(
     experiment: Experiment, metric: Metric, split: str, *, labels: Mapping[str, str]
 ) -> go.Figure:
-    """Lines where the arms stand on an axis, or else bars.
+    """Lines where the arms stand on an axis, or else dots in rows.
 
-    Whiskers are one standard deviation over seeds; dots are the seeds. Yardsticks are grey bars,
-    or dotted lines as far as they are near.
+    Whiskers are one standard deviation over seeds; small dots are the seeds. Yardsticks are grey
+    dots, or dotted lines, as far as they are near.
 
     Args:
         experiment: what is drawn.
@@ -106,7 +122,7 @@ def experiment_figure(
     if experiment.has_axis:
         figure = _arm_lines(kept, metric, x_title=experiment.x_label)
         return _dotted(figure, yardsticks, [value for _, one in kept for value in one.values])
-    return _arm_bars(kept, metric, yardsticks)
+    return _arm_rows(kept, metric, yardsticks)
 
 
 def rates_figure(rates: Rates, metric: Metric) -> go.Figure:
@@ -130,33 +146,46 @@ def _dotted(
     figure: go.Figure, yardsticks: Mapping[str, float], shown: Sequence[float]
 ) -> go.Figure:
     """A dotted line a yardstick, unless it is so far off that it would flatten the rest."""
-    low, high = min(shown), max(shown)
-    reach = (high - low) or abs(high) or 1.0
     for label, value in yardsticks.items():
-        if low - reach <= value <= high + reach:
+        if _is_near(value, shown):
             figure.add_hline(
                 value, line={"color": YARDSTICK, "dash": "dot"}, annotation_text=label,
-                annotation_position="bottom right", annotation_font_size=11,
+                annotation_position="bottom right", annotation_font_size=13,
             )  # fmt: skip
     return figure
 
 
-def _arm_bars(
+def _is_near(value: float, shown: Sequence[float]) -> bool:
+    low, high = min(shown), max(shown)
+    reach = (high - low) or abs(high) or 1.0
+    return low - reach <= value <= high + reach
+
+
+def _arm_rows(
     kept: Sequence[tuple[Arm, Spread]], metric: Metric, yardsticks: Mapping[str, float]
 ) -> go.Figure:
     tint = colours([arm.series for arm, _ in kept])
-    bars = [
-        Bar(
+    rows = [
+        Row(
             arm.label, arm.series, tint[arm.series], spread.mean, spread.sd,
             dots=spread.values if spread.sd is not None else (),
         )
         for arm, spread in kept
     ]  # fmt: skip
     # Where each label has a series of its own, the labels say it all.
-    alone = len(tint) == len({bar.label for bar in bars}) == len(bars)
+    alone = len(tint) == len({row.label for row in rows}) == len(rows)
     legend = tint if len(tint) > 1 and not alone else {}
-    bars += [Bar(label, "yardstick", YARDSTICK, value) for label, value in yardsticks.items()]
-    return bars_figure(bars, metric, legend=legend, begin=bars_begin_at(bars) if bars else 0.0)
+    return rows_figure([*rows, *_near(yardsticks, kept)], metric, legend=legend)
+
+
+def _near(yardsticks: Mapping[str, float], kept: Sequence[tuple[Arm, Spread]]) -> list[Row]:
+    """Yardsticks that are not so far off that the arms would all look alike."""
+    shown = [value for _, spread in kept for value in spread.values]
+    return [
+        Row(label, "yardstick", YARDSTICK, value)
+        for label, value in yardsticks.items()
+        if _is_near(value, shown)
+    ]
 
 
 def _arm_lines(kept: Sequence[tuple[Arm, Spread]], metric: Metric, *, x_title: str) -> go.Figure:
@@ -202,7 +231,7 @@ def _name_points(figure: go.Figure, kept: Sequence[tuple[Arm, Spread]], *, log: 
         left = place < 0.35 or (beside and place < 0.65)
         figure.add_annotation(
             text=arm.label, x=low + place * (high - low), y=spread.mean, showarrow=False,
-            font={"size": 11}, xshift=(10 if left else -10) if beside else 0,
+            font={"size": 13}, xshift=(10 if left else -10) if beside else 0,
             xanchor="left" if left else "right" if place > 0.65 or beside else "center",
             yanchor="middle" if beside else "bottom" if above else "top",
             yshift=0 if beside else 7 if above else -7,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import gradio as gr
 import plotly.graph_objects as go
@@ -17,6 +19,7 @@ from hyperdemo.ui.evidence.figures import (
     rates_figure,
     training_figure,
 )
+from hyperdemo.ui.evidence.findings import Finding, findings
 from hyperdemo.ui.sound.texts import name_of
 
 _SUFFIXES = (".webp", ".png", ".jpg")
@@ -49,28 +52,44 @@ def find_contact_sheets(weights: str | Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
 
 
-def evidence_tab(tasks: Mapping[str, TaskEvidence], *, sheets: Sequence[Path] = ()) -> None:
+def evidence_tab(
+    tasks: Mapping[str, TaskEvidence],
+    *,
+    sheets: Sequence[Path] = (),
+    beside: Mapping[str, Sequence[gr.Tab]] = MappingProxyType({}),
+) -> None:
     """Fill the tab that is open with one section per task.
 
     Args:
         tasks: at least one.
         sheets: pictures to show with the objects.
+        beside: tabs of the page by task; whoever comes from one finds that task's section open.
     """
     with gr.Column(elem_id="evidence-page"):
         gr.Markdown(texts.INTRODUCTION, elem_classes="introduction")
-        _sections(tasks, sheets)
+        _sections(tasks, sheets, beside)
 
 
-def _sections(tasks: Mapping[str, TaskEvidence], sheets: Sequence[Path]) -> None:
+def _sections(
+    tasks: Mapping[str, TaskEvidence],
+    sheets: Sequence[Path],
+    beside: Mapping[str, Sequence[gr.Tab]],
+) -> None:
     shown = {task: list(sheets) if task == "view" else [] for task in tasks}
     if len(tasks) == 1:
         ((task, evidence),) = tasks.items()
         _section(evidence, shown[task])
         return
-    with gr.Tabs(elem_id="evidence-tasks"):
+    with gr.Tabs(elem_id="evidence-tasks") as sections:
         for task, evidence in tasks.items():
             with gr.Tab(texts.TASKS[task], id=f"evidence-{task}"):
                 _section(evidence, shown[task])
+    for task, tabs in beside.items():
+        for tab in tabs:
+            tab.select(
+                partial(gr.Tabs, selected=f"evidence-{task}"), None, sections,
+                show_progress="hidden", queue=False, api_visibility="private",
+            )  # fmt: skip
 
 
 def panels(evidence: TaskEvidence) -> list[Panel]:
@@ -129,6 +148,7 @@ def _rates(evidence: TaskEvidence) -> Callable[[Metric, str], Drawn]:
 
 def _section(evidence: TaskEvidence, sheets: Sequence[Path]) -> None:
     shown = panels(evidence)
+    _findings(findings(evidence))
     metrics = {metric.key: metric for metric in evidence.metrics}
     labels = texts.SPLIT_LABELS[evidence.task]
     with gr.Row():
@@ -140,6 +160,8 @@ def _section(evidence: TaskEvidence, sheets: Sequence[Path]) -> None:
             [(labels[one], one) for one in evidence.splits], label="On",
             value=evidence.splits[0], min_width=300,
         )  # fmt: skip
+    meanings = texts.MEANINGS[evidence.task]
+    meaning = gr.Markdown(meanings[metric.value])
     with gr.Column(elem_classes="evidence"):
         outputs = _places(shown, metrics[metric.value], split.value)
     if sheets:
@@ -147,12 +169,21 @@ def _section(evidence: TaskEvidence, sheets: Sequence[Path]) -> None:
 
     def redraw(metric_key: str, split_key: str) -> list:
         drawn = [panel.draw(metrics[metric_key], split_key) for panel in shown]
-        return [part for one in drawn for part in (one.words, one.figure, one.caption)]
+        parts = [part for one in drawn for part in (one.words, one.figure, one.caption)]
+        return [meanings[metric_key], *parts]
 
     gr.on(
-        [metric.input, split.input], redraw, [metric, split], outputs, api_visibility="private",
-        show_progress="hidden", queue=False, trigger_mode="always_last",
+        [metric.input, split.input], redraw, [metric, split], [meaning, *outputs],
+        api_visibility="private", show_progress="hidden", queue=False, trigger_mode="always_last",
     )  # fmt: skip
+
+
+def _findings(found: Sequence[Finding]) -> None:
+    with gr.Column(elem_classes=["evidence", "findings"]):
+        for one in found:
+            with gr.Column(min_width=260):
+                gr.Markdown(one.sentence)
+                gr.Plot(one.figure, show_label=False, container=False, buttons=[])
 
 
 def _places(shown: Sequence[Panel], metric: Metric, split: str) -> list:

@@ -16,17 +16,43 @@ from hyperdemo.results.measured import (
 )
 
 INTRODUCTION = (
-    "Every result on held-out sounds and objects, drawn from what `weights/results.json` records."
+    "What was measured on objects and sounds that no training saw. Every number and verdict here "
+    "is read from the results that come with the models."
 )
 
-TASKS = {"sound": "Sound", "view": "Objects"}
+TASKS = {"view": "Objects", "sound": "Sound"}
+
+MEANINGS: Mapping[str, Mapping[str, str]] = {
+    "view": {
+        "psnr": "**PSNR**: how near the pixels are to the truth, in decibels; higher is better. "
+        "3 dB more halve the squared error. As a rule of thumb, less than 0.5 dB is not seen.",
+        "ssim": "**SSIM**: how alike the patterns of light and dark are, 1 for equal; higher is "
+        "better. As a rule of thumb, less than 0.02 is not seen.",
+        "perceptual": "**Perceptual distance**: how differently an untouched DINOv2 sees the two "
+        "pictures, 0 for equal; lower is better. It forgives a shift and punishes a blur. For "
+        "scale: the nearest training object, which is sharp but another one, is among the rows.",
+    },
+    "sound": {
+        "stoi": "**STOI**: how intelligible speech is, up to 1; higher is better. Above 0.95 "
+        "nearly every word is understood; by rule of thumb, less than 0.02 up there is not heard.",
+        "si_snr": "**SI-SNR**: energy of the sound over that of the error, in decibels, sample by "
+        "sample; higher is better. A change of less than about 1 dB is not heard.",
+        "pesq": "**PESQ**: how good speech sounds, estimated, from 1.0 (bad) to 4.6 (as the "
+        "original); higher is better. Less than about 0.2 is not heard.",
+        "lsd": "**LSD**: how far the spectra are apart, in decibels; lower is better. Silence "
+        "between words weighs as much as speech. A change of less than about 1 dB is not heard.",
+        "psnr": "**PSNR**: as SI-SNR, but against full scale, so that soft clips score higher; in "
+        "decibels, higher is better. A change of less than about 1 dB is not heard.",
+    },
+}
+"""What each metric is, which way is better, and what a difference is that people notice."""
 
 SPLIT_LABELS: Mapping[str, Mapping[str, str]] = {
     "sound": {"test": "Held-out prompts", "unseen": "Held-out voice"},
     "view": {"test": "Held-out objects", "unseen": "Held-out classes"},
 }
 
-_OF_SPLIT: Mapping[str, Mapping[str, str]] = {
+OF_SPLIT: Mapping[str, Mapping[str, str]] = {
     "sound": {"test": "held-out prompts", "unseen": "prompts of a held-out voice"},
     "view": {"test": "held-out objects", "unseen": "objects of held-out classes"},
 }
@@ -52,20 +78,21 @@ ANSWER_LABELS: Mapping[str, Mapping[str, str]] = {
 }
 
 YARDSTICKS = (
-    "Grey bars are baselines without a hypernetwork and, as a ceiling, the same small network "
-    "fitted to the ground truth for a short time."
+    "Grey dots are baselines without a hypernetwork and, as a ceiling, the same small network "
+    "fitted to the ground truth for a short time. What takes long was measured on fewer; it stands "
+    "beside the two models on the same ones."
 )
 
 CLIMBING = "A curve that still climbs at its end belongs to a training that had not converged."
 
 
 def answers_words(evidence: TaskEvidence, metric: Metric, split: str) -> str:
-    """What the bars of all answers mean: who is ahead, and what the grey ones are."""
+    """What the dots of all answers mean: who is ahead, and what the grey ones are."""
     pair = [evidence.answers.get(name, {}).get(split) for name in ("foundation", "scratch")]
     if any(one is None or metric.key not in one.values for one in pair):
         return YARDSTICKS
     first, second = pair
-    where = _OF_SPLIT[evidence.task][split]
+    where = OF_SPLIT[evidence.task][split]
     n = f"{first.n:,} " if first.n else ""
     return (
         f"On {n}{where}, the pretrained model reaches {_amount(metric, first)} and the one from "
@@ -99,7 +126,7 @@ def answers_caption(evidence: TaskEvidence, split: str) -> str:
             of = f" of {measured.of:,}" if measured.of else ""
             counts.setdefault(f"{measured.n:,}{of}", []).append(label.split(":")[0])
     common = max(counts, key=lambda count: len(counts[count]), default="")
-    words = f"{common} {_OF_SPLIT[evidence.task][split]}" if common else ""
+    words = f"{common} {OF_SPLIT[evidence.task][split]}" if common else ""
     others = [f"{', '.join(names)}: {n}" for n, names in counts.items() if n != common]
     return _sentences(
         words + (f" ({'; '.join(others)})" if others else ""),
@@ -155,7 +182,7 @@ def experiment_caption(experiment: Experiment, metric: Metric, split: str, *, ta
     counts = _range([run.splits[split].n for run in runs])
     steps = _range([run.steps for run in runs])
     machines = list(dict.fromkeys(run.hardware for run in runs if run.hardware))
-    budget = [f"{counts} {_OF_SPLIT[task][split]}"] if counts else []
+    budget = [f"{counts} {OF_SPLIT[task][split]}"] if counts else []
     budget += [f"{steps} steps per run"] if steps else []
     return _sentences(
         _series_words(arms), _seeds_words(arms, metric, split),
@@ -165,8 +192,8 @@ def experiment_caption(experiment: Experiment, metric: Metric, split: str, *, ta
 
 
 def _yardstick_words(experiment: Experiment, metric: Metric, split: str, *, task: str) -> str:
-    """What needs no hypernetwork, where no bars show it."""
-    measured = experiment.beside(metric.key, split) if experiment.has_axis else {}
+    """What needs no hypernetwork; in the figure it may be too far off."""
+    measured = experiment.beside(metric.key, split)
     words = [
         f"{ANSWER_LABELS[task].get(name, name).split(':')[0]} {metric.text(one.values[metric.key])}"
         + (f" (on {one.n:,})" if one.n else "")
@@ -201,7 +228,7 @@ def _seeds_words(arms: Sequence[Arm], metric: Metric, split: str) -> str:
 
 def rates_caption(rates: Rates, *, task: str) -> str:
     """What the rates were measured on, whichever split is chosen."""
-    where = _OF_SPLIT[task].get(rates.split, rates.split)
+    where = OF_SPLIT[task].get(rates.split, rates.split)
     return _sentences(
         f"{rates.n:,} {where}" if rates.n else f"Measured on {where}",
         f"Windows of {rates.window_s:g} s" if rates.window_s else "",

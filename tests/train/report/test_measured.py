@@ -98,3 +98,26 @@ def test_the_page_reads_what_was_written(tmp_path):
         path.write_text(broken)
         with pytest.raises(ValueError, match="measured.json cannot be read .*report --write"):
             read_measured(tmp_path)
+
+
+def test_the_models_on_the_same_prompts_as_an_answer_measured_on_fewer():
+    def rows(**psnr):
+        return [{"prompt": name, "psnr": value, "pesq": None} for name, value in psnr.items()]
+
+    answers = {
+        "foundation": {"rows": rows(a=10.0, b=12.0, c=99.0)},
+        "scratch": {"rows": rows(a=8.0, b=9.0, c=98.0)},
+        "ceiling": {"rows": rows(a=30.0, b=31.0)},
+        "elsewhere": {"rows": rows(z=1.0)},
+        "silence": {"rows": rows(a=1.0, b=2.0, c=3.0)},
+    }
+    answers["foundation"]["psnr"] = 40.3  # or there were nothing to show
+    found = measured({"sound": {"splits": {"test": answers}}})["sound"].same
+    assert list(found["test"]) == ["ceiling"]
+    models = found["test"]["ceiling"]
+    assert {name: one.values["psnr"] for name, one in models.items()} == {
+        "foundation": 11.0, "scratch": 8.5,
+    }  # fmt: skip
+    # Two values that differ by d have a standard error of d / 2.
+    assert models["foundation"].values["psnr_stderr"] == pytest.approx(1.0)
+    assert "pesq" not in models["foundation"].values and models["scratch"].n == 2

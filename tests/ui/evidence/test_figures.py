@@ -5,7 +5,6 @@ import math
 import pytest
 
 from hyperdemo.results.measured import CHECKS, METRICS, Measured
-from hyperdemo.ui.evidence.bars import GAP_BARS, PALE, Bar, bars_begin_at, positions
 from hyperdemo.ui.evidence.canvas import PRETRAINED, SCRATCH, YARDSTICK, colours
 from hyperdemo.ui.evidence.figures import (
     answers_figure,
@@ -13,6 +12,7 @@ from hyperdemo.ui.evidence.figures import (
     rates_figure,
     training_figure,
 )
+from hyperdemo.ui.evidence.rows import GAP_ROWS
 from hyperdemo.ui.evidence.texts import ANSWER_LABELS, SPLIT_LABELS, experiment_caption
 from tests.results import measured as small
 from train.report.measured import measured
@@ -34,67 +34,50 @@ def answers(audio):
     )
 
 
-def bar(label="a", series="s", value=1.0, **rest):
-    return Bar(label, series, PRETRAINED, value, **rest)
-
-
-def test_bars_of_a_label_lie_together():
-    heights, ticks = positions([bar("a"), bar("b"), bar("a"), bar("c")])
-    second, third = 2 + GAP_BARS, 3 + 2 * GAP_BARS
-    assert heights == pytest.approx([0, second, 1, third])
-    assert ticks == pytest.approx({"a": 0.5, "b": second, "c": third})
-
-
-@pytest.mark.parametrize(
-    ("values", "begin"),
-    [
-        ((0.80, 0.84), 0.78),  # 0.80 less half of 0.04
-        ((12.3, 13.9), 11.0),  # 11.5, rounded down to ones
-        ((0.5, 0.8), 0.0),
-        ((-3.0, 2.0), 0.0),
-        ((5.0, 5.0), 0.0),
-    ],
-)
-def test_bars_that_would_look_alike_begin_beyond_0(values, begin):
-    assert bars_begin_at([bar(value=value) for value in values]) == pytest.approx(begin)
-
-
-def test_whiskers_count_for_where_the_bars_begin():
-    bars = [bar(value=0.80, spread=0.05), bar(value=0.90, dots=(0.95,))]
-    assert bars_begin_at(bars) == pytest.approx(0.6)  # 0.75 less half of 0.2, down to tenths
-
-
-def test_every_answer_has_its_bar_on_every_split(answers):
-    bars = answers.data[0]
-    assert bars.x == (0.0, 0.90, 0.98, 0.95, 1.0)
-    assert bars.error_x.array == (None, 0.02, 0.01, None, None)
-    assert bars.marker.color == (YARDSTICK, SCRATCH, PRETRAINED, PRETRAINED, YARDSTICK)
-    assert bars.marker.opacity == (1, 1, 1, PALE, 1)
-    at = [0, 1 + GAP_BARS, 2 + 2 * GAP_BARS, 3 + 2 * GAP_BARS, 4 + 3 * GAP_BARS]
-    assert bars.y == pytest.approx(at)
+def test_every_answer_has_its_dot_on_every_split(answers):
+    rows = answers.data[0]
+    assert rows.x == (0.0, 0.90, 0.98, 0.95, 1.0)
+    assert rows.error_x.array == (None, 0.02, 0.01, None, None)
+    assert rows.marker.color == (YARDSTICK, SCRATCH, PRETRAINED, PRETRAINED, YARDSTICK)
+    assert rows.marker.symbol == ("circle", "circle", "circle", "circle-open", "circle")
+    at = [0, 1 + GAP_ROWS, 2 + 2 * GAP_ROWS, 3 + 2 * GAP_ROWS, 4 + 3 * GAP_ROWS]
+    assert rows.y == pytest.approx(at)
     assert answers.layout.yaxis.tickvals == pytest.approx((*at[:2], (at[2] + at[3]) / 2, at[4]))
-    assert answers.layout.xaxis.range[0] == 0 and answers.layout.xaxis.title.text == "STOI ↑"
+    assert answers.layout.xaxis.range == pytest.approx((-0.06, 1.06))
+    assert answers.layout.xaxis.title.text == "STOI ↑"
 
 
-def test_numbers_stand_beside_the_bars(answers):
+def test_numbers_stand_beside_the_dots(answers):
     numbers = [note.text for note in answers.layout.annotations]
     assert numbers == ["0.000", "0.900 ± 0.020", "0.980 ± 0.010", "0.950", "1.000"]
     assert [note.y for note in answers.layout.annotations] == pytest.approx(answers.data[0].y)
 
 
-def test_experiments_without_an_axis_are_bars_with_their_seeds(audio):
+def test_what_was_measured_on_fewer_stands_beside_the_models_on_the_same(audio):
+    same = {"foundation": Measured({"stoi": 0.97}, 8), "scratch": Measured({"stoi": 0.88}, 8)}
+    alike = dataclasses.replace(audio, same={"test": {"ceiling": same}})
+    labels = dict(labels=ANSWER_LABELS["sound"], split_labels=SPLIT_LABELS["sound"])
+    figure = answers_figure(alike, STOI, "test", **labels)
+    assert figure.data[0].x == (0.0, 0.90, 0.98, 0.95, 0.88, 0.97, 1.0)
+    assert figure.layout.yaxis.ticktext[-3:] == (
+        "on 8: from scratch", "on 8: pretrained<br>(Whisper)", "on 8: fitted to the<br>sound",
+    )  # fmt: skip
+    assert answers_figure(alike, STOI, "unseen", **labels).data[0].x[-1] == 1.0  # elsewhere apart
+
+
+def test_experiments_without_an_axis_are_rows_with_their_seeds(audio):
     figure = drawn(audio.experiments[0], STOI, "test")
-    bars, dots, *keys = figure.data
-    assert bars.x == pytest.approx((0.84, 0.72, 0.80))
-    assert bars.error_x.array[:2] == pytest.approx((0.04, 0.02 * math.sqrt(2)))
-    assert bars.error_x.array[2] is None
-    assert bars.y == pytest.approx((0, 1, 2 + GAP_BARS))
-    assert bars.marker.color == (PRETRAINED, SCRATCH, PRETRAINED)
+    rows, dots, *keys = figure.data
+    assert rows.x == pytest.approx((0.84, 0.72, 0.80))
+    assert rows.error_x.array[:2] == pytest.approx((0.04, 0.02 * math.sqrt(2)))
+    assert rows.error_x.array[2] is None
+    assert rows.y == pytest.approx((0, 1, 2 + GAP_ROWS))
+    assert rows.marker.color == (PRETRAINED, SCRATCH, PRETRAINED)
     assert dots.x == (0.80, 0.84, 0.88, 0.70, 0.74) and dots.y == (0, 0, 0, 1, 1)
     assert [key.name for key in keys] == ["pretrained", "from scratch"]
-    # From 0.69…, the lower whisker, to 0.88: half of that range down, to tenths.
-    assert figure.layout.xaxis.range[0] == pytest.approx(0.5)
-    assert figure.layout.xaxis.title.text == "STOI ↑, axis from 0.5"
+    low, high = 0.72 - 0.02 * math.sqrt(2), 0.88  # the lower whisker, and the upper
+    room = 0.06 * (high - low)
+    assert figure.layout.xaxis.range == pytest.approx((low - room, high + room))
 
 
 def test_experiments_with_an_axis_are_lines(audio):
@@ -115,11 +98,11 @@ def with_yardsticks(experiment, **values):
     return dataclasses.replace(experiment, yardsticks=beside)
 
 
-def test_yardsticks_are_grey_bars(audio):
+def test_yardsticks_are_grey_dots_unless_they_are_far_off(audio):
     figure = drawn(with_yardsticks(audio.experiments[0], silence=0.0, ceiling=1.0), STOI, "test")
-    bars = figure.data[0]
-    assert bars.x[3:] == (0.0, 1.0) and bars.marker.color[3:] == (YARDSTICK, YARDSTICK)
-    assert figure.layout.yaxis.ticktext[-2:] == ("silence", "ceiling")
+    rows = figure.data[0]
+    assert rows.x[3:] == (1.0,) and rows.marker.color[3:] == (YARDSTICK,)
+    assert figure.layout.yaxis.ticktext[-1] == "ceiling"
     keys = [trace.name for trace in figure.data[2:]]
     assert keys == ["pretrained", "from scratch"]
 

@@ -4,8 +4,9 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from hyperdemo.results.measured import FILE_NAME, to_json
+from hyperdemo.results.measured import FILE_NAME, METRICS, to_json
 from hyperdemo.ui import build_app
+from hyperdemo.ui.evidence import texts
 from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets, panels
 from tests.results import measured as small
 from train.report.measured import measured
@@ -35,13 +36,13 @@ def of_kind(demo, kind):
 
 
 def redraws(demo):
-    return [fn for fn in demo.fns.values() if fn.fn and fn.fn.__name__ == "redraw"]
+    return [fn for fn in demo.fns.values() if getattr(fn.fn, "__name__", "") == "redraw"]
 
 
 def test_the_tab_is_the_last_with_a_section_a_task(demo):
     own = [label for label in tabs(demo) if label not in ("Picture", "Outline")]
-    assert own == ["Object", "Look inside", "Sound", "Evidence", "Sound", "Objects"]
-    metric, *_ = [block for block in of_kind(demo, gr.Dropdown) if block.label == "Measured by"]
+    assert own == ["Object", "Look inside", "Sound", "Evidence", "Objects", "Sound"]
+    *_, metric = [block for block in of_kind(demo, gr.Dropdown) if block.label == "Measured by"]
     assert [key for _, key in metric.choices] == ["stoi", "si_snr", "lsd"]
     assert metric.choices[2][0] == "LSD in dB (lower is better)"
 
@@ -78,12 +79,13 @@ def test_panels_are_what_there_is():
 
 
 def test_another_metric_redraws_everything(demo):
-    audio, _ = redraws(demo)
+    _, audio = redraws(demo)
     values = audio.fn("stoi", "test"), audio.fn("si_snr", "unseen")
-    assert all(len(value) == len(audio.outputs) == 3 * 6 for value in values)
-    kinds = [gr.Markdown, gr.Plot, gr.Markdown] * 6
+    assert all(len(value) == len(audio.outputs) == 1 + 3 * 6 for value in values)
+    kinds = [gr.Markdown] + [gr.Markdown, gr.Plot, gr.Markdown] * 6
     assert [type(block) for block in audio.outputs] == kinds
-    main, other = (value[6:9] for value in values)
+    assert values[0][0].startswith("**STOI**") and values[1][0].startswith("**SI-SNR**")
+    main, other = (value[7:10] for value in values)
     assert main[0] == "It helps." and "40 held-out prompts" in main[2]
     assert main[1].layout.xaxis.title.text.startswith("STOI")
     assert not other[1].data and other[2] == ""  # not measured on unseen data
@@ -93,6 +95,24 @@ def test_the_page_comes_with_its_figures(demo):
     plots = {plot._id: plot for plot in of_kind(demo, gr.Plot)}
     drawn = [block for fn in redraws(demo) for block in fn.outputs if block._id in plots]
     assert len(drawn) == 7 and all(plot.value for plot in drawn)
+
+
+def test_it_opens_on_the_task_that_one_comes_from(demo):
+    tab = {block.id: block._id for block in of_kind(demo, gr.Tab)}
+    opened = {}
+    for fn in demo.fns.values():
+        for source, event in fn.targets:
+            if event == "select" and getattr(fn.fn, "func", None) is gr.Tabs:
+                opened[source] = fn.fn().selected
+    assert opened == {
+        tab["object"]: "evidence-view", tab["inside"]: "evidence-view",
+        tab["sound"]: "evidence-sound",
+    }  # fmt: skip
+
+
+def test_every_metric_is_explained():
+    for task, metrics in METRICS.items():
+        assert {metric.key for metric in metrics} == set(texts.MEANINGS[task])
 
 
 def test_its_events_are_the_page_s_own(demo):
