@@ -13,7 +13,7 @@ from hyperdemo.pipeline import SoundPipeline
 from hyperdemo.preprocess.sound import prepare_sound
 
 ROOT = Path(__file__).resolve().parents[2]
-CLIPS = ("english", "italian", "russian", "french_unheard_voice")
+CLIPS = ("english", "italian", "french_unheard_voice", "mandarin_unheard_language")
 
 
 @pytest.fixture(scope="module")

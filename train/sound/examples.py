@@ -1,19 +1,24 @@
 """The app's example clips: `python -m train.sound.examples` writes `examples/sounds/`.
 
-Four prompts that no training heard, one of them by the voice that was held out altogether, and a
-chime, which is no speech at all.
+Four prompts that no training heard, one of them by the voice that was held out altogether; a chime,
+which is no speech at all; and with `--sounds FOLDER`, the folder that the shipped pair was trained
+on, a language, a piece of music and a place that were held out.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from jaxtyping import Float
+from jaxtyping import Float, Int16
 
 from train.sound.data import load_speech
+from train.sources.packed import RATE_HZ
+from train.sources.sounds import Clip, cut, list_clips
 
 PROMPTS = {
     "english": "en/dir-usingkeypad",
@@ -22,6 +27,52 @@ PROMPTS = {
     "french_unheard_voice": "fr/auth-incorrect",
 }
 CHIME_RATE_HZ = 44_100
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Part of a folder of sounds.
+
+    Attributes:
+        source, group: of its clips, as `train.sources.sounds.Clip` has them.
+        first_s, seconds: what is taken of the clips, one after another.
+        every: which of the clips, the first and every so many.
+    """
+
+    source: str
+    group: str
+    first_s: float
+    seconds: float
+    every: int = 1
+
+    def read(self, clips: Sequence[Clip]) -> Int16[np.ndarray, " n"]:
+        """At 16 kHz; the ends fade over 20 ms.
+
+        Raises:
+            ValueError: there is nothing of the kind among the clips.
+        """
+        mine = [clip for clip in clips if (clip.source, clip.group) == (self.source, self.group)]
+        if not mine:
+            raise ValueError(f"expected {self.group} of {self.source} in the folder of sounds")
+        first, count = (round(RATE_HZ * value) for value in (self.first_s, self.seconds))
+        parts, length = [], 0
+        for part in cut(mine[:: self.every]):
+            parts.append(part)
+            length += len(part)
+            if length >= first + count:
+                break
+        samples = np.concatenate(parts)[first : first + count].astype(np.float64)
+        ramp = np.linspace(0, 1, RATE_HZ // 50)
+        samples[: len(ramp)] *= ramp
+        samples[-len(ramp) :] *= ramp[::-1]
+        return np.round(samples).astype(np.int16)
+
+
+EXCERPTS = {
+    "mandarin_unheard_language": Excerpt("mandarin", "cmn", 0.0, 5.2, every=170),
+    "music": Excerpt("0ad-music", "harvest_moon.ogg", 20.0, 6.0),
+    "farmyard": Excerpt("0ad-ambience-effects", "amb_farm_13.ogg", 2.0, 5.0),
+}
 _NOTES_HZ = (523.25, 659.26, 783.99, 1046.5, 783.99, 659.26, 523.25)  # C major, up and down
 
 
@@ -43,6 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.sound.examples", description=__doc__)
     parser.add_argument("--speech", default="data/speech")
     parser.add_argument("--out", type=Path, default=Path("examples/sounds"))
+    parser.add_argument("--sounds", type=Path, help="folder of other sounds, with their table")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     sounds = load_speech(args.speech, list(PROMPTS.values()))
@@ -53,6 +105,11 @@ def main() -> None:
     path = args.out / "chime.flac"
     soundfile.write(path, chime(), CHIME_RATE_HZ, subtype="PCM_16")
     print(path)
+    clips = list_clips(args.sounds) if args.sounds else []
+    for name, excerpt in EXCERPTS.items() if clips else ():
+        path = args.out / f"{name}.flac"
+        soundfile.write(path, excerpt.read(clips), RATE_HZ, subtype="PCM_16")
+        print(path)
 
 
 if __name__ == "__main__":

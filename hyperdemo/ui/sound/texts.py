@@ -31,7 +31,10 @@ PHASE = {
 
 EXAMPLES = "Sounds to try"
 
-_NAMES = {"french_unheard_voice": "French (held out)"}
+_NAMES = {
+    "french_unheard_voice": "French (held out)",
+    "mandarin_unheard_language": "Mandarin (held out)",
+}
 """Of examples whose files cannot be named in full."""
 
 RATE_NOTE = (
