@@ -15,6 +15,7 @@ for _name, _value in {
     "NUMBA_NUM_THREADS": "2",
     "HF_HUB_OFFLINE": "1",
     "GRADIO_ANALYTICS_ENABLED": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
 }.items():
     os.environ.setdefault(_name, _value)
 
@@ -111,6 +112,23 @@ def egl() -> None:
     except Exception as error:
         # moderngl raises a bare Exception for a missing library and for a missing driver.
         pytest.skip(f"needs EGL ({error}): apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri")
+
+
+@pytest.fixture(scope="session")
+def ray_runtime() -> Iterator[None]:
+    """Ray on two cores of this machine, for all tests that need it; what they call finds it."""
+    import ray
+
+    os.environ["PYTHONPATH"] = str(ROOT)  # as they are inherited, Ray need not set them anew
+    ray.init(
+        num_cpus=2,
+        object_store_memory=80_000_000,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="error",
+    )
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

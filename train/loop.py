@@ -21,11 +21,13 @@ from tqdm import tqdm
 from hyperdemo.checkpoints import LoadedModel, load_checkpoint
 from hyperdemo.learn.optimizer import descend
 from hyperdemo.model import HyperModel
+from train.cluster.team import Loss, Team
 from train.config import TrainConfig
 from train.provenance import provenance, resumed
 from train.state import TrainState
 from train.transplant import keep_part
 
+ALONE = Team()
 EARLIER = ("git", "steps_taken", "minutes", "training", "started_from")
 """What a run's facts keep of the checkpoint that it starts from."""
 
@@ -47,6 +49,14 @@ class Task(Protocol):
         """Quality on validation data, higher is better."""
 
 
+@runtime_checkable
+class Streamed(Protocol):
+    """A task whose data move on with the steps."""
+
+    def go_to(self, step: int) -> None:
+        """Hold what belongs to a step."""
+
+
 class Run:
     """A training under way, new or continued from its folder.
 
@@ -54,9 +64,11 @@ class Run:
         task: gives the loss of each step and the scores on the way.
         out: folder of the run.
         facts: what `run_facts` gives, for `run.json`.
+        team: the workers that share the run, and which one this is; the first alone writes.
 
     Raises:
         ValueError: `out` holds a run with another configuration.
+        RuntimeError: the workers see different states in `out`.
     """
 
     def __init__(
@@ -67,17 +79,19 @@ class Run:
         out: Path,
         device: torch.device,
         facts: Mapping[str, Any] | None = None,
+        team: Team = ALONE,
     ):
         out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
         model = new_model(config)
         if config.precision == "bf16" and device.type == "cpu":
             _plain_attention(model)
-        self.task, self.out = task, out
+        self.task, self.out, self.team = task, out, team
         self.state = TrainState(config, model, device=device)
         if (out / "state.pt").is_file():
             self.state.load(out / "state.pt")
-        if facts is not None:
+        team.require_same(self.state.step, what="the step that they go on from")
+        if facts is not None and team.leads:
             # Not before the state is loaded: a refused run leaves the facts of the one that is
             # there.
             path = out / "run.json"
@@ -88,7 +102,10 @@ class Run:
             torch.set_float32_matmul_precision("high")
         if config.compile:
             self.state.model.encode = torch.compile(self.state.model.encode)
-        self._log = MetricsLog(out / "metrics.jsonl", since=self.state.step)
+        if isinstance(task, Streamed):
+            task.go_to(self.state.step)
+        self._loss = team.loss_of(task, self.state.model)
+        self._log = MetricsLog(out / "metrics.jsonl", since=self.state.step) if team.leads else None
         self._saved = time.monotonic()
 
     def advance(self) -> dict[str, float]:
@@ -99,8 +116,10 @@ class Run:
         """
         state, config = self.state, self.state.config
         started = time.monotonic()
-        row = _one_step(state, self.task)
+        row = _one_step(state, self._loss, self.team)
         state.seconds += time.monotonic() - started
+        if self._log is None:
+            return row
         scored = state.step % config.eval_every == 0 or state.step == config.steps
         if scored:
             row |= self.task.score(state.average)
@@ -111,7 +130,8 @@ class Run:
         return row
 
     def save(self) -> None:
-        self.state.save(self.out / "state.pt")
+        if self.team.leads:
+            self.state.save(self.out / "state.pt")
         self._saved = time.monotonic()
 
 
@@ -123,6 +143,7 @@ def train(
     device: torch.device,
     facts: Mapping[str, Any] | None = None,
     stop_at: int | None = None,
+    team: Team = ALONE,
 ) -> TrainState:
     """Run or continue a training until its budget is spent; arguments as of `Run`.
 
@@ -133,7 +154,7 @@ def train(
         ValueError: `out` holds a run with another configuration.
         FloatingPointError: the loss is no longer finite.
     """
-    run = Run(config, task, out=out, device=device, facts=facts)
+    run = Run(config, task, out=out, device=device, facts=facts, team=team)
     state = run.state
     last = min(config.steps, stop_at or config.steps)
     bar = tqdm(total=config.steps, initial=state.step, unit="step", disable=not sys.stderr.isatty())
@@ -184,22 +205,23 @@ def _plain_attention(model: HyperModel) -> None:
             module.fused_attn = False
 
 
-def _one_step(state: TrainState, task: Task) -> dict[str, float]:
+def _one_step(state: TrainState, objective: Loss, team: Team) -> dict[str, float]:
     config, model = state.config, state.model
     model.train()
     scale = state.set_learning_rate()
-    loss, shown = task.loss(model, generator=state.generator)
+    team.seed(state.generator, seed=config.seed, step=state.step)
+    loss, shown = objective(generator=state.generator)
     try:
         norm = descend(state.optimizer, loss, clip=config.clip)
     except FloatingPointError as error:
         raise FloatingPointError(f"step {state.step}: {error}") from error
     state.step += 1
-    state.update_average()
+    if team.leads:
+        state.update_average()
     return {
         "step": state.step,
         "seconds": round(state.seconds, 2),
-        "loss": loss.item(),
-        **{name: value.item() for name, value in shown.items()},
+        **team.mean({"loss": loss, **shown}),
         "grad_norm": norm.item(),
         "lr_scale": scale,
     }

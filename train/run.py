@@ -1,6 +1,8 @@
 """Train one hypernetwork: `python -m train.run --config view-cpu --init foundation`.
 
 A run lives in `runs/<name>`, see `train.loop`. The same command continues a run that was killed.
+With `--workers N` the batch is divided among N processes on one machine or many, see
+`train.cluster`; a run may be continued with another number of them.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from train.view.task import ViewTask
 TASKS = {"view": ViewTask, "sound": SoundTask}
 
 
-def parse_arguments(argv: Sequence[str]) -> tuple[TrainConfig, Path, torch.device]:
+def parse_arguments(argv: Sequence[str]) -> tuple[TrainConfig, Path, torch.device, int]:
+    """Configuration, folder of the run, device, and number of workers."""
     parser = argparse.ArgumentParser(prog="python -m train.run", description=__doc__)
     parser.add_argument("--config", required=True, help="name in train/configs, or a .toml file")
     parser.add_argument("--init", choices=INITS)
@@ -37,14 +40,17 @@ def parse_arguments(argv: Sequence[str]) -> tuple[TrainConfig, Path, torch.devic
     )
     parser.add_argument("--out", type=Path, help="folder of the run (runs/<config>-<init>-<adapt>)")
     parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the batch")
     args = parser.parse_args(argv)
     if unclear := [text for text in args.set if "=" not in text]:
         parser.error(f"--set expects KEY=VALUE, got {', '.join(unclear)}")
+    if args.workers < 1:
+        parser.error(f"--workers must be at least 1, got {args.workers}")
     overrides = dict(_assignment(text) for text in args.set)
     overrides |= {f"model.{name}": v for name in ("init", "adapt") if (v := getattr(args, name))}
     config = load_config(args.config, overrides=overrides)
     name = f"{Path(args.config).stem}-{config.model.init}-{config.model.adapt}"
-    return config, args.out or Path("runs") / name, choose_device(args.device)
+    return config, args.out or Path("runs") / name, choose_device(args.device), args.workers
 
 
 def _assignment(text: str) -> tuple[str, object]:
@@ -57,13 +63,22 @@ def _assignment(text: str) -> tuple[str, object]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
-    config, out, device = parse_arguments(argv)
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    task = TASKS[config.model.task].load(config, device=device)
-    facts = run_facts(config, task, device=device, command=" ".join(argv))
-    state = train(config, task, out=out, device=device, facts=facts)
-    print(f"{out}: {state.step} steps in {state.seconds / 60:.1f} minutes")
+    config, out, device, workers = parse_arguments(argv)
+    load, command = TASKS[config.model.task].load, " ".join(argv)
+    if workers > 1:
+        from train.cluster.training import train_together  # Ray, which one worker does without
+
+        step, seconds = train_together(
+            config, load, out=out, device=device, workers=workers, command=command
+        )
+    else:
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        task = load(config, device=device)
+        facts = run_facts(config, task, device=device, command=command)
+        state = train(config, task, out=out, device=device, facts=facts)
+        step, seconds = state.step, state.seconds
+    print(f"{out}: {step} steps in {seconds / 60:.1f} minutes")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 
 Finished runs are skipped and killed ones resumed, so the command may be given again at any time.
 Several processes share the work: one with `taskset -c 0`, one with `taskset -c 1` use two cores.
+With `--ray` the runs are Ray tasks on one machine or many, see `train.cluster`.
 
 Results go to `weights/results.json` under "sweeps": a row per run with its configuration, seed,
 budget, hardware, git hash and metrics on held-out data, and the experiments, by the names of
@@ -22,6 +23,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ from hyperdemo.pipeline import choose_device
 from hyperdemo.results.recorded import read_recorded
 from train.config import TrainConfig, load_config
 from train.experiments import Run, Sweep
-from train.loop import new_model, run_facts, train
+from train.loop import Task, new_model, run_facts, train
 from train.package import package
 from train.results_file import update
 from train.run import TASKS
@@ -44,7 +46,8 @@ from train.view.experiments import VIEW
 from train.view.scores import score_view_model, view_yardsticks
 
 SWEEPS: Mapping[str, Sweep] = {"sound": SOUND, "view": VIEW}
-SCORES: Mapping[str, Callable[..., Mapping[str, Any]]] = {
+Score = Callable[..., Mapping[str, Any]]
+SCORES: Mapping[str, Score] = {
     "sound": score_sound_model, "view": score_view_model,
 }  # fmt: skip
 """By task: metrics of a model on held-out data, split by split."""
@@ -83,9 +86,15 @@ def done(results: Mapping[str, Any], task: str, run: Run) -> bool:
 
 
 def train_and_score(
-    run: Run, folder: Path, *, task: str, device: torch.device, limit: int
+    run: Run,
+    folder: Path,
+    *,
+    load: Callable[..., Task],
+    score: Score,
+    device: torch.device,
+    limit: int,
 ) -> dict[str, Any]:
-    """The row of one run.
+    """The row of one run, from `load` and `score` of its task.
 
     Raises:
         NoWeights: the pretrained weights that it starts from are not to be had.
@@ -95,15 +104,15 @@ def train_and_score(
         new_model(config)  # What is not to be had is said before minutes go into reading data.
     if run.before:
         earlier = folder / "before"
-        start = _trained_before(run.before, earlier, task=task, device=device)
+        start = _trained_before(run.before, earlier, load=load, device=device)
         config = dataclasses.replace(config, start=str(start))
-    data = TASKS[task].load(config, device=device)
+    data = load(config, device=device)
     begun = run_facts(config, data, device=device, command=run.command)
     state = train(config, data, out=folder, device=device, facts=begun)
     facts = json.loads((folder / "run.json").read_text())
     if state.step < config.steps:
         raise RuntimeError(f"{run.name} ended at step {state.step} of {config.steps}")
-    loaded = LoadedModel(f"{task}-{config.model.init}", state.average, facts)
+    loaded = LoadedModel(f"{config.model.task}-{config.model.init}", state.average, facts)
     lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     scores = [
         {k: round(v, 4) for k, v in line.items() if k == "step" or k.startswith("val_")}
@@ -120,15 +129,17 @@ def train_and_score(
         "inr_parameters": config.model.field.n_parameters,
         "written": config.model.n_written,
         "curve": [row for row in scores if len(row) > 1],
-        "metrics": SCORES[task](loaded, data_config=config.data, limit=limit),
+        "metrics": score(loaded, data_config=config.data, limit=limit),
     }
 
 
-def _trained_before(run: Run, folder: Path, *, task: str, device: torch.device) -> Path:
+def _trained_before(
+    run: Run, folder: Path, *, load: Callable[..., Task], device: torch.device
+) -> Path:
     """The checkpoint of a training that another one starts from, without its ending."""
-    path = folder / f"{task}-{run.config.model.init}"
+    path = folder / f"{run.config.model.task}-{run.config.model.init}"
     if not path.with_suffix(".safetensors").is_file():
-        data = TASKS[task].load(run.config, device=device)
+        data = load(run.config, device=device)
         facts = run_facts(run.config, data, device=device, command=run.command)
         train(run.config, data, out=folder, device=device, facts=facts)
         package(folder, folder)
@@ -183,23 +194,72 @@ def folder_of(run: Run) -> str:
 def work(
     sweep: Sweep, args: argparse.Namespace, *, names: Sequence[str], device: torch.device
 ) -> None:
-    """Train and score what is missing and nobody else works on."""
-    for run in sweep.runs(tuple(names)):
-        folder = args.runs / folder_of(run)
-        with claimed(folder.with_name(f"{folder.name}.lock")) as mine:
-            results = read_recorded(args.out) if args.out.is_file() else {}
-            if not mine or done(results, args.task, run):
-                continue
-            print(run.name, flush=True)
-            try:
-                row = train_and_score(run, folder, task=args.task, device=device, limit=args.limit)
-            except NoWeights as error:
-                row = {"config": run.config.to_dict(), NOT_RUN: str(error)}
-            add_row(args.out, args.task, run, row)
-            if not args.keep:
-                for path in folder.rglob("state.pt"):
-                    path.unlink()
-            print(row.get(NOT_RUN) or json.dumps(row["metrics"]), flush=True)
+    """Train and score what is missing and nobody else works on; this process alone writes."""
+    finish = partial(
+        train_and_score, load=TASKS[args.task].load, score=SCORES[args.task], device=device,
+        limit=args.limit,
+    )  # fmt: skip
+    finished = _by_ray if args.ray else _in_turn
+    for run, row in finished(sweep.runs(tuple(names)), finish, args):
+        add_row(args.out, args.task, run, row)
+        if not args.keep:
+            for path in (args.runs / folder_of(run)).rglob("state.pt"):
+                path.unlink()
+        print(row.get(NOT_RUN) or json.dumps(row["metrics"]), flush=True)
+
+
+Finish = Callable[[Run, Path], dict[str, Any]]
+"""`train_and_score` of a run in its folder."""
+
+
+def attempt(run: Run, finish: Finish, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The row of a run that is missing and that nobody else works on, claimed until it is taken."""
+    folder = args.runs / folder_of(run)
+    with claimed(folder.with_name(f"{folder.name}.lock")) as mine:
+        results = read_recorded(args.out) if args.out.is_file() else {}
+        if not mine or done(results, args.task, run):
+            return
+        print(run.name, flush=True)
+        try:
+            row = finish(run, folder)
+        except NoWeights as error:
+            row = {"config": run.config.to_dict(), NOT_RUN: str(error)}
+        yield row
+
+
+def _in_turn(
+    runs: Sequence[Run], finish: Finish, args: argparse.Namespace
+) -> Iterator[tuple[Run, dict[str, Any]]]:
+    for run in runs:
+        for row in attempt(run, finish, args):
+            yield run, row
+
+
+def _by_ray(
+    runs: Sequence[Run], finish: Finish, args: argparse.Namespace
+) -> Iterator[tuple[Run, dict[str, Any]]]:
+    """
+    Raises:
+        RuntimeError: some runs failed; the others are done.
+    """
+    from train.cluster.runtime import spread  # Ray, which a sweep on one machine does without
+
+    failed = {}
+    cores = max(1, *(run.config.threads for run in runs))
+    gpus = args.share if choose_device(args.device).type == "cuda" else 0.0
+    for run, found in spread(partial(_rows, finish=finish, args=args), runs, cpus=cores, gpus=gpus):
+        if isinstance(found, Exception):
+            failed[run.name] = found
+            print(f"{run.name} failed: {found}", flush=True)
+        else:
+            yield from ((run, row) for row in found)
+    if failed:
+        raise RuntimeError(f"{len(failed)} of {len(runs)} runs failed: {', '.join(failed)}")
+
+
+def _rows(run: Run, *, finish: Finish, args: argparse.Namespace) -> list[dict[str, Any]]:
+    torch.set_num_threads(run.config.threads or 1)
+    return list(attempt(run, finish, args))
 
 
 def listing(sweep: Sweep, results: Mapping[str, Any], *, task: str, names: Sequence[str]) -> str:
@@ -223,6 +283,8 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--runs", type=Path, default=Path("runs/sweep"))
     parser.add_argument("--out", type=Path, default=Path("weights/results.json"))
     parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
+    parser.add_argument("--ray", action="store_true", help="as tasks of a Ray cluster")
+    parser.add_argument("--share", type=float, default=1.0, help="of a GPU per run, with --ray")
     args = parser.parse_args(argv)
     known = SWEEPS[args.task].experiments
     if unknown := sorted(set(args.only or ()) - set(known)):

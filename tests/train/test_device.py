@@ -101,7 +101,9 @@ def test_a_sweep_trains_and_scores(tmp_path, monkeypatch):
     data = ViewData(views_dir=folder, splits_file=splits, target_views=2, rays=8, samples=8)
     run = Run("tiny", {}, scenes.train_config(data=data, steps=2))
 
-    score = partial(sweep.train_and_score, run, task="view", limit=1)
+    score = partial(
+        sweep.train_and_score, run, load=ViewTask.load, score=scores.score_view_model, limit=1
+    )
     expected, found = on_both(lambda device: score(tmp_path / device.type, device=device))
     assert set(found["metrics"]) == {"test", "unseen"}
     views = load_split(data, "test", input_size=28)

@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import os
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -67,6 +69,21 @@ def tiny_tasks(monkeypatch):
         monkeypatch.setattr(module, name, {"sound": small})
 
 
+class KilledOnce:
+    """Reads the tiny data in a worker of Ray, whose process ends the first time."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def load(self, config, *, device):
+        if config.lr == 1e-4 and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if config.seed == 1:
+            raise ValueError("no such data")
+        return task_of(config, SOUNDS)
+
+
 def arguments(folder, *more):
     runs, out = folder / "runs", folder / "results.json"
     return parse_arguments(["sound", "--runs", str(runs), "--out", str(out), "--limit", "3", *more])
@@ -106,7 +123,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(tmp_path):
     folder = broken.runs / folder_of(run)
     facts = {"git": "an earlier commit", "config": run.config.to_dict(), "train_prompts": 2}
     train(run.config, task_of(run.config, SOUNDS), out=folder, device=CPU, stop_at=1, facts=facts)
-    row = train_and_score(run, folder, task="sound", device=CPU, limit=3)
+    row = train_and_score(run, folder, load=TinyTask.load, score=score, device=CPU, limit=3)
     expected = rows_of(whole)[run.name]
     assert row["metrics"] == expected["metrics"]
     assert [r["val_snr"] for r in row["curve"]] == [r["val_snr"] for r in expected["curve"]]
@@ -134,6 +151,23 @@ def test_a_run_that_another_process_works_on_is_left_to_it(tmp_path):
         other.kill()
     with claimed(lock) as mine:  # the lock went with its process
         assert mine
+
+
+def test_on_ray_a_lost_run_is_begun_again_and_a_failed_one_ends_no_other(
+    tmp_path, monkeypatch, ray_runtime
+):
+    here, there = arguments(tmp_path / "here"), arguments(tmp_path / "there", "--ray")
+    work(TINY, here, names=["rate"], device=CPU)
+    monkeypatch.setattr(module, "TASKS", {"sound": KilledOnce(tmp_path / "dead")})
+    with pytest.raises(RuntimeError, match="1 of 3 runs failed: tiny seed=1"):
+        work(TINY, there, names=["rate", "seeds"], device=CPU)
+    assert (tmp_path / "dead").exists()
+    expected, found = (
+        {name: (row["metrics"], row["curve"]) for name, row in rows_of(args).items()}
+        for args in (here, there)
+    )
+    assert found == expected
+    monkeypatch.setattr(module, "TASKS", {"sound": None})  # nothing is trained again
 
 
 def test_the_list_says_what_is_done_and_a_changed_configuration_is_no_finished_run(tmp_path):
@@ -172,7 +206,9 @@ def test_a_training_that_starts_from_another_has_learned_from_both(tmp_path):
     plain = TINY.run(Arm("second"), 0)
     after = dataclasses.replace(plain, name="tiny after", before=first)
     folder = args.runs / folder_of(after)
-    row = train_and_score(after, folder, task="sound", device=CPU, limit=3)
+    row = train_and_score(
+        after, folder, load=module.TASKS["sound"].load, score=score, device=CPU, limit=3
+    )
     assert row["config"] == plain.config.to_dict()
     assert row["started_from"]["steps_taken"] == first.config.steps
     # By hand: the first training's checkpoint, as the start of the second.
