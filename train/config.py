@@ -51,8 +51,9 @@ class ViewData(RayData):
     """Data and objective of the view task: where its pictures are, beside what is drawn of them.
 
     Attributes:
-        format: "rendered", as `train.objects.render_views` writes it, or "learnit", the ShapeNet
-            renderings of LearnIt, see `train.view.learnit`.
+        format: "rendered", as `train.objects.render_views` writes it, "learnit", the ShapeNet
+            renderings of LearnIt, see `train.view.learnit`, or "shards" of a stream, a folder per
+            split in `views_dir`, which may be a URL; see `train.cluster.make`.
         views_dir: folder of the data set, which holds a folder per object.
         splits_file: which object belongs to which split.
         radius: of the sphere that holds every object, in the units of "learnit" files; those that
@@ -62,6 +63,8 @@ class ViewData(RayData):
         weights: how often an object of a pack is drawn, by pack; 1 where none is given.
         packed: keep the decoded views in files beside them and map those into memory, so that runs
             side by side share one copy.
+        pool: objects of a stream that are held at a time and drawn from.
+        fresh: objects of a stream that are replaced after each step.
     """
 
     format: str = "rendered"
@@ -71,17 +74,22 @@ class ViewData(RayData):
     variants: int = 0
     weights: dict[str, float] = dataclasses.field(default_factory=dict)
     packed: bool = False
+    pool: int = 256
+    fresh: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _one_of(self, "format", "rendered", "learnit")
+        _one_of(self, "format", "rendered", "learnit", "shards")
+        _at_least_one(self, "pool fresh")
         _not_negative(self, "variants")
         _require(self, "radius", lambda value: value > 0, "be positive")
         for pack, weight in self.weights.items():
             if not weight > 0:
                 raise ValueError(f"the weight of {pack} must be positive, got {weight}")
-        if self.format == "learnit" and self.variants:
-            raise ValueError("variants are rendered here; with format 'learnit' set variants = 0")
+        if self.format != "rendered" and self.variants:
+            raise ValueError(f"with format {self.format!r} set variants = 0, got {self.variants}")
+        if self.format == "shards" and self.weights:
+            raise ValueError("a stream gives its objects alike; with format 'shards' no weights")
 
 
 @dataclass(frozen=True)
@@ -89,14 +97,17 @@ class SoundData:
     """Data and objective of the sound task.
 
     Attributes:
-        format: "prompts", as `train.sources.speech` packs them, or "librispeech", a LibriSpeech
-            tree.
+        format: "prompts", as `train.sources.speech` packs them, "librispeech", a LibriSpeech
+            tree, or "shards" of a stream, a folder per split in `speech_dir`, which may be a URL;
+            see `train.cluster.make`.
         speech_dir: folder of the speech.
         splits_file: which prompt belongs to which split.
         stretches: consecutive stretches of each window that a step's error is taken over.
         spectral_weight: weight of the multi-resolution STFT error beside that of the waveform.
         flip: share of the windows per step with their polarity reversed.
         augment: chance of each change of a window, see `train.sound.augment`.
+        pool: clips of a stream that are held at a time and drawn from.
+        fresh: clips of a stream that are replaced after each step.
     """
 
     format: str = "prompts"
@@ -106,10 +117,12 @@ class SoundData:
     spectral_weight: float = 0.1
     flip: float = 0.5
     augment: float = 0.0
+    pool: int = 256
+    fresh: int = 1
 
     def __post_init__(self) -> None:
-        _one_of(self, "format", "prompts", "librispeech")
-        _at_least_one(self, "stretches")
+        _one_of(self, "format", "prompts", "librispeech", "shards")
+        _at_least_one(self, "stretches pool fresh")
         _not_negative(self, "spectral_weight")
         _shares(self, "flip augment")
 
@@ -165,6 +178,8 @@ class TrainConfig(Rates):
         _at_least_one(self, "steps batch eval_every")
         _require(self, "train_share decay", lambda value: 0 < value <= 1, "lie in (0, 1]")
         check_part(self.pretrained_part)
+        if self.data.format == "shards" and self.train_share < 1:
+            raise ValueError("a stream is read whole; with format 'shards' set train_share = 1")
         expected = ViewData if self.model.task == "view" else SoundData
         if not isinstance(self.data, expected):
             raise ValueError(f"the {self.model.task} task takes {expected.__name__} as its data")

@@ -69,16 +69,17 @@ RUN += [(name, 0, LEAST) for name in ("steps", "batch", "eval_every")]
 RUN += [
     (name, x, r"must lie in \(0, 1\], got") for name, x in (("train_share", 0.0), ("decay", 1.1))
 ]
-VIEW = [(name, 0, LEAST) for name in ("target_views", "rays", "samples")]
+VIEW = [(name, 0, LEAST) for name in ("target_views", "rays", "samples", "pool", "fresh")]
 VIEW += [(name, x, SHARE) for name, x in (("near_share", -0.1), ("mirror", 1.1), ("recolour", 2.0))]
 VIEW += [(name, -1, POSITIVE) for name in ("variants", "alpha_weight", "absolute_weight")]
 VIEW += [
-    ("format", "blender", "must be one of rendered, learnit, got 'blender'"),
+    ("format", "blender", "must be one of rendered, learnit, shards, got 'blender'"),
     ("radius", 0.0, "must be positive"),
 ]
 SOUND = [
-    ("stretches", 0, LEAST), ("spectral_weight", -0.1, POSITIVE), ("flip", 1.5, SHARE),
-    ("format", "mp3", "must be one of prompts, librispeech, got 'mp3'"),
+    ("stretches", 0, LEAST), ("pool", 0, LEAST), ("fresh", 0, LEAST),
+    ("spectral_weight", -0.1, POSITIVE), ("flip", 1.5, SHARE),
+    ("format", "mp3", "must be one of prompts, librispeech, shards, got 'mp3'"),
 ]  # fmt: skip
 SOUND_TASK = {"model": {"task": "sound"}}
 

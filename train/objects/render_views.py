@@ -85,14 +85,19 @@ def render_piece(
     return None
 
 
-def _in_worker(job: tuple[Entry, Path, int]) -> tuple[str, str | None]:
+def process_rasteriser() -> Rasteriser:
+    """The one of this process, made when it is first asked for."""
     global _rasteriser
     if _rasteriser is None:
         _rasteriser = Rasteriser(fov_deg=CAMERA_FOV_DEG)
+    return _rasteriser
+
+
+def _in_worker(job: tuple[Entry, Path, int]) -> tuple[str, str | None]:
     piece, out, variant = job
     name = variant_id(piece.object_id, variant)
     try:
-        return name, render_piece(piece, out, _rasteriser, variant=variant)
+        return name, render_piece(piece, out, process_rasteriser(), variant=variant)
     except Exception as error:
         raise RuntimeError(f"could not render {name}") from error
 

@@ -4,6 +4,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -29,7 +30,7 @@ def save_sheet(path: Path, views: UInt8[np.ndarray, "n h w 4"]) -> None:
     Image.fromarray(sheet).save(path, lossless=True, quality=20, method=1, exact=True)
 
 
-def load_sheet(path: str | Path) -> UInt8[np.ndarray, "n 128 128 4"]:
+def load_sheet(path: str | Path | BinaryIO) -> UInt8[np.ndarray, "n 128 128 4"]:
     """The views of a sheet of 128-pixel tiles in the order of `transforms.json`.
 
     Raises:
@@ -69,7 +70,11 @@ def save_transforms(
 
 
 def load_transforms(path: str | Path) -> tuple[Float[np.ndarray, "n 4 4"], float]:
+    """`parse_transforms` of a file."""
+    return parse_transforms(json.loads(Path(path).read_text()))
+
+
+def parse_transforms(content: dict[str, Any]) -> tuple[Float[np.ndarray, "n 4 4"], float]:
     """Camera-to-world poses and the horizontal field of view in radians (`camera_angle_x`)."""
-    content = json.loads(Path(path).read_text())
     poses = np.array([f["transform_matrix"] for f in content["frames"]], dtype=np.float32)
     return poses, float(content["camera_angle_x"])

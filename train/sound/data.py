@@ -64,7 +64,12 @@ class SoundSet:
         return self.samples[start : start + int(self.lengths[index])].float() / FULL_SCALE
 
 
-def _join(ids: Sequence[str], sounds: Sequence[np.ndarray], texts: Sequence[str]) -> SoundSet:
+def join_sounds(ids: Sequence[str], sounds: Sequence[np.ndarray], texts: Sequence[str]) -> SoundSet:
+    """Sounds and what they say, by their ids, as a data set in memory.
+
+    Raises:
+        ValueError: there is none, or one is empty.
+    """
     empty = [name for name, samples in zip(ids, sounds, strict=True) if not len(samples)]
     if empty or not ids:
         raise ValueError(f"expected sounds that are not empty, got {empty or 'no sound'}")
@@ -100,7 +105,7 @@ def load_speech(speech_dir: str | Path, ids: Sequence[str]) -> SoundSet:
     arrays = {c: np.load(Path(speech_dir) / f"{c}.npy", mmap_mode="r") for c in languages}
     chosen = [prompts[name] for name in ids]
     sounds = [arrays[p.id.partition("/")[0]][p.start : p.start + p.length] for p in chosen]
-    return _join(ids, sounds, [prompt.text for prompt in chosen])
+    return join_sounds(ids, sounds, [prompt.text for prompt in chosen])
 
 
 def split_ids(data: SoundData, split: str) -> list[str]:
@@ -124,7 +129,7 @@ def load_sounds(data: SoundData, ids: Sequence[str]) -> SoundSet:
         ValueError: one is not there.
     """
     if data.format == "librispeech":
-        return _join(ids, *read_utterances(data.speech_dir, ids))
+        return join_sounds(ids, *read_utterances(data.speech_dir, ids))
     return load_speech(data.speech_dir, ids)
 
 

@@ -70,6 +70,10 @@ class SoundTask:
             ValueError: speech that has not been fetched.
         """
         data = config.data
+        if data.format == "shards":
+            from train.cluster.streaming import StreamedSoundTask  # on packages for that alone
+
+            return StreamedSoundTask.load(config, device=device)
         kept = some_of(split_ids(data, "train"), config.train_share)
         train_sounds, val_sounds = (
             load_sounds(data, ids) for ids in (kept, split_ids(data, "val"))

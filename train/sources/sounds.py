@@ -117,6 +117,12 @@ def cut(clips: Sequence[Clip], *, progress: bool = False) -> Iterator[Int16[np.n
         yield np.round(np.clip(samples[first:last], -1.0, 1.0) * 32767).astype(np.int16)
 
 
+def usable(samples: Int16[np.ndarray, " n"]) -> bool:
+    """Whether a clip is half a second long at least, and not silent."""
+    long = len(samples) >= MIN_SECONDS * RATE_HZ
+    return long and bool(np.sqrt(np.square(samples / 32768).mean()) >= SILENCE_RMS)
+
+
 def pack(clips: Sequence[Clip], out: Path, *, progress: bool = False) -> dict[str, float]:
     """Write all sources; returns the minutes of each.
 
@@ -127,9 +133,7 @@ def pack(clips: Sequence[Clip], out: Path, *, progress: bool = False) -> dict[st
     numbers, starts, licences = Counter[str](), Counter[str](), defaultdict(set)
     kinds = {clip.source: clip.kind for clip in clips}
     for clip, samples in zip(clips, cut(clips, progress=progress), strict=True):
-        if len(samples) < MIN_SECONDS * RATE_HZ:
-            continue
-        if np.sqrt(np.square(samples / 32768).mean()) < SILENCE_RMS:
+        if not usable(samples):
             continue
         name, source = f"{clip.source}/{clip.group}", clip.source
         prompts[source].append(

@@ -52,7 +52,7 @@ def split_objects(data: ViewData, split: str) -> tuple[list[str], dict[str, str]
 def held_out(data: ViewData) -> tuple[str, ...]:
     """The splits that are scored: held-out objects and, but for LearnIt's, held-out classes and,
     where the file has them, held-out models."""
-    if data.format == "learnit":
+    if data.format != "rendered":
         return ("test",)
     there = json.loads(Path(data.splits_file).read_text())
     return ("test", "unseen", *(name for name in ("test-models",) if name in there))
@@ -60,6 +60,10 @@ def held_out(data: ViewData) -> tuple[str, ...]:
 
 def load_split(data: ViewData, split: str, *, input_size: int) -> ViewSet:
     """`load_views` of all objects of a split."""
+    if data.format == "shards":
+        from train.cluster.streaming import load_views_of_shards  # on packages for that alone
+
+        return load_views_of_shards(f"{data.views_dir}/{split}", input_size=input_size)
     ids, classes = split_objects(data, split)
     return load_views(data, ids, classes=classes, input_size=input_size)
 

@@ -51,6 +51,10 @@ class ViewTask:
             ValueError: objects or splits that are not there.
         """
         data, size = config.data, config.model.backbone.image_size
+        if data.format == "shards":
+            from train.cluster.streaming import StreamedViewTask  # on packages for that alone
+
+            return StreamedViewTask.load(config, device=device)
         ids, classes = split_objects(data, "train")
         kept = [
             variant_id(name, k)
