@@ -241,7 +241,7 @@ def by_name(monkeypatch, hub_cache, views):
 def test_weights_that_are_not_to_be_had_are_said_and_sought_again(by_name, tmp_path, hub_cache):
     sweep, run = by_name
     args = SimpleNamespace(
-        task="view", runs=tmp_path / "runs", out=tmp_path / "r.json", limit=3, keep=False
+        task="view", runs=tmp_path / "runs", out=tmp_path / "r.json", limit=3, keep=False, ray=False
     )
     work(sweep, args, names=["a"], device=CPU)
     words = {"title": "T", "question": "Q.", "reading": "", "arms": [
