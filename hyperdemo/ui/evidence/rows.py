@@ -99,7 +99,8 @@ def _trace(rows: Sequence[Row], heights: Sequence[float], metric: Metric) -> go.
     return go.Scatter(
         x=[row.value for row in rows], y=list(heights), mode="markers",
         marker={"color": [row.colour for row in rows], "size": 11,
-                "symbol": [_symbol(row.hollow) for row in rows], "line": {"width": [2 if row.hollow else 0 for row in rows]}},
+                "symbol": [_symbol(row.hollow) for row in rows],
+                "line": {"width": [2 if row.hollow else 0 for row in rows]}},
         error_x=whiskers([row.spread for row in rows]), showlegend=False,
         text=[f"{row.label}, {row.series}" for row in rows],
         hovertemplate="%{text}: %{x:." + str(metric.digits) + "f}<extra></extra>",
