@@ -63,7 +63,7 @@ CSS = """
                           border-radius: var(--radius-md); overflow: hidden; padding: 2px; }
 .examples .gallery-item:hover { border-color: var(--primary-500); }
 .examples .gallery-item img { width: 40px; height: 40px; object-fit: contain; }
-.sounds .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); }
+.sounds .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); }
 .sounds .gallery-item, .sounds .gallery-item .container { width: auto; height: auto; }
 .sounds .gallery-item { padding: .3rem .35rem; font-size: .9rem; background: none; }
 .sounds .gallery-item .gallery { display: block; padding: 0; text-align: center; }
@@ -118,6 +118,12 @@ body:has(.stale) :is(#object-viewer, #results) { opacity: .45; }
                                            transition: width .3s ease; }
 .status progress::-moz-progress-bar { background: var(--primary-500); }
 .status span { flex: 0 1 17rem; font-size: .9rem; }
+
+/* For a projector: larger type, and the room for it. */
+html.large, html.large .gradio-container { --text-xs: 15px; --text-sm: 17px; --text-md: 20px;
+                                           --text-lg: 22px; --text-xl: 27px; }
+html.large { font-size: 21px; }
+html.large .gradio-container { max-width: 1700px !important; }
 
 @media (max-width: 640px) {
   #top { flex-wrap: wrap; gap: .25rem; }

@@ -84,6 +84,16 @@ def test_an_address_opens_what_it_names(browser, url):
     page.get_by_role("button", name="Link copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{url}?tab=evidence&example=box&az=120&el=-30"
+    size = "parseFloat(getComputedStyle(document.querySelector('#evidence-page p')).fontSize)"
+    before = page.evaluate(size)
+    page.get_by_role("button", name="Large type").click()
+    assert page.evaluate(size) > 1.25 * before
+    page.get_by_role("button", name="Copy link").click()
+    page.get_by_role("button", name="Link copied").wait_for()
+    page.goto(page.evaluate("navigator.clipboard.readText()"))  # large type is handed on too
+    page.locator("#evidence-page").wait_for()
+    page.wait_for_function(f"{size} > {1.25 * before}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # all is in sight
     page.goto(f"{url}?tab=nowhere&az=north")
     page.wait_for_function(f"{VIEW}.ready && {VIEW}.azimuthDeg === 0")
     assert page.get_by_role("tab", name="Object", exact=True).get_attribute("aria-selected")

@@ -41,7 +41,7 @@ async function go(to) {
   framed = null;
   if (at === steps.length) at = -1;
   part.step.hidden = at < 0;
-  part.begin.hidden = part.link.hidden = at >= 0;
+  part.begin.hidden = part.link.hidden = part.large.hidden = at >= 0;
   if (at < 0) return part.begin.focus();
   const { title, text, tab, target, act } = steps[at];
   part.count.textContent = `${at + 1} of ${steps.length}`;
@@ -73,6 +73,7 @@ function address() {
     wanted.set("az", Math.round(azimuthDeg));
     wanted.set("el", Math.round(elevationDeg));
   }
+  if (isLarge()) wanted.set("large", 1);
   return `${location.origin}${location.pathname}?${wanted}`;
 }
 
@@ -82,6 +83,14 @@ part.link.onclick = async () => {
   part.link.textContent = "Link copied";
   setTimeout(() => { part.link.textContent = "Copy link"; }, 2000);
 };
+// Large type, for a projector: what it changes stands in the page's style.
+const isLarge = () => document.documentElement.classList.contains("large");
+function enlarge(on) {
+  document.documentElement.classList.toggle("large", on);
+  part.large.setAttribute("aria-pressed", on);
+}
+part.large.onclick = () => enlarge(!isLarge());
+enlarge(new URLSearchParams(location.search).has("large"));
 part.begin.onclick = () => go(0);
 part.back.onclick = () => go(at - 1);
 part.next.onclick = () => go(at + 1);
