@@ -19,7 +19,8 @@ COPY --chown=demo examples examples
 COPY --chown=demo weights weights
 
 USER demo
-ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_ANALYTICS_ENABLED=0 HF_HUB_OFFLINE=1
+# Whoever runs it decides by what name it is reached.
+ENV HYPERDEMO_HOSTS=* GRADIO_SERVER_NAME=0.0.0.0 GRADIO_ANALYTICS_ENABLED=0 HF_HUB_OFFLINE=1
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s \
     CMD python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/health')"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import shutil
 import signal
@@ -20,23 +21,32 @@ def own_scratch() -> Path:
     so: folders of processes that are no more are removed here. Call it in the main thread, before
     Gradio is imported, which settles then where it puts what assistants send.
     """
-    parent = Path(tempfile.gettempdir())
-    for old in parent.glob(f"{PREFIX}*"):
-        owner = old.name.removeprefix(PREFIX).partition("-")[0]
-        if owner.isdigit() and not _lives(int(owner)):
+    for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        lock = _locked(old)
+        if lock is not None:
             shutil.rmtree(old, ignore_errors=True)
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+            os.close(lock)
+    folder = tempfile.mkdtemp(prefix=PREFIX)
+    while _locked(Path(folder)) is None:  # another one that starts takes it for one that was left
+        folder = tempfile.mkdtemp(prefix=PREFIX)
     tempfile.tempdir = folder
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     return Path(folder)
 
 
-def _lives(process: int) -> bool:
+def _locked(folder: Path) -> int | None:
+    """Lock a folder, which the system undoes when a process ends; None if another one holds it.
+
+    Not by the process's number: containers that share a disk each have a process 1.
+    """
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # another user's
-    return True
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None  # another user's, or gone
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ from gradio.mcp import DEFAULT_TEMP_DIR
 from gradio.processing_utils import save_base64_to_cache
 save_base64_to_cache("data:text/plain;base64,AAAA", DEFAULT_TEMP_DIR)  # an assistant's file
 open(tempfile.mkdtemp() + "/upload", "w").close()
-print("ready", flush=True)
+print(tempfile.gettempdir(), flush=True)
 time.sleep(float(sys.argv[1]))
 """
 
@@ -27,7 +28,7 @@ def start(folder, seconds: float) -> subprocess.Popen:
     environment = os.environ | {"TMPDIR": str(folder)}
     command = [sys.executable, "-c", SERVER, str(seconds)]
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    assert server.stdout.readline() == "ready\n"
+    server.folder = Path(server.stdout.readline().strip())
     return server
 
 
@@ -47,7 +48,6 @@ def test_what_was_left_of_one_that_was_killed_goes_with_the_next(tmp_path):
     killed.wait(timeout=30)
     assert len(list(tmp_path.iterdir())) == 2
     start(tmp_path, 0.0).wait(timeout=30)
-    (left,) = tmp_path.iterdir()
-    assert f"-{other.pid}-" in left.name  # it still runs
+    assert list(tmp_path.iterdir()) == [other.folder]  # it still runs
     other.terminate()
     other.wait(timeout=30)

@@ -8,6 +8,7 @@ by more than their colours, though.
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 
 import cv2
@@ -72,9 +73,17 @@ def unpack(packed: UInt8[Tensor, " half"], scale: Float[Tensor, " g"]) -> Float[
     return (levels.reshape(-1, _GROUP) * scale.float()[:, None]).flatten()
 
 
+def load_saliency(path: Path | None = None) -> SaliencyNet | None:
+    """The network of a file, loaded once; None where there is no such file.
+
+    By default the one in the folder that HYPERDEMO_WEIGHTS names, or else beside the package.
+    """
+    named = Path(os.environ.get("HYPERDEMO_WEIGHTS") or WEIGHTS.parent) / WEIGHTS.name
+    return _load(path or (named if named.is_file() else WEIGHTS))
+
+
 @functools.cache
-def load_saliency(path: Path = WEIGHTS) -> SaliencyNet | None:
-    """The network of a file, loaded once; None where there is no such file."""
+def _load(path: Path) -> SaliencyNet | None:
     if not path.is_file():
         return None
     stored, net = load_file(path), SaliencyNet()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from hyperdemo.media.image import MAX_FILE_BYTES
 from hyperdemo.ui.errors import NO_ROOM
 from hyperdemo.ui.parts import Parts
+from hyperdemo.ui.visitors import Ledger, address, assistant_of, signed
 
 MAX_JSON_BYTES = 4 * 2**20
 MAX_UPLOAD_BYTES = MAX_FILE_BYTES + 2**20
@@ -51,7 +54,7 @@ class Guard:
     """ASGI middleware that stands before `app`, which is Gradio's."""
 
     def __init__(self, app: Callable):
-        self.app = app
+        self.app, self.ledger = app, Ledger()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,6 +63,10 @@ class Guard:
             # Anybody can claim a host, and Gradio would believe it; on a Space the proxy sets it.
             kept = [pair for pair in scope["headers"] if pair[0] != b"x-forwarded-host"]
             scope = {**scope, "headers": kept}
+            host = Headers(scope=scope).get("host", "")
+            if not _is_own(host):
+                words = "This server has another name; HYPERDEMO_HOSTS lists those it answers to."
+                return await PlainTextResponse(words, 421)(scope, receive, send)
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -69,6 +76,7 @@ class Guard:
             await send(message)
 
         path = scope["path"].removeprefix(scope.get("root_path", ""))
+        scope = signed(scope, assistant=path.startswith("/gradio_api/mcp"))
         if CLOSED.match(path):
             return await PlainTextResponse("Not Found", 404)(scope, receive, with_headers)
         if scope["method"] != "POST":
@@ -82,21 +90,31 @@ class Guard:
         limit = MAX_UPLOAD_BYTES if uploads else MAX_JSON_BYTES
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         too_much = PlainTextResponse(f"Expected at most {limit // 2**20} MiB, got more.", 413)
-        if declared.isdigit() and int(declared) > limit:
+        length = int(declared) if declared.isdigit() else 0
+        if length > limit:
             return await too_much(scope, receive, with_headers)
+        visitor = address(scope)
+        if length > (room := self.ledger.room(visitor)) or room <= 0:
+            words = "Too much was sent to this server in the last hours; try again later."
+            return await PlainTextResponse(words, 429)(scope, receive, with_headers)
         if not uploads:
             body = await _whole(receive, limit)
             if body is None:
                 return await too_much(scope, receive, with_headers)
+            self.ledger.note(visitor, len(body))
             if path.rstrip("/").endswith("/queue/join") and _places(scope, body) >= MAX_PLACES:
                 words = f"You have {MAX_PLACES} requests waiting; let one of them end first."
                 return await JSONResponse({"detail": words}, 429)(scope, receive, with_headers)
             return await self.app(scope, _again(body, receive), with_headers)
         try:
             parts = Parts(Headers(scope=scope).get("content-type", ""), max_bytes=limit)
-            await self.app(scope, _counted(receive, parts), with_headers)
         except MultiPartException as error:  # of a form without parts; others Gradio answers
-            await PlainTextResponse(error.message, 400)(scope, receive, with_headers)
+            return await PlainTextResponse(error.message, 400)(scope, receive, with_headers)
+        self.ledger.note(visitor, length)  # now: others of the same visitor's may come meanwhile
+        try:
+            await self.app(scope, _counted(receive, parts), with_headers)
+        finally:
+            self.ledger.note(visitor, parts.n_bytes - length)
 
 
 def _listening(scope: Message, path: str) -> AbstractContextManager[None]:
@@ -109,13 +127,33 @@ def _listening(scope: Message, path: str) -> AbstractContextManager[None]:
 
 
 def _places(scope: Message, body: bytes) -> int:
-    """Events that wait or run for the session that a request belongs to."""
+    """Events that wait or run for the session, or the assistant, that a request belongs to."""
     try:
         session = json.loads(body)["session_hash"]
     except (ValueError, KeyError, TypeError):
         return 0
-    events = scope["app"].get_blocks()._queue.event_ids_to_events
-    return sum(event.session_hash == session for event in list(events.values()))
+    asking = assistant_of(Headers(scope=scope)) or session
+    events = list(scope["app"].get_blocks()._queue.event_ids_to_events.values())
+    owners = (assistant_of(event.request.headers) or event.session_hash for event in events)
+    return sum(owner == asking for owner in owners)
+
+
+def _is_own(host: str) -> bool:
+    """Whether a Host header names this machine: a name that others own may lead a browser here.
+
+    An address does, and so do the machine's own name and those that HYPERDEMO_HOSTS lists.
+    """
+    name = re.sub(r":\d+$", "", host).lower()
+    named, own = os.environ.get("HYPERDEMO_HOSTS", "").lower().split(","), socket.gethostname()
+    if "*" in named or name in ("", "localhost", own.lower(), f"{own.lower()}.local", *named):
+        return True
+    if name.endswith(".gradio.live"):  # Gradio's own, where the page is shared by it
+        return True
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 async def _whole(receive: Receive, limit: int) -> bytes | None:

@@ -25,7 +25,7 @@ class Parts:
         _, options = parse_options_header(content_type)
         if b"boundary" not in options:
             raise MultiPartException("Missing boundary in multipart.")
-        self._max_bytes, self._n_bytes = max_bytes, 0
+        self._max_bytes, self.n_bytes = max_bytes, 0
         self._n_files = self._n_fields = self._n_field_bytes = 0
         self._is_file = False
         self._header = b""
@@ -42,8 +42,8 @@ class Parts:
         """Look at the next piece of the body."""
         body = message.get("body", b"")
         self.ended = not message.get("more_body", False)
-        self._n_bytes += len(body)
-        if self._n_bytes > self._max_bytes:
+        self.n_bytes += len(body)
+        if self.n_bytes > self._max_bytes:
             raise MultiPartException(f"Form exceeded maximum allowed size of {self._max_bytes}.")
         try:
             self._parser.write(body)

@@ -15,6 +15,9 @@ from cachetools import LRUCache
 from gradio.queueing import Event, Queue
 from gradio.utils import run_coro_in_background
 
+from hyperdemo.ui.uploads import sweep_uploads
+from hyperdemo.ui.visitors import address, assistant_of
+
 GRACE_S = 20.0
 """A job to whose progress nobody has listened for so long is dropped."""
 
@@ -76,8 +79,13 @@ class FairQueue(Queue):
         return served(_address(event), 0), served(event.session_hash, 0)
 
     async def _watch(self) -> None:
+        swept = time.monotonic()
         while not self.stopped:
             await self.drop_abandoned()
+            every_s, age_s = self.blocks.delete_cache or (None, None)
+            if every_s and time.monotonic() - swept > every_s:
+                swept = time.monotonic()
+                await asyncio.to_thread(sweep_uploads, self.blocks, age_s=age_s)
             await asyncio.sleep(1.0)
 
     async def drop_abandoned(self) -> None:
@@ -96,8 +104,7 @@ class FairQueue(Queue):
 
 
 def _address(event: Event) -> str:
-    client = event.request.client
-    return f"address {client.host}" if client else ""
+    return f"address {assistant_of(event.request.headers) or address(event.request.scope)}"
 
 
 def take_fair_turns(demo: gr.Blocks, *, max_waiting: int, default_limit: int) -> gr.Blocks:

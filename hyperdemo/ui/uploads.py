@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import time
+from contextlib import suppress
 from pathlib import Path
 
+import gradio as gr
 from gradio.utils import get_upload_folder
 
 from hyperdemo.media.image import MAX_FILE_BYTES
@@ -28,6 +31,21 @@ def uploaded(path: str) -> Path:
     if not found.is_relative_to(folder) or found == folder:
         raise ValueError(NO_UPLOAD)
     return found
+
+
+def sweep_uploads(demo: gr.Blocks, *, age_s: int | float) -> None:
+    """Remove what lies among the uploads for longer, such as what came in data URLs or was left.
+
+    Gradio does so with what a component took. What the page itself shows stays.
+    """
+    shown = set().union(*(block.keep_in_cache for block in demo.blocks.values()))
+    for path in list(Path(get_upload_folder()).rglob("*")):
+        with suppress(OSError):  # somebody else was first
+            if path.is_dir():
+                continue
+            if str(path) not in shown and time.time() - path.stat().st_mtime > age_s:
+                path.unlink()
+                path.parent.rmdir()
 
 
 def from_data_url(url: str) -> Path:

@@ -8,8 +8,9 @@ import pytest
 import skimage.data
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 
-from hyperdemo.preprocess.saliency import load_saliency, pack, saliency_map, unpack
+from hyperdemo.preprocess.saliency import WEIGHTS, load_saliency, pack, saliency_map, unpack
 
 FOLDER = Path(__file__).parent / "photographs"
 
@@ -35,3 +36,12 @@ def test_rounded_weights_are_within_half_a_step():
 
 def test_without_the_weights_there_is_no_map(tmp_path):
     assert load_saliency(tmp_path / "none.safetensors") is None
+
+
+def test_the_folder_of_the_checkpoints_comes_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("HYPERDEMO_WEIGHTS", str(tmp_path))
+    shipped = load_saliency()
+    assert shipped is load_saliency(WEIGHTS)
+    (tmp_path / WEIGHTS.name).write_bytes(b"")
+    with pytest.raises(SafetensorError):
+        load_saliency()

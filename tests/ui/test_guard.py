@@ -12,7 +12,7 @@ import pytest
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from hyperdemo.ui import build_app, launch_options
+from hyperdemo.ui import build_app, launch_options, visitors
 from hyperdemo.ui.guard import MAX_JSON_BYTES, MAX_PLACES, MAX_UPLOAD_BYTES
 from hyperdemo.ui.object.callbacks import SETTINGS
 from hyperdemo.ui.parts import MAX_FIELD_BYTES, MAX_FILES
@@ -147,11 +147,32 @@ def test_nothing_is_computed_past_the_queue(http):
         assert http.post(f"/gradio_api/{route}/find_object", json=body).status_code == 404
 
 
-def test_a_host_that_anybody_can_claim_is_not_believed(http):
-    for path in ("/", "/config", "/gradio_api/info"):
-        assert (
-            "evil.example" not in http.get(path, headers={"x-forwarded-host": "evil.example"}).text
+def test_a_host_that_anybody_can_claim_is_not_believed(http, monkeypatch):
+    for path in ("/", "/config", "/gradio_api/info", "/health"):
+        for name in ("x-forwarded-host", "host"):
+            assert "evil.example" not in http.get(path, headers={name: "evil.example"}).text
+    claimed = {
+        name: http.get("/health", headers={"host": name}).status_code
+        for name in (
+            "evil.example",
+            "127.0.0.1.evil.example:80",
+            "LocalHost:7",
+            "[::1]:7",
+            "10.1.2.3",
         )
+    }
+    assert list(claimed.values()) == [421, 421, 200, 200, 200]
+    monkeypatch.setenv("HYPERDEMO_HOSTS", "demo.example,evil.example")
+    assert http.get("/health", headers={"host": "evil.example:443"}).status_code == 200
+
+
+def test_what_a_visitor_sends_in_all_is_bounded(http, monkeypatch):
+    part = {"files": ("a", bytes(2**18))}
+    assert http.post("/gradio_api/upload", files=part).status_code == 200
+    monkeypatch.setattr(visitors, "MAX_VISITOR_BYTES", 2**18)
+    before = leftovers()
+    assert http.post("/gradio_api/upload", files=part).status_code == 429
+    assert leftovers() <= before
 
 
 def test_a_session_has_few_places(demo, http):
@@ -162,6 +183,23 @@ def test_a_session_has_few_places(demo, http):
     assert codes[:MAX_PLACES] == [200] * MAX_PLACES and 429 in codes
     other = http.post("/gradio_api/queue/join", json=body | {"session_hash": "other"})
     assert other.status_code == 200
+
+
+def test_an_assistant_has_places_of_its_own(demo, http):
+    """Gradio passes all of them on in one session, with the headers that they came with."""
+    body = {
+        "data": [data_url(png()), None, *SETTINGS.values(), None, False],
+        "fn_index": number_of(demo, "generate"), "session_hash": "assistants",
+    }  # fmt: skip
+
+    def joined(host, n):
+        scope = visitors.signed({"headers": [], "client": (host, 1)}, assistant=True)
+        headers = [(name.decode(), value.decode()) for name, value in scope["headers"]]
+        posts = [http.post("/gradio_api/queue/join", json=body, headers=headers) for _ in range(n)]
+        return [post.status_code for post in posts]
+
+    assert 429 in joined("10.0.0.1", 20)
+    assert joined("10.0.0.2", 1) == [200]
 
 
 @pytest.mark.parametrize(

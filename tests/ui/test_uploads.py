@@ -1,0 +1,28 @@
+"""What lies among the uploads, and for how long."""
+
+import base64
+import os
+import time
+
+import gradio as gr
+from PIL import Image
+
+from hyperdemo.ui.uploads import from_data_url, sweep_uploads
+
+
+def test_what_came_in_a_data_url_is_swept_and_what_the_page_shows_is_not(tmp_path, monkeypatch):
+    uploads = tmp_path / "uploads"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+    Image.new("RGB", (20, 20)).save(tmp_path / "shown.png")
+    with gr.Blocks() as demo:
+        gr.Image(str(tmp_path / "shown.png"))
+    (shown,) = (path for path in uploads.rglob("*") if path.is_file())
+    old, new = (
+        from_data_url(f"data:;base64,{base64.b64encode(content).decode()}")
+        for content in (b"old", b"new")
+    )
+    for path in (old, shown):
+        os.utime(path, (time.time() - 100,) * 2)
+    sweep_uploads(demo, age_s=50)
+    assert shown.exists() and new.read_bytes() == b"new"
+    assert not old.parent.exists()
