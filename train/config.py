@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hyperdemo.config import ModelConfig, Rates, RayData
+from hyperdemo.config.require import at_least, not_negative, one_of, positive, require_each, shares
 from train.transplant import check_part
 
 CONFIG_DIR = Path(__file__).parent / "configs"
 HUB = "hub"
 """As `backbone_file`: the weights that timm itself fetches and caches."""
 OLD_CONFIGS = {"audio-cpu": "sound-cpu", "audio-vit": "sound-vit"}
-
-
-def _require(config: object, names: str, allowed: Callable[[Any], bool], what: str) -> None:
-    for name in names.split():
-        if not allowed(value := getattr(config, name)):
-            raise ValueError(f"{name} must {what}, got {value!r}")
-
-
-def _at_least_one(config: object, names: str) -> None:
-    _require(config, names, lambda value: value >= 1, "be at least 1")
-
-
-def _not_negative(config: object, names: str) -> None:
-    _require(config, names, lambda value: value >= 0, "not be negative")
-
-
-def _shares(config: object, names: str) -> None:
-    _require(config, names, lambda value: 0 <= value <= 1, "lie in [0, 1]")
-
-
-def _one_of(config: object, name: str, *known: str) -> None:
-    _require(config, name, lambda value: value in known, f"be one of {', '.join(known)}")
 
 
 def _refuse_unknown(cls: type, data: dict[str, Any], *, what: str) -> None:
@@ -79,10 +57,10 @@ class ViewData(RayData):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _one_of(self, "format", "rendered", "learnit", "shards")
-        _at_least_one(self, "pool fresh")
-        _not_negative(self, "variants")
-        _require(self, "radius", lambda value: value > 0, "be positive")
+        one_of(self, "format", "rendered", "learnit", "shards")
+        at_least(1, self, "pool fresh")
+        not_negative(self, "variants")
+        positive(self, "radius")
         for pack, weight in self.weights.items():
             if not weight > 0:
                 raise ValueError(f"the weight of {pack} must be positive, got {weight}")
@@ -121,10 +99,10 @@ class SoundData:
     fresh: int = 1
 
     def __post_init__(self) -> None:
-        _one_of(self, "format", "prompts", "librispeech", "shards")
-        _at_least_one(self, "stretches pool fresh")
-        _not_negative(self, "spectral_weight")
-        _shares(self, "flip augment")
+        one_of(self, "format", "prompts", "librispeech", "shards")
+        at_least(1, self, "stretches pool fresh")
+        not_negative(self, "spectral_weight")
+        shares(self, "flip augment")
 
 
 @dataclass(frozen=True)
@@ -174,9 +152,9 @@ class TrainConfig(Rates):
     save_minutes: float = 3.0
 
     def __post_init__(self) -> None:
-        _one_of(self, "precision", "fp32", "bf16")
-        _at_least_one(self, "steps batch eval_every")
-        _require(self, "train_share decay", lambda value: 0 < value <= 1, "lie in (0, 1]")
+        one_of(self, "precision", "fp32", "bf16")
+        at_least(1, self, "steps batch eval_every")
+        require_each(self, "train_share decay", lambda value: 0 < value <= 1, "lie in (0, 1]")
         check_part(self.pretrained_part)
         if self.data.format == "shards" and self.train_share < 1:
             raise ValueError("a stream is read whole; with format 'shards' set train_share = 1")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from hyperdemo.config.require import require
+from hyperdemo.config.require import at_least, one_of, require
 
 MEL_TOKEN = 320  # samples: two mel frames, one each 10 ms at 16 kHz
 MAX_BLOCKS = 64
@@ -33,8 +33,12 @@ class BackboneConfig:
 
     def __post_init__(self) -> None:
         require(bool(self.name), "BackboneConfig.name is empty")
-        require(self.image_size >= 8, f"image_size must be at least 8, got {self.image_size}")
+        at_least(8, self, "image_size")
         require(self.depth is None or self.depth >= 1, f"depth must be ≥ 1, got {self.depth}")
+
+
+def _check_heads(dim: int, n_heads: int) -> None:
+    require(dim % n_heads == 0, f"dim must be a multiple of n_heads={n_heads}, got {dim}")
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,9 @@ class ConvNetConfig:
 
     def __post_init__(self) -> None:
         require(bool(self.name), "ConvNetConfig.name is empty")
-        require(self.image_size >= 32, f"image_size must be at least 32, got {self.image_size}")
-        for name in ("dim", "n_heads", "n_blocks"):
-            value = getattr(self, name)
-            require(value >= 1, f"ConvNetConfig.{name} must be at least 1, got {value}")
-        require(
-            self.dim % self.n_heads == 0,
-            f"dim must be a multiple of n_heads={self.n_heads}, got {self.dim}",
-        )
+        at_least(32, self, "image_size")
+        at_least(1, self, "dim n_heads n_blocks")
+        _check_heads(self.dim, self.n_heads)
 
 
 def _check_mel_window(window: int) -> None:
@@ -109,9 +108,7 @@ class WhisperConfig:
 
     def __post_init__(self) -> None:
         require(bool(self.name), "WhisperConfig.name is empty")
-        for name in ("n_heads", "n_blocks", "n_mels", "max_frames", "patch", "patch_hop"):
-            value = getattr(self, name)
-            require(value >= 1, f"WhisperConfig.{name} must be at least 1, got {value}")
+        at_least(1, self, "n_heads n_blocks n_mels max_frames patch patch_hop")
         require(
             self.n_blocks <= MAX_BLOCKS,
             f"n_blocks must be at most {MAX_BLOCKS}, got {self.n_blocks}",
@@ -120,14 +117,8 @@ class WhisperConfig:
             self.dim >= 4 and self.dim % 2 == 0,
             f"dim must be even and at least 4 (half sines, half cosines), got {self.dim}",
         )
-        require(
-            self.dim % self.n_heads == 0,
-            f"dim must be a multiple of n_heads={self.n_heads}, got {self.dim}",
-        )
-        require(
-            self.inputs in get_args(SoundInputs),
-            f"inputs must be one of {get_args(SoundInputs)}, got {self.inputs!r}",
-        )
+        _check_heads(self.dim, self.n_heads)
+        one_of(self, "inputs", *get_args(SoundInputs))
         if self.inputs != "raw":
             _check_mel_window(self.window)
             require(
@@ -178,9 +169,7 @@ class SpectrogramConfig:
     tied: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("n_mels", "patch", "patch_hop"):
-            value = getattr(self, name)
-            require(value >= 1, f"SpectrogramConfig.{name} must be at least 1, got {value}")
+        at_least(1, self, "n_mels patch patch_hop")
         _check_mel_window(self.window)
         require(
             self.inputs == "both" and self.tied,

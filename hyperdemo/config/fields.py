@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from hyperdemo.config.require import require
+from hyperdemo.config.require import at_least, one_of, positive, require
 
 SAMPLE_RATE_HZ = 16_000
 """Rate of all sound that a model reads or learns from; Whisper's."""
@@ -60,10 +60,10 @@ class FieldConfig(_Mlp):
     density_scale: float = 25.0
 
     def __post_init__(self) -> None:
-        require(self.width >= 4, f"FieldConfig.width must be at least 4, got {self.width}")
+        at_least(4, self, "width")
         _check_depth(self.depth)
-        require(self.n_freqs >= 1, f"FieldConfig.n_freqs must be at least 1, got {self.n_freqs}")
-        require(self.density_scale > 0, "FieldConfig.density_scale must be positive")
+        at_least(1, self, "n_freqs")
+        positive(self, "density_scale")
 
     @property
     def layer_shapes(self) -> Shapes:
@@ -110,23 +110,19 @@ class SoundFieldConfig(_Mlp):
     unit_output: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("stretch", "min_freq_hz", "scale"):
-            require(getattr(self, name) > 0, f"SoundFieldConfig.{name} must be positive")
+        positive(self, "stretch min_freq_hz scale")
         require(
             0 <= self.overlap and 2 * self.overlap <= self.stretch,
             f"overlap must be from 0 to half a stretch of {self.stretch}, got {self.overlap}",
         )
-        require(self.width >= 4, f"SoundFieldConfig.width must be at least 4, got {self.width}")
+        at_least(4, self, "width")
         _check_depth(self.depth)
-        require(self.n_freqs >= 1, f"n_freqs must be at least 1, got {self.n_freqs}")
+        at_least(1, self, "n_freqs")
         require(
             self.max_freq_hz >= self.min_freq_hz,
             f"max_freq_hz must be at least min_freq_hz, got {self.max_freq_hz}",
         )
-        require(
-            self.spacing in ("linear", "log"),
-            f"spacing must be 'linear' or 'log', got {self.spacing!r}",
-        )
+        one_of(self, "spacing", "linear", "log")
 
     @property
     def stretch_s(self) -> float:

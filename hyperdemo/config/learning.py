@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from hyperdemo.config.require import require
+from hyperdemo.config.require import at_least, not_negative, one_of, shares
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,10 @@ class RayData:
     absolute_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        require(
-            self.targets in ("any", "input"),
-            f"targets must be one of any, input, got {self.targets!r}",
-        )
-        for name in ("target_views", "rays", "samples"):
-            value = getattr(self, name)
-            require(value >= 1, f"{name} must be at least 1, got {value}")
-        for name in ("near_share", "mirror", "recolour"):
-            value = getattr(self, name)
-            require(0 <= value <= 1, f"{name} must lie in [0, 1], got {value}")
-        for name in ("alpha_weight", "absolute_weight"):
-            value = getattr(self, name)
-            require(value >= 0, f"{name} must not be negative, got {value}")
+        one_of(self, "targets", "any", "input")
+        at_least(1, self, "target_views rays samples")
+        shares(self, "near_share mirror recolour")
+        not_negative(self, "alpha_weight absolute_weight")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from hyperdemo.config.backbones import (
     WhisperConfig,
 )
 from hyperdemo.config.fields import FieldConfig, SoundFieldConfig
-from hyperdemo.config.require import require
+from hyperdemo.config.require import at_least, one_of, require
 
 Init = Literal["foundation", "scratch"]
 Adapt = Literal["full", "frozen", "prompt", "lora"]
@@ -71,11 +71,9 @@ class ModelConfig:
         self._check_stretches()
         kinds = {"init": Init, "adapt": Adapt, "algorithm": Algorithm, "biases": Biases}
         for name, kind in kinds.items():
-            value, known = getattr(self, name), get_args(kind)
-            require(value in known, f"{name} must be one of {known}, got {value!r}")
+            one_of(self, name, *get_args(kind))
         self._check_algorithm()
-        require(self.n_prompts >= 1, f"n_prompts must be at least 1, got {self.n_prompts}")
-        require(self.lora_rank >= 1, f"lora_rank must be at least 1, got {self.lora_rank}")
+        at_least(1, self, "n_prompts lora_rank")
         require(
             not (self.init == "scratch" and self.adapt != "full"),
             "a scratch encoder must train in full: random frozen weights compare with nothing",

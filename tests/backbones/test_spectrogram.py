@@ -68,7 +68,7 @@ def test_pretrained_weights_are_the_vit_s(tmp_path):
     [
         ({"window": 200}, "at least 201 samples for mel frames, got 200"),
         ({"inputs": "raw"}, "takes inputs='both' and tied=True"),
-        ({"patch": 0}, "SpectrogramConfig.patch must be at least 1"),
+        ({"patch": 0}, "patch must be at least 1"),
     ],
 )
 def test_what_cannot_be_is_refused(changes, message):

@@ -232,7 +232,7 @@ def test_refuses_what_is_no_export(data):
     [
         ({"field": {"waves": 3}}, "not understood.*waves"),
         ({"field": {"width": 2}}, "width must be at least 4, got 2"),
-        ({"field": {"depth": 10**12}}, "of 1000000000000 layers expected"),
+        ({"field": {"depth": 10**12}}, "depth must be from 2 to 64, got 1000000000000"),
         ({"training_rate_hz": 8000}, "training_rate_hz of 16000 expected, got 8000"),
         ({"unit_output": None}, "unit_output of true or false expected, got None"),
         ({"n_samples": 0}, "above 0 for n_samples expected, got 0"),
