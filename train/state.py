@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import copy
-import math
 import os
 from pathlib import Path
 
 import torch
 
-from hyperdemo.learn.optimizer import build_optimizer
+from hyperdemo.learn.optimizer import build_optimizer, learning_rate_scale, move_average
 from hyperdemo.model import HyperModel
 from train.config import TrainConfig
-
-
-def learning_rate_scale(step: int, *, warmup: int, steps: int, decay: float = 1.0) -> float:
-    """Linear warm-up to 1, a plateau, and in the last share `decay` a cosine down to 0.01."""
-    if step < warmup:
-        return (step + 1) / warmup
-    start = max(warmup, steps - round(decay * steps))
-    progress = min(1.0, max(0, step - start) / max(1, steps - start))
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
-
 
 # What may differ when a run is resumed: its length, and what does not change its numbers.
 CHANGEABLE = frozenset({"steps", "threads", "eval_every", "save_minutes"})
@@ -49,13 +38,9 @@ class TrainState:
             group["lr"] = group["peak_lr"] * scale
         return scale
 
-    @torch.no_grad()
     def update_average(self) -> None:
-        """Move the average towards the weights, faster early on, so that it forgets the start."""
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
-        averaged, current = zip(*((a, p) for a, p in pairs if p.requires_grad), strict=True)
-        torch._foreach_lerp_(averaged, current, 1 - decay)
+        """Move the average towards the weights."""
+        move_average(self.average, self.model, step=self.step, ema=self.config.ema)
 
     def save(self, path: Path) -> None:
         """Write atomically: a kill while saving leaves the previous state."""

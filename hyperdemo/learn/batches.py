@@ -46,6 +46,7 @@ def draw_batch(
     objects: int,
     generator: torch.Generator,
     chances: Float[Tensor, " n"] | None = None,
+    input_views: int | None = None,
 ) -> RayBatch:
     """Random objects, a random input view of each, and random rays of random views.
 
@@ -58,6 +59,7 @@ def draw_batch(
         objects: how many.
         generator: on the views' device; all that is random comes from it.
         chances: of each object to be drawn; all alike if not given.
+        input_views: how many of the first views may be the input; all if not given.
     """
     device = views.rgba.device
 
@@ -69,7 +71,7 @@ def draw_batch(
         obj = draw(len(views), objects)
     else:
         obj = torch.multinomial(chances, objects, replacement=True, generator=generator)
-    inputs = draw(n_views, objects)
+    inputs = draw(input_views or n_views, objects)
     unlabelled = data.targets == "input"
     shape = objects, data.target_views
     targets = inputs[:, None].expand(shape) if unlabelled else draw(n_views, *shape)

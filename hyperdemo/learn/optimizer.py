@@ -131,3 +131,28 @@ def descend(optimizer: Optimizers, loss: Float[Tensor, ""], *, clip: float) -> F
         raise FloatingPointError("the gradient is not finite; lower the learning rate")
     optimizer.step()
     return norm
+
+
+def learning_rate_scale(step: int, *, warmup: int, steps: int, decay: float = 1.0) -> float:
+    """Linear warm-up to 1, a plateau, and in the last share `decay` a cosine down to 0.01."""
+    if step < warmup:
+        return (step + 1) / warmup
+    start = max(warmup, steps - round(decay * steps))
+    progress = min(1.0, max(0, step - start) / max(1, steps - start))
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@torch.no_grad()
+def move_average(average: nn.Module, model: nn.Module, *, step: int, ema: float) -> None:
+    """Move an exponential average of weights on, faster early on, so that it forgets the start.
+
+    Args:
+        average: a copy of the model, which is changed.
+        model: whose trainable weights are averaged.
+        step: of the training, from 1.
+        ema: decay of the average, once it is old.
+    """
+    decay = min(ema, (1 + step) / (10 + step))
+    pairs = zip(average.parameters(), model.parameters(), strict=True)
+    averaged, current = zip(*((a, p) for a, p in pairs if p.requires_grad), strict=True)
+    torch._foreach_lerp_(averaged, current, 1 - decay)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from hyperdemo.render.cameras import turn_about_y
@@ -50,6 +50,12 @@ class ViewSet:
     def to(self, device: torch.device | str) -> ViewSet:
         tensors = (t.to(device) for t in (self.rgba, self.framed, self.poses, self.turns))
         return ViewSet(self.ids, self.classes, *tensors, self.fov_deg)
+
+    def some(self, objects: Int[Tensor, " m"]) -> ViewSet:
+        """Some of the objects, in this order."""
+        names, kinds = ([kept[k] for k in objects.tolist()] for kept in (self.ids, self.classes))
+        tensors = (t[objects] for t in (self.rgba, self.framed, self.poses, self.turns))
+        return ViewSet(tuple(names), tuple(kinds), *tensors, self.fov_deg)
 
     def poses_from(self, obj: int, view: int) -> Float[Tensor, "v 4 4"]:
         """All cameras of an object in the world of one of its views."""

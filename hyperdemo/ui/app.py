@@ -19,6 +19,7 @@ from hyperdemo.ui.guard import Guard
 from hyperdemo.ui.inside.tab import inside_tab
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.tab import object_tab
+from hyperdemo.ui.race.tab import find_race, race_tab
 from hyperdemo.ui.sound.tab import find_sounds, sound_tab
 from hyperdemo.ui.style import CSS, theme
 from hyperdemo.ui.texts import headline
@@ -33,7 +34,10 @@ DESCRIPTION = (
     "network that is what it saw or heard. See it turn, open it, break it."
 )
 HEAD = f'<meta name="description" content="{DESCRIPTION}">'
-TABS = {"object": "Object", "inside": "Look inside", "sound": "Sound", "evidence": "Evidence"}
+TABS = {
+    "object": "Object", "inside": "Look inside", "race": "Race", "sound": "Sound",
+    "evidence": "Evidence",
+}  # fmt: skip
 CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
 MAX_WAITING = 100
 
@@ -53,15 +57,15 @@ def build_app(
         sound: those for sound; without them there is no tab for it.
         examples: folder of example photographs, of objects with a truth in `objects/`, and of
             sounds in `sounds/`.
-        weights: folder that may hold `evidence/measured.json`, which the page quotes and draws;
-            without it there is no tab for it.
+        weights: folder that may hold `evidence/measured.json`, which the page quotes and draws,
+            and `race/`; without them there are no tabs for them.
         warm: answer a first request of each task now, and keep that of the picture which the page
             opens with.
     """
     # Events that run models share one queue.
     limit = pipeline.n_at_once
     compute = {"concurrency_id": "compute", "concurrency_limit": limit}
-    evidence = _measured(weights)
+    evidence, race = _measured(weights), find_race(weights)
     with gr.Blocks(
         title="hyperdemo: what is a hypernetwork?",
         analytics_enabled=False,
@@ -70,7 +74,9 @@ def build_app(
         with gr.Row(elem_id="top"):
             title = texts.TITLE if sound is None else texts.TITLE_OF_BOTH
             gr.Markdown(f"# {title}", elem_id="header")
-            there = {"sound": sound is not None, "evidence": bool(evidence)}
+            there = {
+                "race": race is not None, "sound": sound is not None, "evidence": bool(evidence),
+            }  # fmt: skip
             tour({key: name for key, name in TABS.items() if there.get(key, True)})
         with gr.Tabs(elem_id="tasks"):
             with gr.Tab(TABS["object"], id="object") as objects:
@@ -82,6 +88,9 @@ def build_app(
             with gr.Tab(TABS["inside"], id="inside") as inside:
                 inside_tab(inside, pipeline, callbacks)
             beside = {"view": [objects, inside]}
+            if race is not None:
+                with gr.Tab(TABS["race"], id="race"):
+                    race_tab(race)
             if sound is not None:
                 with gr.Tab(TABS["sound"], id="sound") as tab:
                     beside["sound"] = [tab]

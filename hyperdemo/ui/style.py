@@ -104,9 +104,13 @@ CSS = """
   border-bottom: 1px solid var(--border-color-primary) !important; }
 #sound-results td + td { white-space: nowrap; }
 #object-viewer .html-container { padding: 0; }
-:is(#status, #sound-status) { min-height: 2.4rem; }
+:is(#status, #sound-status, #race-status) { min-height: 2.4rem; }
 /* Gradio says Error over a run that was stopped too; what failed is said in words below it. */
-:is(#status, #sound-status) .wrap:has(> .error) { display: none; }
+:is(#status, #sound-status, #race-status) .wrap:has(> .error) { display: none; }
+#race-pictures table { border-collapse: collapse; margin-top: .5rem; }
+#race-pictures :is(th, td) { border: 0; padding: .25rem; width: 25%; max-width: 130px; }
+#race-pictures th { font-weight: 500; font-size: .85rem; text-align: left; }
+#race-pictures img { width: 100%; display: block; border-radius: var(--radius-sm); }
 .status.stale span { flex: 1; font-weight: 500; }
 body:has(.stale) :is(#object-viewer, #results) { opacity: .45; }
 .dark #sheet img { filter: brightness(.85); }

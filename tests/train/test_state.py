@@ -4,12 +4,13 @@ import shutil
 import pytest
 import torch
 
+from hyperdemo.learn.optimizer import learning_rate_scale
 from hyperdemo.model import HyperModel
 from tests import tiny
 from tests.train import scenes
 from train.config import ViewData
 from train.loop import train
-from train.state import TrainState, learning_rate_scale
+from train.state import TrainState
 
 CPU = torch.device("cpu")
 

@@ -1,5 +1,6 @@
 """A tour of the page: a few steps, each of which brings the page to what it speaks of. And the
-page's address, to hand on: `?tab=…&example=…&az=…&el=…` opens the same.
+page's address, to hand on: `?tab=…&example=…&az=…&el=…` opens the same, and
+`?step=…` a step of the tour.
 
 A `gr.HTML` whose value are the steps; `tour.js` knows what each of their actions does.
 """
@@ -79,6 +80,13 @@ STEPS = (
         "Put back, and every mask rounded to 8 levels, which are 3 bits. What is lost is told in "
         "decibels: above 30 you hardly see it, below 20 you do.",
         "Look inside", "#inspector section:nth-of-type(4)", "quantise",
+    ),
+    Step(
+        "Watch two of them learn",
+        "Here two hypernetworks learn from nothing, in about a minute: one has an encoder that has "
+        "seen millions of pictures, the other a random one. Vote which will be ahead, press Start, "
+        "and do it again with another seed.",
+        "Race", "#race-page",
     ),
     Step(
         "Sound is the same",

@@ -40,6 +40,10 @@ async function go(to) {
   if (framed) framed.style.cssText = framed.before;
   framed = null;
   if (at === steps.length) at = -1;
+  const here = new URL(location);
+  if (at < 0) here.searchParams.delete("step");
+  else here.searchParams.set("step", at + 1);
+  history.replaceState(history.state, "", here);
   part.step.hidden = at < 0;
   part.begin.hidden = part.link.hidden = part.large.hidden = at >= 0;
   if (at < 0) return part.begin.focus();
@@ -101,6 +105,7 @@ part.step.onkeydown = ({ key }) => {
   else if (key === "Escape") go(-1);
 };
 
-// The tab that the address asks for.
-const wantedTab = tabs[new URLSearchParams(location.search).get("tab")];
-if (wantedTab) until(() => tabButton(wantedTab)).then((button) => button?.click());
+// The step of the tour that the address asks for, or else the tab.
+const asking = new URLSearchParams(location.search), wantedTab = tabs[asking.get("tab")];
+if (steps[asking.get("step") - 1]) until(() => tabButton(steps[0].tab)).then(() => go(asking.get("step") - 1));
+else if (wantedTab) until(() => tabButton(wantedTab)).then((button) => button?.click());

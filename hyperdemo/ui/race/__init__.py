@@ -1,0 +1,1 @@
+"""The tab on which a class watches two hypernetworks learn."""
