@@ -62,7 +62,9 @@ def race_tab(data: RaceData) -> None:
             gr.Markdown(small_print(data), elem_classes="note")
         with gr.Column(scale=7, min_width=320):
             stands = gr.Markdown("", elem_id="race-verdict")
-            figure = gr.Plot(show_label=False, container=False, elem_id="race-curves")
+            figure = gr.Plot(
+                curves([], last=STEPS), show_label=False, container=False, elem_id="race-curves"
+            )
             pictures = gr.HTML("", elem_id="race-pictures", padding=False)
 
     @streamed_in_plain_words
