@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,6 +15,23 @@ from train.config import TrainConfig
 
 # What may differ when a run is resumed: its length, and what does not change its numbers.
 CHANGEABLE = frozenset({"steps", "threads", "eval_every", "save_minutes"})
+
+
+def read_state(path: Path, config: TrainConfig) -> dict[str, Any]:
+    """A saved state, on the CPU.
+
+    Raises:
+        ValueError: it belongs to a run with another configuration.
+    """
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    ours, theirs = config.to_dict(), TrainConfig.from_dict(state["config"]).to_dict()
+    changed = sorted(key for key in ours if key not in CHANGEABLE and ours[key] != theirs[key])
+    if changed:
+        raise ValueError(
+            f"{path} belongs to a run with other values of {', '.join(changed)}; "
+            "choose another --out or remove it"
+        )
+    return state
 
 
 class TrainState:
@@ -66,14 +84,7 @@ class TrainState:
         Raises:
             ValueError: it belongs to a run with another configuration.
         """
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        ours, theirs = self.config.to_dict(), TrainConfig.from_dict(state["config"]).to_dict()
-        changed = sorted(key for key in ours if key not in CHANGEABLE and ours[key] != theirs[key])
-        if changed:
-            raise ValueError(
-                f"{path} belongs to a run with other values of {', '.join(changed)}; "
-                "choose another --out or remove it"
-            )
+        state = read_state(path, self.config)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -22,7 +22,7 @@ from train.cluster.runtime import start_ray
 from train.cluster.team import Team
 from train.config import TrainConfig
 from train.loop import Task, run_facts, train
-from train.state import TrainState
+from train.state import TrainState, read_state
 
 Load = Callable[..., Task]
 """`load` of a task: takes the configuration and a device."""
@@ -71,10 +71,14 @@ def train_together(
         Steps taken, and the seconds that they took.
 
     Raises:
-        ValueError: the batch cannot be divided among the workers.
+        ValueError: the batch cannot be divided among the workers, or `out` holds a run with
+            another configuration.
         ray.train.TrainingFailedError: a worker failed too often.
     """
+    # What is refused is said here, since a worker that fails is started again.
     Team(size=workers).share_of(config)
+    if (out / "state.pt").is_file():
+        read_state(out / "state.pt", config)
     start_ray()
     # Ray keeps a run's progress under its name; ours is in the run's own folder.
     records = out.resolve() / ".ray"

@@ -141,3 +141,11 @@ def test_a_batch_that_cannot_be_divided_is_refused(tmp_path):
     arguments = ["--config", "view-cpu", "--set", "batch=8", "--workers", "3", "--device", "cpu"]
     with pytest.raises(ValueError, match="a batch of 8 cannot be divided among 3 workers"):
         main([*arguments, "--out", str(tmp_path)])
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path):
+    config = scenes.train_config(**LONG)
+    train(config, scenes.task_of(config, scenes.views_of()), out=tmp_path, device=CPU, stop_at=1)
+    other = scenes.train_config(**LONG, lr=5e-3)
+    with pytest.raises(ValueError, match="a run with other values of lr; choose another --out"):
+        train_together(other, None, out=tmp_path, device=CPU, workers=2, command="")
