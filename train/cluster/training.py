@@ -80,6 +80,8 @@ def train_together(
     if (out / "state.pt").is_file():
         read_state(out / "state.pt", config)
     start_ray()
+    # Each worker imports torch, which takes more than Ray's minute where many do at once.
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "300")
     # Ray keeps a run's progress under its name; ours is in the run's own folder.
     records = out.resolve() / ".ray"
     gpu = device.type == "cuda"
