@@ -44,7 +44,7 @@ def main() -> None:
     own_scratch()  # first: as they are imported, libraries settle where they put files
     lent = zero_gpu()
     # Heavy, and not needed for --help.
-    from hyperdemo.checkpoints import checkpoint_path, find_weights
+    from hyperdemo.checkpoints import find_weights, has_sound
     from hyperdemo.pipeline import load_sound, load_view
     from hyperdemo.ui import build_app, launch_options, start_log
 
@@ -52,7 +52,7 @@ def main() -> None:
         weights = find_weights(options.weights)
         pipeline = load_view(weights, device=options.device, zero_gpu=lent)
         sound = None
-        if checkpoint_path(weights, "sound-foundation").is_file():
+        if has_sound(weights):
             sound = load_sound(weights, device="cpu" if lent else options.device)
         print(f"Models loaded; computing on {pipeline.device_name}", flush=True)
         demo = build_app(

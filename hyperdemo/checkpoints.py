@@ -167,6 +167,11 @@ def _check_meaning(path: Path, name: str, config: ModelConfig, *, kind: str) -> 
             )
 
 
+def has_sound(directory: str | Path) -> bool:
+    """Whether a folder has models for sound."""
+    return checkpoint_path(directory, "sound-foundation").is_file()
+
+
 def checkpoint_path(directory: str | Path, name: str) -> Path:
     """The file of a checkpoint, or where it should be; "audio-x" is an old name of "sound-x"."""
     path = Path(directory) / f"{name}.safetensors"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import logging
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -53,6 +53,7 @@ class LentView(ViewPipeline):
     """
 
     n_at_once = 2
+    lent = "GPU"
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class LentView(ViewPipeline):
         asked = {"names": self.chosen(names), "poses": poses}
         home = functools.partial(self._home.view, prepared, request, **asked)
         if self._worth(request):
-            yield from or_at_home(self._gpu(prepared, request, **asked), home)
+            yield from or_at_home(self._gpu(prepared, request, **asked), home, lent=self.lent)
         else:
             yield from home()
 
@@ -89,6 +90,7 @@ class LentSound(SoundPipeline):
     """The same for sounds."""
 
     n_at_once = 2
+    lent = "GPU"
 
     def __init__(self, home: SoundPipeline, gpu: Callable[..., Iterator[Event]], *, name: str):
         super().__init__(home.models, device=home.device)
@@ -107,7 +109,7 @@ class LentSound(SoundPipeline):
     ) -> Iterator[Event]:
         names = self.chosen(names)
         home = functools.partial(self._home.listen, prepared, request, names=names)
-        yield from or_at_home(self._gpu(prepared, request, names=names), home)
+        yield from or_at_home(self._gpu(prepared, request, names=names), home, lent=self.lent)
 
 
 def load_view(
@@ -179,43 +181,51 @@ def events_from(generate: Callable[..., Iterator[bytes]], *args, **kwargs) -> It
         yield from map(pickle.loads, pickled)
 
 
-def or_at_home(gpu: Iterator[Event], home: Callable[[], Iterator[Event]]) -> Iterator[Event]:
-    """Events of the GPU; where that fails, those of the CPU, and words of what happened.
-
-    What was shown already is not shown again: frames, views and samples go on where they stopped,
-    and agree to rounding, or to the chance of a fit. Networks come again, from the CPU.
+def or_at_home(
+    gpu: Iterator[Event], home: Callable[[], Iterator[Event]], *, lent: str = "GPU"
+) -> Iterator[Event]:
+    """Events of the GPU, or of what else is lent; where that fails, those of the CPU, and words of
+    what happened.
     """
     shown: set[tuple] = set()
-    begun = False
     try:
         with closing(gpu):
-            for event in gpu:
-                begun = True
-                shown.add(_place(event))
-                yield event
+            yield from not_yet(shown, gpu)
             return
     except Exception as error:  # where it is the visitor's mistake, the CPU says so in its words
-        _log.warning("no GPU: %r", error, exc_info=begun)
-        reason = why(error, begun=begun)
+        _log.warning("no %s: %r", lent, error, exc_info=bool(shown))
+        reason = why(error, begun=bool(shown), lent=lent)
     yield Progress(0.0, f"{reason}; computing on the CPU")
-    for event in home():
+    for event in not_yet(shown, home()):
         if isinstance(event, Done):
-            yield Done(event.seconds, f"{event.device}: {reason}")
-        elif _place(event) not in shown or not isinstance(event, Frames | Views | Heard):
+            event = Done(event.seconds, f"{event.device}: {reason}")
+        yield event
+
+
+def not_yet(shown: set[tuple], events: Iterable[Event]) -> Iterator[Event]:
+    """Events of an answer that begins anew, without what was shown already.
+
+    Frames, views and samples go on where they stopped, and agree to rounding, or to the chance of a
+    fit. Networks come again, from whoever answers now.
+
+    Args:
+        shown: what was shown before; what is shown now is added.
+        events: the answer, from its beginning.
+    """
+    for event in events:
+        place = type(event), getattr(event, "name", ""), getattr(event, "start", 0)
+        if place not in shown or not isinstance(event, Frames | Views | Heard):
+            shown.add(place)
             yield event
 
 
-def _place(event: Event) -> tuple:
-    return (type(event), getattr(event, "name", ""), getattr(event, "start", 0))
-
-
-def why(error: Exception, *, begun: bool) -> str:
-    """Why there is no GPU, in a visitor's words."""
+def why(error: Exception, *, begun: bool, lent: str = "GPU") -> str:
+    """Why there is no GPU, or no other thing that is lent, in a visitor's words."""
     if "quota" in f"{getattr(error, 'title', '')} {error}".lower():
         return "your GPU time for today is used up"
     if isinstance(error, torch.cuda.OutOfMemoryError):
         return "the GPU's memory was full"
-    return "the GPU was lost" if begun else "no GPU was free"
+    return f"the {lent} was lost" if begun else f"no {lent} was free"
 
 
 @functools.cache

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from hyperdemo.checkpoints import LoadedModel, find_weights, load_checkpoint
 from hyperdemo.config import ModelConfig, Task
+from hyperdemo.inr import ModulatedInrs
 from hyperdemo.pipeline.runtime import MODEL_NAMES, choose_device
 
 Pair = TypeVar("Pair", bound="ModelPair")
@@ -76,6 +79,11 @@ class ModelPair:
             for name, loaded in self.models.items()
         }
         return type(self)(models, device=device)
+
+    @torch.inference_mode()
+    def write(self, loaded: LoadedModel, media: Float[Tensor, "b ..."]) -> ModulatedInrs:
+        """The networks that one of the models writes for a batch on the device."""
+        return loaded.model.write(media)
 
     @property
     def n_at_once(self) -> int:

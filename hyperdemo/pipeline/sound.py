@@ -40,7 +40,7 @@ class SoundPipeline(ModelPair):
         """Touch every weight, so that no visitor waits for it."""
         for loaded in self.models.values():
             window = loaded.model.config.backbone.window
-            self._write(loaded, torch.zeros(1, window, device=self.device))
+            self.write(loaded, torch.zeros(1, window, device=self.device))
 
     def listen(
         self,
@@ -74,7 +74,7 @@ class SoundPipeline(ModelPair):
             for name, voice in voices.items():
                 windows = voice.windows[first : first + BATCH if first else 1]
                 with clock.stage(f"{name}.encode"):
-                    written = self._write(voice.loaded, windows.to(self.device))
+                    written = self.write(voice.loaded, windows.to(self.device))
                 with clock.stage(f"{name}.decode"):
                     heard[name] = voice.add(written)
             yield Heard(start, heard)
@@ -83,10 +83,6 @@ class SoundPipeline(ModelPair):
             yield Written(name, voice.written(), clock.seconds[f"{name}.encode"])
         yield Progress(1.0, f"{n_windows} windows written")
         yield Done(clock.seconds, self.device_name)
-
-    @torch.inference_mode()
-    def _write(self, loaded: LoadedModel, windows: Float[Tensor, "b s"]) -> ModulatedInrs:
-        return loaded.model.write(windows)
 
 
 class _Voice:

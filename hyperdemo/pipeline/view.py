@@ -82,7 +82,8 @@ class ViewPipeline(ModelPair):
     @torch.inference_mode()
     def encode(self, framed: UInt8[np.ndarray, "s s 3"], loaded: LoadedModel) -> InrParams:
         """The INR that one model writes for a framed picture."""
-        return loaded.model.encode(to_pixels(torch.from_numpy(framed)[None], device=self.device))
+        pixels = to_pixels(torch.from_numpy(framed)[None], device=self.device)
+        return self.write(loaded, pixels).params()
 
     def view(
         self,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from hyperdemo.media.image import MAX_FILE_BYTES
@@ -116,6 +117,11 @@ def _measured(weights: str | Path) -> dict[str, TaskEvidence]:
     except ValueError:
         _log.exception("the page is shown without what was measured")
         return {}
+
+
+def mounted(demo: gr.Blocks, pipeline: ModelPair, *others: ModelPair) -> Starlette:
+    """The app for another server than Gradio's own, which serves these models at its root."""
+    return gr.mount_gradio_app(Starlette(), demo, path="/", **launch_options(pipeline, *others))
 
 
 def launch_options(pipeline: ModelPair, *others: ModelPair) -> dict[str, Any]:

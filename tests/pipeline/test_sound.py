@@ -101,9 +101,9 @@ def test_a_clip_comes_back_at_its_own_rate_and_length(pipeline, rate_hz, seconds
 
 def test_closing_early_stops_the_work(pipeline, monkeypatch):
     counted = []
-    write = SoundPipeline._write
+    write = SoundPipeline.write
     monkeypatch.setattr(
-        SoundPipeline, "_write", lambda self, *a: counted.append(1) or write(self, *a)
+        SoundPipeline, "write", lambda self, *a: counted.append(1) or write(self, *a)
     )
     events = pipeline.listen(prepare_sound(clip(5.0)), SoundRequest())
     next(event for event in events if isinstance(event, Heard))

@@ -1,0 +1,310 @@
+"""The app on Ray Serve: what is asked together is encoded together, and what is lost comes anew."""
+
+import asyncio
+import functools
+import socket
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
+
+import httpx
+import numpy as np
+import pytest
+import torch
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from hyperdemo.checkpoints import save_checkpoint
+from hyperdemo.config import SoundRequest
+from hyperdemo.events import Done, Heard, Progress
+from hyperdemo.media.audio import Clip
+from hyperdemo.pipeline import SoundPipeline, ViewPipeline
+from hyperdemo.preprocess.sound import prepare_sound
+from tests import tiny
+from tests.pipeline.conftest import CPU, NAMES, loaded, photo
+
+ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-ray.txt")
+
+from hyperdemo.serve import Serving, application  # noqa: E402
+from hyperdemo.serve.__main__ import main  # noqa: E402
+from hyperdemo.serve.page import ServedSound, ServedView, asked  # noqa: E402
+from hyperdemo.serve.replica import BatchedSound, in_threads  # noqa: E402
+
+pytestmark = pytest.mark.timeout(600)  # three processes import torch, and the machine may be busy
+N_CLIENTS, N_REPLICAS = 32, 2
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    for seed, name in enumerate(NAMES):
+        save_checkpoint(tiny.model(seed, init=name), folder, name=f"view-{name}", facts={})
+        save_checkpoint(tiny.sound_model(seed, init=name), folder, name=f"sound-{name}", facts={})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(ray_runtime, weights):
+    """The app, served by two replicas."""
+    from ray import serve
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    serve.start(http_options={"host": "127.0.0.1", "port": port})
+    args = {
+        "weights": str(weights), "examples": str(weights), "device": "cpu", "warm": False,
+        "min_replicas": N_REPLICAS, "max_replicas": N_REPLICAS, "cpus": 0.5, "page_cpus": 0.5,
+    }  # fmt: skip
+    serve.run(application(args), name="hyperdemo")
+    yield f"http://127.0.0.1:{port}"
+    serve.shutdown()
+
+
+@pytest.fixture(scope="module")
+def sounds(weights):
+    return SoundPipeline.from_weights(weights, device="cpu")
+
+
+def clip(seed, *, seconds=2.0):
+    noise = 0.1 * np.random.default_rng(seed).normal(size=(1, round(16_000 * seconds)))
+    return prepare_sound(Clip(noise.clip(-1, 1).astype(np.float32), 16_000, False, 1))
+
+
+def heard(events):
+    """The sound of both models, whose parts must follow each other; and what it was made on."""
+    parts, device = {name: [] for name in NAMES}, None
+    for event in events:
+        if isinstance(event, Heard):
+            for name, samples in event.samples.items():
+                assert event.start == sum(map(len, parts[name])), "lost, or heard twice"
+                parts[name].append(samples)
+        elif isinstance(event, Done):
+            device = event.device
+    return {name: np.concatenate(some) for name, some in parts.items()}, device
+
+
+def test_the_page_answers_through_ray(url, tmp_path):
+    Image.fromarray(photo()).save(tmp_path / "box.png")
+    client = Client(url, verbose=False, download_files=tmp_path)
+    found = client.predict(
+        handle_file(tmp_path / "box.png"), None, 16, 0.1, api_name="/photo_to_object"
+    )
+    assert set(found["files"]) == set(NAMES) and found["result"]["device"] == "CPU, 1 threads"
+    assert httpx.get(f"{url}/health").json()["device"] == "Ray"
+    assert "Content-Security-Policy" in httpx.get(url).headers  # what guards the app guards it here
+
+
+def test_a_replica_killed_under_load_loses_and_mixes_up_nothing(url, sounds):
+    from ray import serve
+
+    replicas = serve.get_deployment_handle("Replica", "hyperdemo")
+    begun, n_asked = threading.Event(), []
+    listen = replicas.options(stream=True).listen
+
+    class Counted:
+        """The replicas' method; counts how often it is asked."""
+
+        def remote(self, *args, **options):
+            n_asked.append(1)
+            return listen.remote(*args, **options)
+
+    class Handle:
+        listen = Counted()
+
+        def options(self, stream):
+            return self
+
+    served = ServedSound(sounds, Handle(), n_at_once=N_CLIENTS)
+
+    def client(seed):
+        events = served.listen(clip(seed), SoundRequest())
+        return heard(begun.set() or event for event in events)
+
+    with ThreadPoolExecutor(N_CLIENTS) as clients:
+        answers = [clients.submit(client, seed) for seed in range(N_CLIENTS)]
+        assert begun.wait(120)
+        ray.kill(one_replica())
+        found = [answer.result(timeout=240) for answer in answers]
+    assert len(n_asked) > N_CLIENTS, "nobody was asking the replica that was killed"
+    for seed, (samples, device) in enumerate(found):
+        assert device == "CPU, 1 threads"  # no worker was missed; the page's own words are longer
+        expected, _ = heard(sounds.listen(clip(seed), SoundRequest()))
+        for name in NAMES:
+            np.testing.assert_allclose(samples[name], expected[name], atol=1e-4)
+
+
+def one_replica():
+    names = ray.util.list_named_actors(all_namespaces=True)
+    name = next(one["name"] for one in names if "hyperdemo#Replica#" in one["name"])
+    return ray.get_actor(name, namespace="serve")
+
+
+def lost(events):
+    """An answer that breaks off after its first sound."""
+    for event in events:
+        yield event
+        if isinstance(event, Heard):
+            raise ray.exceptions.ActorDiedError()
+
+
+class Answer:
+    """What Serve's handle returns: it can be iterated once, and cancelled."""
+
+    def __init__(self, events):
+        self.events, self.cancelled = events, False
+
+    def __iter__(self):
+        return iter(self.events)
+
+    def cancel(self):
+        self.cancelled = True
+
+
+class Method:
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), []
+
+    def remote(self, *args, **options):
+        self.asked.append(Answer(self.answers[len(self.asked)](*args, **options)))
+        return self.asked[-1]
+
+
+def test_where_a_replica_is_lost_another_one_goes_on(sounds):
+    prepared, request = clip(0), SoundRequest()
+    expected, _ = heard(sounds.listen(prepared, request))
+    method = Method(lambda *args: lost(sounds.listen(*args)), sounds.listen)
+    found, _ = heard(asked(method, prepared, request))
+    assert len(method.asked) == 2
+    np.testing.assert_array_equal(found["scratch"], expected["scratch"])
+
+
+def test_where_all_are_lost_the_page_computes_and_says_so(sounds):
+    def nobody(*args, **options):
+        raise ray.exceptions.ActorDiedError()
+        yield
+
+    served = ServedSound(sounds, handle(listen=Method(nobody, nobody, nobody)), n_at_once=2)
+    found, device = heard(served.listen(clip(0), SoundRequest()))
+    assert device.endswith("no worker was free") and len(found["scratch"]) == len(clip(0).own)
+
+
+def test_a_mistake_is_not_asked_again(sounds):
+    def mistaken():
+        raise ray.exceptions.RayTaskError("listen", "traceback", ValueError("no such rate"))
+        yield
+
+    method = Method(mistaken, mistaken)
+    with pytest.raises(ray.exceptions.RayTaskError):
+        list(asked(method))
+    assert len(method.asked) == 1
+
+
+def test_who_leaves_cancels_what_was_asked(sounds):
+    method = Method(sounds.listen)
+    events = asked(method, clip(0), SoundRequest())
+    next(events)
+    events.close()
+    assert method.asked[0].cancelled
+
+
+def handle(**methods):
+    """What Serve hands the page."""
+    made = type("Handle", (), methods)()
+    type(made).options = lambda self, stream: self
+    return made
+
+
+def test_a_picture_is_prepared_by_a_replica_or_at_home(weights):
+    home = ViewPipeline.from_weights(weights, device="cpu")
+
+    class Refuses:
+        def remote(self, *args, **options):
+            raise ray.exceptions.ActorDiedError()
+
+    served = ServedView(home, handle(view=None, prepare=Refuses()), n_at_once=2)
+    np.testing.assert_array_equal(served.prepare(photo()).framed, home.prepare(photo()).framed)
+    with pytest.raises(ValueError, match="mask"):
+        served.prepare(photo(), mask=np.zeros((2, 2), np.uint8))
+
+
+@pytest.fixture
+def loop():
+    """A loop that runs in a thread, as a replica's does."""
+    there: Future = Future()
+
+    async def live():
+        ended = asyncio.Event()
+        there.set_result((asyncio.get_running_loop(), ended))
+        await ended.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(live()))
+    thread.start()
+    running, ended = there.result()
+    yield running
+    running.call_soon_threadsafe(ended.set)
+    thread.join()
+
+
+def test_what_threads_ask_together_is_written_as_one_batch(loop, monkeypatch):
+    """Of several windows each, and each gets its own."""
+    model = loaded(tiny.sound_model, 0, "sound-x")
+    pipeline = BatchedSound({"x": model}, device=CPU)
+    deployment = SimpleNamespace(_deployment_config=SimpleNamespace(max_ongoing_requests=8))
+    monkeypatch.setattr("ray.serve.get_replica_context", lambda: deployment)
+    sizes, write = [], model.model.write
+    monkeypatch.setattr(
+        type(model.model), "write", lambda self, media: sizes.append(len(media)) or write(media)
+    )
+
+    async def begin():
+        pipeline.write_in_batches(ThreadPoolExecutor(1), most=8, wait_s=5.0)
+
+    asyncio.run_coroutine_threadsafe(begin(), loop).result()
+    window = model.model.config.backbone.window
+    asked = [0.1 * torch.randn(1 + k % 3, window) for k in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        written = list(threads.map(functools.partial(pipeline.write, model), asked))
+    assert sizes == [sum(map(len, asked))]
+    for media, together in zip(asked, written, strict=True):
+        alone = write(media)
+        torch.testing.assert_close(together.masks, alone.masks)
+        torch.testing.assert_close(together.gains, alone.gains)
+
+
+def test_events_stop_where_nobody_waits(loop):
+    made, closed = [], threading.Event()
+
+    def events():
+        try:
+            for k in range(100):
+                made.append(k)
+                yield Progress(k / 100, "")
+        finally:
+            closed.set()
+
+    async def take_two():
+        stream = in_threads(events(), ThreadPoolExecutor(1))
+        taken = [await anext(stream), await anext(stream)]
+        await stream.aclose()
+        return [event.fraction for event in taken]
+
+    assert asyncio.run_coroutine_threadsafe(take_two(), loop).result() == [0.0, 0.01]
+    assert closed.wait(10) and len(made) == 2
+
+
+def test_settings_are_checked():
+    assert Serving.from_dict({"max_replicas": 3}).max_replicas == 3
+    with pytest.raises(ValueError, match="1 ≤ min_replicas ≤ max_replicas"):
+        Serving(min_replicas=3, max_replicas=2)
+    with pytest.raises(ValueError, match="args must be among batch_wait_s"):
+        Serving.from_dict({"replicas": 2})
+
+
+def test_what_is_missing_is_said_in_one_line(tmp_path, monkeypatch, capsys):
+    assert main(["--weights", str(tmp_path)]) == 2
+    assert "no checkpoint view-foundation" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main([]) == 2
+    assert "pip install -r requirements-ray.txt" in capsys.readouterr().err
