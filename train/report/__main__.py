@@ -16,6 +16,7 @@ from typing import Any
 from hyperdemo.results.measured import FILE_NAME as FILE
 from hyperdemo.results.measured import to_json
 from hyperdemo.results.recorded import FILE_NAME, read_recorded
+from train.cluster.simulate import tables as scaling_tables
 from train.report.cards import cards
 from train.report.measured import measured
 from train.report.sweep_tables import sweep_tables
@@ -32,6 +33,8 @@ def sections(results: Mapping[str, Any]) -> dict[Path, dict[str, str]]:
         if sweep := sweep_tables(task, results.get("sweeps", {}).get(task, {})):
             own["sweep"] = sweep
         found[Path(f"docs/results-{task}.md")] = own
+    if "view" in results:
+        found[Path("docs/scaling.md")] = scaling_tables(results)
     return found
 
 
