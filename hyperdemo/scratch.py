@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 PREFIX = "hyperdemo-server-"
@@ -18,8 +19,9 @@ def own_scratch() -> Path:
     """Put all temporary files of this process, Gradio's too, into a folder of its own.
 
     The folder is removed when the process ends, or is told to. One that was killed could not do
-    so: folders of processes that are no more are removed here. Call it in the main thread, before
-    Gradio is imported, which settles then where it puts what assistants send.
+    so: folders of processes that are no more are removed here. Call it before Gradio is imported,
+    which settles then where it puts what assistants send. Python hears signals in the main
+    thread alone: in another one they are left to whoever runs the process.
     """
     for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         lock = _locked(old)
@@ -31,7 +33,8 @@ def own_scratch() -> Path:
         folder = tempfile.mkdtemp(prefix=PREFIX)
     tempfile.tempdir = folder
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     return Path(folder)
 
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import functools
+import shutil
 import socket
 import sys
+import tempfile
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -14,6 +17,7 @@ import pytest
 import torch
 from gradio_client import Client, handle_file
 from PIL import Image
+from starlette.testclient import TestClient
 
 from hyperdemo.checkpoints import save_checkpoint
 from hyperdemo.config import SoundRequest
@@ -21,6 +25,7 @@ from hyperdemo.events import Done, Heard, Progress
 from hyperdemo.media.audio import Clip
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
 from hyperdemo.preprocess.sound import prepare_sound
+from hyperdemo.scratch import PREFIX
 from tests import tiny
 from tests.pipeline.conftest import CPU, NAMES, loaded, photo
 
@@ -28,7 +33,7 @@ ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-
 
 from hyperdemo.serve import Serving, application  # noqa: E402
 from hyperdemo.serve.__main__ import main  # noqa: E402
-from hyperdemo.serve.page import ServedSound, ServedView, asked  # noqa: E402
+from hyperdemo.serve.page import ServedSound, ServedView, asked, page_app  # noqa: E402
 from hyperdemo.serve.replica import BatchedSound, in_threads  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)  # three processes import torch, and the machine may be busy
@@ -178,6 +183,20 @@ def test_where_a_replica_is_lost_another_one_goes_on(sounds):
     found, _ = heard(asked(method, prepared, request))
     assert len(method.asked) == 2
     np.testing.assert_array_equal(found["scratch"], expected["scratch"])
+
+
+def test_the_page_has_a_scratch_folder_of_its_own(weights, monkeypatch):
+    """In a thread, as Serve starts it, where no signals can be set."""
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+    nobody = handle(view=None, listen=None, prepare=None)
+    with ThreadPoolExecutor(1) as thread:
+        app = thread.submit(
+            page_app, nobody, weights=weights, examples=weights, n_at_once=100, warm=False
+        ).result()
+    assert Path(tempfile.gettempdir()).name.startswith(PREFIX)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        assert client.get("/health").json()["models"][2:] == ["sound-foundation", "sound-scratch"]
+    shutil.rmtree(tempfile.gettempdir())
 
 
 def test_where_all_are_lost_the_page_computes_and_says_so(sounds):

@@ -111,6 +111,9 @@ def page_app(
         n_at_once: requests that the replicas may answer at once.
         warm: see `build_app`.
     """
+    from hyperdemo.scratch import own_scratch
+
+    own_scratch()  # before Gradio is imported
     from hyperdemo.ui import build_app, mounted, start_log
 
     weights = find_weights(weights)
