@@ -1,40 +1,35 @@
-"""The app on Ray Serve: what is asked together is encoded together, and what is lost comes anew."""
+"""The app on Ray Serve: what is lost comes anew, and nothing twice."""
 
-import asyncio
-import functools
 import shutil
 import socket
 import sys
 import tempfile
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 import numpy as np
 import pytest
-import torch
 from gradio_client import Client, handle_file
 from PIL import Image
 from starlette.testclient import TestClient
 
 from hyperdemo.checkpoints import save_checkpoint
 from hyperdemo.config import SoundRequest
-from hyperdemo.events import Done, Heard, Progress
+from hyperdemo.events import Done, Heard
 from hyperdemo.media.audio import Clip
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
 from hyperdemo.preprocess.sound import prepare_sound
 from hyperdemo.scratch import PREFIX
 from tests import tiny
-from tests.pipeline.conftest import CPU, NAMES, loaded, photo
+from tests.pipeline.conftest import NAMES, photo
 
 ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-ray.txt")
 
 from hyperdemo.serve import Serving, application  # noqa: E402
 from hyperdemo.serve.__main__ import main  # noqa: E402
 from hyperdemo.serve.page import ServedSound, ServedView, asked, page_app  # noqa: E402
-from hyperdemo.serve.replica import BatchedSound, in_threads  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)  # three processes import torch, and the machine may be busy
 N_CLIENTS, N_REPLICAS = 32, 2
@@ -246,71 +241,6 @@ def test_a_picture_is_prepared_by_a_replica_or_at_home(weights):
     np.testing.assert_array_equal(served.prepare(photo()).framed, home.prepare(photo()).framed)
     with pytest.raises(ValueError, match="mask"):
         served.prepare(photo(), mask=np.zeros((2, 2), np.uint8))
-
-
-@pytest.fixture
-def loop():
-    """A loop that runs in a thread, as a replica's does."""
-    there: Future = Future()
-
-    async def live():
-        ended = asyncio.Event()
-        there.set_result((asyncio.get_running_loop(), ended))
-        await ended.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(live()))
-    thread.start()
-    running, ended = there.result()
-    yield running
-    running.call_soon_threadsafe(ended.set)
-    thread.join()
-
-
-def test_what_threads_ask_together_is_written_as_one_batch(loop, monkeypatch):
-    """Of several windows each, and each gets its own."""
-    model = loaded(tiny.sound_model, 0, "sound-x")
-    pipeline = BatchedSound({"x": model}, device=CPU)
-    deployment = SimpleNamespace(_deployment_config=SimpleNamespace(max_ongoing_requests=8))
-    monkeypatch.setattr("ray.serve.get_replica_context", lambda: deployment)
-    sizes, write = [], model.model.write
-    monkeypatch.setattr(
-        type(model.model), "write", lambda self, media: sizes.append(len(media)) or write(media)
-    )
-
-    async def begin():
-        pipeline.write_in_batches(ThreadPoolExecutor(1), most=8, wait_s=5.0)
-
-    asyncio.run_coroutine_threadsafe(begin(), loop).result()
-    window = model.model.config.backbone.window
-    asked = [0.1 * torch.randn(1 + k % 3, window) for k in range(8)]
-    with ThreadPoolExecutor(8) as threads:
-        written = list(threads.map(functools.partial(pipeline.write, model), asked))
-    assert sizes == [sum(map(len, asked))]
-    for media, together in zip(asked, written, strict=True):
-        alone = write(media)
-        torch.testing.assert_close(together.masks, alone.masks)
-        torch.testing.assert_close(together.gains, alone.gains)
-
-
-def test_events_stop_where_nobody_waits(loop):
-    made, closed = [], threading.Event()
-
-    def events():
-        try:
-            for k in range(100):
-                made.append(k)
-                yield Progress(k / 100, "")
-        finally:
-            closed.set()
-
-    async def take_two():
-        stream = in_threads(events(), ThreadPoolExecutor(1))
-        taken = [await anext(stream), await anext(stream)]
-        await stream.aclose()
-        return [event.fraction for event in taken]
-
-    assert asyncio.run_coroutine_threadsafe(take_two(), loop).result() == [0.0, 0.01]
-    assert closed.wait(10) and len(made) == 2
 
 
 def test_settings_are_checked():
