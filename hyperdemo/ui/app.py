@@ -25,6 +25,7 @@ from hyperdemo.ui.sound.tab import find_sounds, sound_tab
 from hyperdemo.ui.style import CSS, theme
 from hyperdemo.ui.texts import headline
 from hyperdemo.ui.tour import tour
+from hyperdemo.ui.tour.code import code_route
 from hyperdemo.ui.turns import take_fair_turns
 from hyperdemo.ui.watched import health_route
 
@@ -137,7 +138,7 @@ def launch_options(pipeline: ModelPair, *others: ModelPair) -> dict[str, Any]:
         "mcp_server": True,
         "app_kwargs": {
             "middleware": [Middleware(Guard)],
-            "routes": [health_route(pipeline, *others)],
+            "routes": [health_route(pipeline, *others), code_route()],
         },
         "footer_links": ["api", "gradio", "settings"],
     }

@@ -60,7 +60,7 @@ def test_every_step_ends_in_what_it_speaks_of(browser, url):
     begin = page.get_by_role("button", name="Take the tour")
     begin.click()
     for at, step in enumerate(STEPS):
-        page.wait_for_function(f"document.querySelector('[data-part=tour]').dataset.at === '{at}'")
+        page.wait_for_function(f"document.querySelector('[data-part=tour]')?.dataset.at === '{at}'")
         assert page.locator("#tour h2").inner_text() == step.title
         page.wait_for_function(REACHED.get(step.act, "true"))
         assert page.locator(step.target).is_visible()
@@ -73,7 +73,7 @@ def test_every_step_ends_in_what_it_speaks_of(browser, url):
     page.close()
 
 
-def test_an_address_opens_what_it_names(browser, url):
+def test_an_address_opens_what_it_names(browser, url, artefacts):
     context = browser.new_context(reduced_motion="reduce")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
@@ -83,6 +83,11 @@ def test_an_address_opens_what_it_names(browser, url):
     page.wait_for_function(f"{VIEW}.ready && {VIEW}.azimuthDeg === 120")
     assert page.evaluate(f"{VIEW}.elevationDeg") == -30 and not page.evaluate(f"{VIEW}.spinning")
     page.get_by_role("button", name="Copy link").click()
+    code = page.get_by_role("img", name="QR code of this address")
+    page.wait_for_function("code => code.naturalWidth > 200", arg=code.element_handle())
+    page.screenshot(path=artefacts / "code.png")
+    page.get_by_role("button", name="Close", exact=True).click()
+    code.wait_for(state="hidden")
     page.get_by_role("button", name="Link copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == f"{url}?tab=evidence&example=box&az=120&el=-30"
@@ -97,7 +102,7 @@ def test_an_address_opens_what_it_names(browser, url):
     page.wait_for_function(f"{size} > {1.25 * before}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # all is in sight
     page.goto(f"{url}?example=box&step=2")
-    page.wait_for_function("document.querySelector('[data-part=tour]').dataset.at === '1'")
+    page.wait_for_function("document.querySelector('[data-part=tour]')?.dataset.at === '1'")
     page.keyboard.press("ArrowRight")
     page.wait_for_url(f"{url}?example=box&step=3")
     page.keyboard.press("Escape")

@@ -74,7 +74,7 @@ def _difference_figure(task: str, metric: Metric, paired: Paired) -> go.Figure:
     figure.update_yaxes(visible=False, range=[-1, 1])
     figure.update_xaxes(
         range=[-reach, reach], nticks=5,
-        title_text=f"{metric.name}, pretrained minus from scratch ({metric.unit})",
+        title_text=f"pretrained minus from scratch ({metric.unit})",
     )  # fmt: skip
     figure.add_vline(0, line={"color": GREY, "width": 1})
     if noticed:

@@ -86,7 +86,12 @@ part.link.onclick = async () => {
   if (!kept) prompt("Copy this address:", link);
   part.link.textContent = "Link copied";
   setTimeout(() => { part.link.textContent = "Copy link"; }, 2000);
+  part.picture.src = new URL(`address.png?of=${encodeURIComponent(link)}`, location.origin + location.pathname);
+  part.spelled.textContent = link;
+  part.code.hidden = false;
 };
+part.close.onclick = () => { part.code.hidden = true; part.link.focus(); };
+part.code.onkeydown = ({ key }) => key === "Escape" && part.close.click();
 // Large type, for a projector: what it changes stands in the page's style.
 const isLarge = () => document.documentElement.classList.contains("large");
 function enlarge(on) {
