@@ -6,6 +6,7 @@
 - frames: exact and fast frames of some sizes.
 - orbits: the film of all models, rendered and encoded.
 - sound: real-time factors, as `bench.sound`.
+- load: many clients at once; takes long, so only where it is named.
 
 Medians of some runs, with the lowest and the highest. What is compared is measured in turn, within
 one run. Bars are reported, and missing one is no failure.
@@ -27,6 +28,7 @@ import torch
 
 from bench.app import bench_app
 from bench.field import Load, bench_field
+from bench.load import Crowd, bench_load
 from bench.sound import CLIPS_S, bench_sounds, noises
 from bench.timing import table
 from bench.view import bench_frames, bench_orbits, bench_writing
@@ -38,6 +40,7 @@ from train.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("app", "view", "field", "frames", "orbits", "sound")
+ALL_PARTS = (*PARTS, "load")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Plan:
         orbit: size and length of the film.
         load: work of the field's measurement.
         clip_s: lengths of the sounds in seconds.
+        crowd: clients that come at once, and after one another.
     """
 
     weights: Path = Path("weights")
@@ -63,6 +67,7 @@ class Plan:
     orbit: ViewRequest = ViewRequest()
     load: Load = Load()
     clip_s: Sequence[float] = CLIPS_S
+    crowd: Crowd = Crowd()
 
     @property
     def pictures(self) -> list[Path]:
@@ -113,6 +118,10 @@ def runs_of(plan: Plan, device: str) -> dict[str, Callable[[], dict[str, Any]]]:
             SoundPipeline.from_weights(plan.weights, device=device), noises(plan.clip_s),
             repeats=repeats,
         ),
+        "load": lambda: bench_load(
+            plan.weights, inputs=[*plan.pictures, *find_sounds(plan.examples / "sounds")],
+            device=device, threads=plan.threads, crowd=plan.crowd,
+        ),
     }  # fmt: skip
 
 
@@ -146,7 +155,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=ALL_PARTS, default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=Plan.repeats)
     parser.add_argument("--json", type=Path, default=Path("artefacts/bench.json"))
     parser.add_argument("--device", choices=["cpu", "cuda"], help="one alone (all there are)")

@@ -36,12 +36,14 @@ class ServedApp:
 
     Attributes:
         url: where it answers.
+        temporary: the folder in which it may keep files.
         import_s: seconds from the start of its process until all is imported.
         ready_s: seconds from then until its models are loaded and warm, and the server answers.
     """
 
     def __init__(self, process: subprocess.Popen, url: str, log: Path):
         self.process, self.url, self.log = process, url, log
+        self.temporary = log.parent / "temporary"
         started = time.perf_counter()
         self._line("imported")
         imported = time.perf_counter()
@@ -94,6 +96,8 @@ def serve(weights: Path, *, device: str, threads: int | None = None) -> Iterator
         environment["OMP_NUM_THREADS"] = str(threads)
     with tempfile.TemporaryDirectory(prefix="hyperdemo-") as folder:
         log = Path(folder) / "app.log"
+        (log.parent / "temporary").mkdir()
+        environment["TMPDIR"] = str(log.parent / "temporary")
         with log.open("w") as errors:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, text=True,
