@@ -121,6 +121,7 @@ def ray_runtime() -> Iterator[None]:
 
     os.environ["PYTHONPATH"] = str(ROOT)  # as they are inherited, Ray need not set them anew
     ray.init(
+        address="local",
         num_cpus=2,
         object_store_memory=80_000_000,
         include_dashboard=False,

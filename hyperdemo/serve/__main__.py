@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -50,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"hyperdemo: {error}", file=sys.stderr)
         return 2
-    ray.init(address=address)
+    # Without "local" Ray looks for one, and waits minutes for what is no more.
+    ray.init(address=address or os.environ.get("RAY_ADDRESS", "local"))
     serve.start(http_options={"host": host, "port": port})
     try:
         serve.run(app, name="hyperdemo", blocking=True)
