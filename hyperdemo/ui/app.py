@@ -42,6 +42,9 @@ TABS = {
 }  # fmt: skip
 CACHE_SWEEP_S, CACHE_AGE_S = 1800, 4 * 3600
 MAX_WAITING = 100
+MAX_SESSIONS = 200
+"""Whose state is kept, those last heard of: Gradio holds the configuration of the whole page for
+each, half a megabyte, and by itself of ten thousand."""
 
 
 def build_app(
@@ -122,7 +125,9 @@ def _measured(weights: str | Path) -> dict[str, TaskEvidence]:
 
 def mounted(demo: gr.Blocks, pipeline: ModelPair, *others: ModelPair) -> Starlette:
     """The app for another server than Gradio's own, which serves these models at its root."""
-    return gr.mount_gradio_app(Starlette(), demo, path="/", **launch_options(pipeline, *others))
+    options = launch_options(pipeline, *others)
+    demo.state_session_capacity = options.pop("state_session_capacity")
+    return gr.mount_gradio_app(Starlette(), demo, path="/", **options)
 
 
 def launch_options(pipeline: ModelPair, *others: ModelPair) -> dict[str, Any]:
@@ -136,6 +141,7 @@ def launch_options(pipeline: ModelPair, *others: ModelPair) -> dict[str, Any]:
         "max_file_size": MAX_FILE_BYTES,
         "ssr_mode": False,
         "mcp_server": True,
+        "state_session_capacity": MAX_SESSIONS,
         "app_kwargs": {
             "middleware": [Middleware(Guard)],
             "routes": [health_route(pipeline, *others), code_route()],

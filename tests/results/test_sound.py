@@ -113,6 +113,7 @@ def test_result_tells_how_it_was_made(result, networks):
         "rate_hz": 8000,
         "channels_in_file": 2,
         "truncated": True,
+        "quieter_db": 0.0,
         "device": "CPU",
         "seconds": SECONDS,
     }

@@ -1,10 +1,8 @@
-import asyncio
-
 import cv2
-import httpx
 import numpy as np
 import pytest
 from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from hyperdemo.ui.tour.code import MAX_ADDRESS, code_route, qr_code
 
@@ -28,18 +26,13 @@ def test_a_camera_reads_the_address(address):
     assert read(smaller) == address
 
 
-async def answer(query):
-    transport = httpx.ASGITransport(Starlette(routes=[code_route()]))
-    async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
-        return await http.get("/address.png", params=query)
-
-
 def test_the_route_gives_a_picture_or_says_what_it_wants():
-    found = asyncio.run(answer({"of": ADDRESS}))
+    http = TestClient(Starlette(routes=[code_route()]))
+    found = http.get("/address.png", params={"of": ADDRESS})
     assert found.headers["content-type"] == "image/png"
     assert (
         read(cv2.imdecode(np.frombuffer(found.content, np.uint8), cv2.IMREAD_GRAYSCALE)) == ADDRESS
     )
     for query in ({}, {"of": ""}, {"of": "é" * (MAX_ADDRESS // 2 + 1)}):
-        refused = asyncio.run(answer(query))
+        refused = http.get("/address.png", params=query)
         assert refused.status_code == 400 and "1 to 500 bytes expected" in refused.text
