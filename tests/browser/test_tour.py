@@ -83,14 +83,14 @@ def test_an_address_opens_what_it_names(browser, url, artefacts):
     page.wait_for_function(f"{VIEW}.ready && {VIEW}.azimuthDeg === 120")
     assert page.evaluate(f"{VIEW}.elevationDeg") == -30 and not page.evaluate(f"{VIEW}.spinning")
     page.get_by_role("button", name="Copy link").click()
+    page.get_by_role("button", name="Link copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"{url}?tab=evidence&example=box&az=120&el=-30"
     code = page.get_by_role("img", name="QR code of this address")
     page.wait_for_function("code => code.naturalWidth > 200", arg=code.element_handle())
     page.screenshot(path=artefacts / "code.png")
     page.get_by_role("button", name="Close", exact=True).click()
     code.wait_for(state="hidden")
-    page.get_by_role("button", name="Link copied").wait_for()
-    copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == f"{url}?tab=evidence&example=box&az=120&el=-30"
     size = "parseFloat(getComputedStyle(document.querySelector('#evidence-page p')).fontSize)"
     before = page.evaluate(size)
     page.get_by_role("button", name="Large type").click()
