@@ -25,9 +25,10 @@ def start_ray() -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     os.environ["PYTHONPATH"] = path  # processes started here inherit it
-    elsewhere = "RAY_ADDRESS" in os.environ
-    environment = {"env_vars": {"PYTHONPATH": path}} if elsewhere else None
-    ray.init(logging_level="warning", runtime_env=environment)
+    # Without "local" Ray looks for a cluster, and waits minutes for what is no more.
+    address = os.environ.get("RAY_ADDRESS", "local")
+    environment = {"env_vars": {"PYTHONPATH": path}} if address != "local" else None
+    ray.init(address, logging_level="warning", runtime_env=environment)
 
 
 def spread(
