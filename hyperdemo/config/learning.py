@@ -21,6 +21,9 @@ class RayData:
         near_share: share of the rays drawn on or close to the object; the rest fall anywhere.
         mirror: share of the objects per step that are mirrored left to right, input and target.
         recolour: share of the objects per step whose colour channels are permuted.
+        tone: largest logarithm of the gamma by which an object's exposure is changed, input and
+            target.
+        photographed: share of the inputs that are framed off-centre, blurred and noisy.
         alpha_weight: weight of the error of the opacity beside that of the colour.
         absolute_weight: weight of absolute errors beside the squared ones. A squared error is
             least at the mean of what may be there, which is fog, an absolute one at the median.
@@ -33,14 +36,16 @@ class RayData:
     near_share: float = 0.5
     mirror: float = 0.5
     recolour: float = 0.0
+    tone: float = 0.0
+    photographed: float = 0.0
     alpha_weight: float = 0.5
     absolute_weight: float = 0.0
 
     def __post_init__(self) -> None:
         one_of(self, "targets", "any", "input")
         at_least(1, self, "target_views rays samples")
-        shares(self, "near_share mirror recolour")
-        not_negative(self, "alpha_weight absolute_weight")
+        shares(self, "near_share mirror recolour photographed")
+        not_negative(self, "alpha_weight absolute_weight tone")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from hyperdemo.config import RayData
+from hyperdemo.learn.photographs import photographed, random_gammas
 from hyperdemo.learn.views import ViewSet
 from hyperdemo.render.cameras import camera_rays, look_at_origin
 
@@ -55,7 +56,8 @@ def draw_batch(
         data: numbers of target views and rays, and the shares of rays and objects: of rays that
             fall on or within four pixels of the object, where the gradient is; of objects that are
             mirrored, the world of the input view at its plane x = 0; of objects whose colour
-            channels are in a random order, which leaves greys and the white ground as they are.
+            channels are in a random order, which leaves greys and the white ground as they are; how
+            far exposures go, and of how many inputs are made like photographs.
         objects: how many.
         generator: on the views' device; all that is random comes from it.
         chances: of each object to be drawn; all alike if not given.
@@ -98,12 +100,19 @@ def draw_batch(
         framed = framed.gather(3, order[:, None, None].expand_as(framed))
         rgb = rgba[..., :3].gather(2, order[:, None].expand(-1, rgba.shape[1], -1))
         rgba = torch.cat([rgb, rgba[..., 3:]], dim=2)
+    rgba = rgba.float() / 255
+    if data.tone:
+        gammas = random_gammas(objects, data.tone, generator)
+        rgba = torch.cat([rgba[..., :3] ** gammas, rgba[..., 3:]], dim=2)
+        framed = (255 * (framed / 255) ** gammas[:, None]).round().to(torch.uint8)
+    if data.photographed:
+        framed = photographed(framed, data.photographed, generator)
     return RayBatch(
         framed,
         torch.stack([obj, inputs], dim=1),
         origins.reshape(objects, -1, 3) * sign,
         directions.reshape(objects, -1, 3) * sign,
-        rgba.float() / 255,
+        rgba,
     )
 
 
