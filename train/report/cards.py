@@ -62,15 +62,19 @@ def card(task: str, init: str, facts: Mapping[str, Any], results: Mapping[str, A
 
 
 def _view_card(init: str, facts: Mapping[str, Any], splits: Mapping[str, Any]) -> str:
-    count = facts["training"].get("data", {}).get("variants", 0)
+    data = facts["training"].get("data", {})
+    models = "furniture and household things of the Sweet Home 3D libraries"
+    if data.get("weights"):
+        models += ",\nand things of all kinds of the other collections"
+    count = data.get("variants", 0)
     varied = f",\neach also in {count} variants of other proportions and colours" if count else ""
     classes = ", ".join(held_out_classes(splits.get("unseen", {})))
     held_out = f"Classes held out altogether: {classes}." if classes else ""
     return f"""From one picture of an object, this hypernetwork writes the
 {facts["inr_parameters"]:,} weights of a small radiance field. {ORIGIN["view"][init]}
 
-**Data.** {facts["train_objects"]} furniture and household models of the Sweet Home 3D libraries
-(CC BY 3.0 and CC0, every creator in `CREDITS.md`), 32 views of 128×128 pixels each{varied}.
+**Data.** {facts["train_objects"]:,} models: {models}
+(every creator and licence in `CREDITS.md`), 32 views of 128×128 pixels each{varied}.
 {held_out}
 
 {_trained(facts, "objects")}
@@ -83,8 +87,8 @@ one training seed):
 **Use.** For demonstration and study. The side that the picture does not show is a guess from the
 training objects; people and scenes are out of its scope.
 
-**Licence.** MIT for these weights as far as they are ours; DINOv2 is Apache-2.0; the training
-models are CC BY 3.0 and CC0.
+**Licence.** MIT for these weights as far as they are ours; DINOv2 is Apache-2.0; the licences
+of the training models are in `CREDITS.md`.
 """
 
 
@@ -128,7 +132,14 @@ def _trained(facts: Mapping[str, Any], things: str) -> str:
     training = facts["training"]
     rate = training["lr_heads"]
     muon = f", {rate:g} for heads and base weights (Muon)" if rate else ""
-    return f"""**Training.** {facts["steps_taken"]} steps of {training["batch"]} {things}, one seed
+    before = ""
+    if "started_from" in facts:
+        earlier = facts["started_from"]
+        file = earlier["training"]["data"]["splits_file"]
+        before = f"""{earlier["steps_taken"]} steps on the objects of `{file}`
+({earlier["minutes"]:.0f} minutes, code at `{earlier["git"]}`), then """
+    steps = f"{before}{facts['steps_taken']} steps of {training['batch']} {things}"
+    return f"""**Training.** {steps}, one seed
 ({training["seed"]}), {facts["minutes"]:.0f} minutes on {facts["hardware"]}; learning rates:
 {training["lr_backbone"]:g} for the encoder and {training["lr"]:g} for the new parts (AdamW){muon};
 {facts["trainable_parameters"] / 1e6:.1f} million trainable parameters. Command:

@@ -32,6 +32,19 @@ def test_a_card_says_what_was_learned_from_and_what_was_held_out():
     assert "0.02 for heads and base weights (Muon)" in text and "random weights" in text
 
 
+def test_a_card_says_what_went_before_and_which_collections():
+    earlier = {"steps_taken": 70, "minutes": 5.4, "git": "abc", "training": {"data": {}}}
+    earlier["training"]["data"]["splits_file"] = "train/old.json"
+    training = FACTS["training"] | {"data": {"weights": {"ycb": 2.0}}}
+    facts = FACTS | {"training": training, "started_from": earlier}
+    text = words("view", "scratch", facts, {})
+    assert "Sweet Home 3D libraries, and things of all kinds of the other collections" in text
+    before = "70 steps on the objects of `train/old.json` (5 minutes, code at `abc`), then 12 steps"
+    assert before in text
+    alone = words("view", "scratch", FACTS, {})
+    assert "other collections" not in alone and "then 12 steps" not in alone
+
+
 def test_a_card_of_sound_says_what_was_heard_and_what_was_not():
     model = {"backbone": {"window": 16_080}, "field": {"stretch": 480}}
     text = words("sound", "foundation", FACTS | {"train_prompts": 7, "model": model}, {})
