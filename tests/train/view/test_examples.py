@@ -12,7 +12,7 @@ from train.view import examples
 from train.view.data import read_split
 from train.view.examples import CHOSEN, SOURCE_AZIMUTH_DEG, write_example
 
-SPLITS = ROOT / "train" / "splits-with-vehicles.json"
+SPLITS = ROOT / "train" / "splits-with-models.json"
 
 
 class Painter:
@@ -40,10 +40,10 @@ def test_the_file_s_cameras_go_round_the_input_the_rendered_ones_round_the_objec
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(examples, "Rasteriser", Painter)
-    monkeypatch.setattr(examples, "read_mesh", lambda _: ("mesh", "textures"))
+    monkeypatch.setattr(examples, "read", lambda _: ("mesh", "textures"))
     monkeypatch.setattr(examples, "normalise", lambda mesh: mesh)
     Painter.asked = []
-    folder = write_example(SimpleNamespace(object_id="a-chair", name="Chair"), tmp_path)
+    folder = write_example(SimpleNamespace(object_id="a-chair"), tmp_path, name="Chair")
     assert folder == tmp_path / "a-chair" and (folder / "name.txt").read_text() == "Chair\n"
     shown, truth = Painter.asked
     stored = read_transforms(folder / "transforms.json")
@@ -72,5 +72,6 @@ def test_a_shipped_example_is_whole_and_new_to_the_models(name):
     # The first true view is the input, smaller.
     first = strip[:, :128].astype(float)
     assert np.abs(small - first)[..., 3].mean() < 4
-    held_out = {n for split in ("test", "unseen") for n in read_split(SPLITS, split)[0]}
+    splits = ("test", "unseen", "test-models")
+    held_out = {n for split in splits for n in read_split(SPLITS, split)[0]}
     assert name in held_out
