@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
 from gradio.helpers import Examples
 
-from hyperdemo.ui.object.texts import FAILED, WAITING, status_bar
+from hyperdemo.ui.object.texts import FAILED, WAITING, status_bar, waiting_bar
 
 STOP, STOPPING, ENDING = "Stop", "Stopping …", "Ending …"
 """What the button that stops a run says: while the run goes on, once it was pressed, and once the
 run's input was replaced."""
+
+EVERY_S = 1.0
+"""How often whoever waits is told of their place."""
 
 
 def ending() -> gr.Button:
@@ -115,8 +119,10 @@ def wire_run(
     """
     run, stop = buttons
     idle = [run, stop, status]
+    clock = gr.Timer(EVERY_S, active=False)
     private: dict[str, Any] = {"api_visibility": "private", "queue": False}
-    run.click(None, None, idle, js=_begin(watched), **private)
+    run.click(None, None, [*idle, clock], js=_begin(watched), **private)
+    clock.tick(partial(_tell, api_name), None, [status, clock], show_progress="hidden", **private)
     running = run.click(
         callback, inputs, outputs, api_name=api_name, api_visibility="private",
         show_progress="minimal", show_progress_on=[status], scroll_to_output=False, **compute,
@@ -130,6 +136,14 @@ def wire_run(
     return running, freed
 
 
+def _tell(api_name: str, request: gr.Request) -> tuple[Any, Any]:
+    """The status of a run that waits, and that nobody need ask again where it does not."""
+    place = request.request.app.get_blocks()._queue.place_of(request.session_hash, api_name)
+    if place is None:
+        return gr.skip(), gr.Timer(active=False)
+    return waiting_bar(place.ahead, place.seconds), gr.skip()
+
+
 _SHOWN = """const shown = (visible, more) => ({visible, ...more, __type__: "update"});
         const same = {__type__: "update"};"""
 
@@ -140,7 +154,8 @@ def _begin(watched: str) -> str:
         ({watch(watched)})();
         {_SHOWN}
         const stop = shown(true, {{value: {json.dumps(STOP)}, interactive: true}});
-        return [shown(false), stop, {json.dumps(status_bar(0.0, WAITING))}];
+        const clock = {{active: true, __type__: "update"}};
+        return [shown(false), stop, {json.dumps(status_bar(0.0, WAITING))}, clock];
     }}"""
 
 

@@ -7,12 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 import gradio as gr
 from cachetools import LRUCache
-from gradio.queueing import Event, Queue
+from gradio.queueing import Event, EventQueue, Queue
 from gradio.utils import run_coro_in_background
 
 from hyperdemo.ui.uploads import sweep_uploads
@@ -20,6 +21,19 @@ from hyperdemo.ui.visitors import address, assistant_of
 
 GRACE_S = 20.0
 """A job to whose progress nobody has listened for so long is dropped."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job stands among those that wait.
+
+    Attributes:
+        ahead: jobs of its kind whose turn comes first.
+        seconds: until its own turn, about; None before the first job has told how long one takes.
+    """
+
+    ahead: int
+    seconds: float | None
 
 
 class FairQueue(Queue):
@@ -73,6 +87,24 @@ class FairQueue(Queue):
             for event in taken[0]:
                 self._served[_address(event)] = self._served[event.session_hash] = turn
         return taken
+
+    def place_of(self, session: str, api_name: str) -> Place | None:
+        """Of the job that a session waits for, by the name of its event; None if it does not."""
+        for waiting in self.event_queue_per_concurrency_id.values():
+            order = sorted(waiting.queue, key=self._last_served)
+            for ahead, event in enumerate(order):
+                if event.session_hash == session and event.fn.api_name == api_name:
+                    return Place(ahead, self._seconds_to_turn(ahead, waiting))
+        return None
+
+    def _seconds_to_turn(self, ahead: int, waiting: EventQueue) -> float | None:
+        """As long as those take who are ahead and whoever is served first, by all jobs so far."""
+        kind = waiting.concurrency_id
+        done = [t for fn, t in self.process_time_per_fn.items() if fn.concurrency_id == kind]
+        if not (jobs := sum(one.count for one in done)):
+            return None
+        each = sum(one.process_time for one in done) / jobs
+        return each * (ahead + 1) / (waiting.concurrency_limit or 1)
 
     def _last_served(self, event: Event) -> tuple[int, int]:
         served = self._served.get

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from hyperdemo.ui import turns
 from hyperdemo.ui.guard import Guard
-from hyperdemo.ui.turns import take_fair_turns
+from hyperdemo.ui.turns import Place, take_fair_turns
 
 ROOM = 4
 
@@ -34,7 +34,7 @@ class Served:
         with gr.Blocks() as self.demo:
             box, button = gr.Textbox(), gr.Button()
             button.click(compute, box, box, concurrency_id="compute")
-            button.click(lambda word: word, box, box, concurrency_id="quick")
+            button.click(lambda word: word, box, box, concurrency_id="quick", api_name="quick")
         take_fair_turns(self.demo, max_waiting=ROOM, default_limit=1)
         guard = {"middleware": [Middleware(Guard)]}
         self.demo.launch(prevent_thread_lock=True, quiet=True, app_kwargs=guard)
@@ -105,3 +105,28 @@ def test_jobs_that_nobody_waits_for_are_dropped(served, monkeypatch):
     served.free.set()
     assert until(lambda: "here" in served.began)
     assert served.began == ["gone 0", "here"]
+
+
+def test_who_waits_is_told_their_place_and_how_long_it_takes(served):
+    queue = served.demo._queue
+    assert queue.place_of("greedy", "compute") is None
+    for word in ("first", "second", "third"):
+        assert served.join("greedy", word) == 200
+        assert until(lambda: served.began)
+    assert served.join("other", "other") == 200
+    # The greedy one is served already, so the other's turn comes before what it asked for earlier.
+    assert queue.place_of("other", "compute") == Place(0, None)
+    assert queue.place_of("greedy", "compute") == Place(1, None)
+    assert queue.place_of("other", "quick") is queue.place_of("nobody", "compute") is None
+    fns = {fn.api_name: fn for fn in served.demo.fns.values()}
+    for seconds in (3.0, 5.0):
+        queue.process_time_per_fn[fns["compute"]].add(seconds)
+    queue.process_time_per_fn[fns["quick"]].add(100.0)  # of another kind
+    assert queue.place_of("other", "compute") == Place(0, 4.0)
+    assert queue.place_of("greedy", "compute") == Place(1, 8.0)
+    for session in ("greedy", "other"):
+        served.listen(session)
+    served.free.set()
+    assert until(lambda: len(served.began) == 4)
+    assert served.began == ["first", "other", "second", "third"]
+    assert until(lambda: queue.place_of("greedy", "compute") is None)

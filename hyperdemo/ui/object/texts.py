@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,6 +71,8 @@ HINT = (
 
 WAITING = "waiting for a free place"
 
+MEANWHILE = "Examples answer at once, meanwhile."
+
 STALE = "What is shown belongs to the outline before. Press Generate for the new one."
 
 FAILED = "that did not work; the message says why"
@@ -122,6 +125,13 @@ def status_bar(fraction: float, message: str) -> str:
         f'<div class="status"><progress max="100" value="{percent}" '
         f'aria-label="progress"></progress><span>{html.escape(message)}</span></div>'
     )
+
+
+def waiting_bar(ahead: int, seconds: float | None) -> str:
+    """`status_bar` of a run whose turn has not come: how many come first, and about how long."""
+    who = f"{ahead} before you" if ahead else "you are next"
+    wait = f", about {5 * math.ceil(seconds / 5)} s" if seconds else ""
+    return status_bar(0.0, f"{WAITING}: {who}{wait}. {MEANWHILE}")
 
 
 def stale_bar() -> str:

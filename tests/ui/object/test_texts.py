@@ -1,3 +1,5 @@
+import pytest
+
 from hyperdemo.preprocess import OTHERS
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.stream import Scores
@@ -8,6 +10,18 @@ def test_the_bar_is_bounded_and_escaped():
     assert 'value="100"' in bar and "<b>" not in bar and "frame" in bar
     assert 'value="0"' in texts.status_bar(-1.0, "x")
     assert texts.status_bar(0.5, "") == ""
+
+
+@pytest.mark.parametrize(
+    ("ahead", "seconds", "said"),
+    [
+        (0, None, "you are next. "),
+        (2, None, "2 before you. "),
+        (1, 11.2, "1 before you, about 15 s. "),
+    ],
+)
+def test_who_waits_reads_their_place_in_whole_steps_of_seconds(ahead, seconds, said):
+    assert f"waiting for a free place: {said}Examples" in texts.waiting_bar(ahead, seconds)
 
 
 def test_every_way_to_find_an_outline_has_words():
