@@ -1,7 +1,7 @@
 """What a sweep is made of: experiments, their arms, and the configuration of each.
 
-An arm differs from the shipped configuration of its task only in what it names, and all arms of a
-sweep have the same budget.
+An arm differs from the configuration of its experiment only in what it names, and all arms of an
+experiment have the same budget.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Changes = Mapping[str, Any]
 _SCRATCH: Changes = {"model.init": "scratch"}
 SCRATCH: Mapping[str, Changes] = {"view": _SCRATCH | {"lr_backbone": 3e-5}, "sound": _SCRATCH}
 """How the arm from scratch differs, by task: for pictures its encoder has its own learning rate."""
-BUDGET: Changes = {"steps": 300, "eval_every": 100, "ema": 0.98}
-"""Of every run of a sweep: short, since they are many."""
+SHORT: Changes = {"steps": 300, "eval_every": 100, "ema": 0.98}
+"""The budget of experiments that are about more than pretraining, since their runs are many."""
 THREE = (0, 1, 2)
 """Seeds of arms that a claim is made about."""
 PRETRAINED, FROM_SCRATCH = "pretrained", "from scratch"
@@ -53,6 +53,7 @@ class Experiment:
         x_label: of the axis of numbers; "" for bars.
         x_from: key of the results' rows that gives the x of arms without one of their own.
         reading: what the results mean, in a few plain sentences; "" until they are known.
+        base, budget: instead of the sweep's, where given.
     """
 
     title: str
@@ -61,6 +62,8 @@ class Experiment:
     x_label: str = ""
     x_from: str = ""
     reading: str = ""
+    base: str = ""
+    budget: Changes | None = None
 
 
 @dataclass(frozen=True)
@@ -91,32 +94,49 @@ class Sweep:
 
     Attributes:
         base: configuration in `train/configs` that arms differ from.
-        budget: what differs from it in every arm, to make the runs short.
+        budget: what differs from it in every arm.
     """
 
     base: str
     budget: Changes
     experiments: Mapping[str, Experiment]
 
-    def run(self, arm: Arm, seed: int) -> Run:
-        """The training of an arm from a seed; arms that differ in nothing share one."""
-        run = self._run(arm.changes, seed)
+    def run(self, name: str, arm: Arm, seed: int) -> Run:
+        """The training of an experiment's arm from a seed; equal arms share one."""
+        run = self._run(name, arm.changes, seed)
         if arm.before is None:
             return run
-        before = self._run(arm.before, seed)
+        before = self._run(name, arm.before, seed)
         return replace(run, name=f"{run.name} after {before.name}", before=before)
 
-    def _run(self, own: Changes, seed: int) -> Run:
-        changes = {"model.init": "foundation", **self.budget, **own, "seed": seed}
+    def _run(self, name: str, own: Changes, seed: int) -> Run:
+        asked = self.experiments[name]
+        base = asked.base or self.base
+        budget = self.budget if asked.budget is None else asked.budget
+        changes = {"model.init": "foundation", **budget, **own, "seed": seed}
         changes = dict(sorted(changes.items()))
-        name = " ".join([self.base, *(f"{key}={value}" for key, value in changes.items())])
-        return Run(name, changes, load_config(self.base, overrides=changes))
+        words = " ".join([base, *(f"{key}={value}" for key, value in changes.items())])
+        return Run(words, changes, load_config(base, overrides=changes))
+
+    def with_steps(self, steps: int) -> Sweep:
+        """The same with another number of steps in every run."""
+        experiments = {
+            name: replace(one, budget={**(self.budget if one.budget is None else one.budget),
+                                       "steps": steps})
+            for name, one in self.experiments.items()
+        }  # fmt: skip
+        return replace(self, experiments=experiments)
 
     def runs(self, experiments: tuple[str, ...]) -> list[Run]:
         """The different runs of some experiments, in their order: every first seed first."""
-        arms = [arm for name in experiments for arm in self.experiments[name].arms]
-        rounds = range(max(len(arm.seeds) for arm in arms))
-        wanted = [self.run(arm, arm.seeds[k]) for k in rounds for arm in arms if k < len(arm.seeds)]
+        arms = [(name, arm) for name in experiments for arm in self.experiments[name].arms]
+        rounds = range(max(len(arm.seeds) for _, arm in arms))
+        wanted = [
+            self.run(name, arm, arm.seeds[k])
+            for k in rounds
+            for name, arm in arms
+            if k < len(arm.seeds)
+        ]
         return list({run.name: run for run in wanted}.values())
 
 
@@ -143,7 +163,7 @@ class Pairs:
             Arm(label, scratch, FROM_SCRATCH, x, seeds, scratch_before),
         )
 
-    def adaptation(self, reading: str) -> Experiment:
+    def adaptation(self, reading: str = "") -> Experiment:
         """How much of the encoder must be trained?"""
         return Experiment(
             "How much of the encoder must be trained?",

@@ -153,10 +153,11 @@ def describe(sweep: Sweep, names: Sequence[str]) -> dict[str, Any]:
         experiment = sweep.experiments[name]
         arms = [
             {"label": arm.label, "series": arm.series, "x": arm.x,
-             "runs": [sweep.run(arm, seed).name for seed in arm.seeds]}
+             "runs": [sweep.run(name, arm, seed).name for seed in arm.seeds]}
             for arm in experiment.arms
         ]  # fmt: skip
-        found[name] = dataclasses.asdict(experiment) | {"arms": arms}
+        words = ("title", "question", "x_label", "x_from", "reading")
+        found[name] = {key: getattr(experiment, key) for key in words} | {"arms": arms}
     return found
 
 
@@ -296,13 +297,13 @@ def main() -> None:
     args = parse_arguments()
     sweep = SWEEPS[args.task]
     if args.steps:
-        sweep = dataclasses.replace(sweep, budget=dict(sweep.budget) | {"steps": args.steps})
+        sweep = sweep.with_steps(args.steps)
     names = args.only or list(sweep.experiments)
     if args.list:
         results = read_recorded(args.out) if args.out.is_file() else {}
         print(listing(sweep, results, task=args.task, names=names))
         return
-    torch.set_num_threads(sweep.run(sweep.experiments[names[0]].arms[0], 0).config.threads or 1)
+    torch.set_num_threads(sweep.runs(tuple(names))[0].config.threads or 1)
     add_words(args.out, args.task, sweep, names=names, limit=args.limit)
     work(sweep, args, names=names, device=choose_device(args.device))
 

@@ -13,7 +13,7 @@ def one(*arms, **budget):
 
 def test_an_arm_differs_from_the_configuration_in_what_it_names_and_in_nothing_else():
     sweep = one(Arm("ten", {"train_share": 0.1}), steps=7)
-    run = sweep.run(sweep.experiments["a"].arms[0], 3)
+    run = sweep.run("a", sweep.experiments["a"].arms[0], 3)
     base = load_config("sound-cpu")
     assert run.config == dataclasses.replace(base, steps=7, train_share=0.1, seed=3)
     assert run.name == "sound-cpu model.init=foundation seed=3 steps=7 train_share=0.1"
@@ -21,6 +21,16 @@ def test_an_arm_differs_from_the_configuration_in_what_it_names_and_in_nothing_e
         "--config sound-cpu --set model.init=foundation --set seed=3 "
         "--set steps=7 --set train_share=0.1"
     )
+
+
+def test_an_experiment_may_have_its_own_configuration_and_budget():
+    own = Experiment("B", "How.", (Arm("b", {"lr": 2.0}),), base="view-cpu", budget={"steps": 3})
+    sweep = dataclasses.replace(one(Arm("a"), steps=7), experiments={**one().experiments, "b": own})
+    (run,) = sweep.runs(("b",))
+    assert run.config == dataclasses.replace(load_config("view-cpu"), steps=3, lr=2.0)
+    longer = sweep.with_steps(9)
+    assert [r.config.steps for r in longer.runs(("b",))] == [9]
+    assert longer.experiments["a"].budget == {"steps": 9}
 
 
 def test_equal_arms_are_one_run_and_first_seeds_come_first():
@@ -39,7 +49,7 @@ def test_a_training_may_start_from_another_of_the_same_seed():
     )
     run, plain = sweep.runs(("a",))
     assert run.config == plain.config and plain.before is None
-    assert run.before == sweep.run(Arm("", {"lr": 1.0}), 0)
+    assert run.before == sweep.run("a", Arm("", {"lr": 1.0}), 0)
     assert run.name == f"{plain.name} after {run.before.name}"
 
 
@@ -56,21 +66,23 @@ def samples(config):
 
 @pytest.mark.parametrize("task", SWEEPS)
 def test_every_experiment_is_a_fair_comparison(task):
-    """All arms share the budget, but for those that ask for a larger one; an arm from scratch
-    differs from its pretrained twin only in its initial weights and their learning rate."""
+    """All arms of an experiment share the budget, but for those that ask for a larger one; an arm
+    from scratch differs from its pretrained twin only in its initial weights and their rate."""
     sweep = SWEEPS[task]
     runs = sweep.runs(tuple(sweep.experiments))
     trainings = {str((run.config, run.before)) for run in runs}
     assert len({run.name for run in runs}) == len(trainings) == len(runs)
-    assert {run.config.steps for run in runs} == {sweep.budget["steps"]}
-    arms = [arm for experiment in sweep.experiments.values() for arm in experiment.arms]
-    equal = [sweep.run(arm, 0).config for arm in arms if arm.label not in ASKS_FOR_MORE]
-    assert len({samples(config) for config in equal}) == 1
     assert all(run.config.model.task == task for run in runs)
-    for experiment in sweep.experiments.values():
+    for name, experiment in sweep.experiments.items():
+        configs = [
+            sweep.run(name, arm, 0).config
+            for arm in experiment.arms
+            if arm.label not in ASKS_FOR_MORE
+        ]
+        assert len({(config.steps, samples(config)) for config in configs}) == 1
         twins = {}
         for arm in experiment.arms:
-            config = sweep.run(arm, 0).config
+            config = sweep.run(name, arm, 0).config
             model = dataclasses.replace(config.model, init="foundation")
             alike = dataclasses.replace(config, model=model, lr_backbone=1.0)
             assert twins.setdefault(arm.label, alike) == alike

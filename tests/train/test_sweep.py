@@ -202,8 +202,8 @@ def test_folders_differ_where_runs_do():
 
 def test_a_training_that_starts_from_another_has_learned_from_both(tmp_path):
     args = arguments(tmp_path)
-    first = TINY.run(Arm("first", {"lr": 1e-2}), 0)
-    plain = TINY.run(Arm("second"), 0)
+    first = TINY.run("rate", Arm("first", {"lr": 1e-2}), 0)
+    plain = TINY.run("rate", Arm("second"), 0)
     after = dataclasses.replace(plain, name="tiny after", before=first)
     folder = args.runs / folder_of(after)
     row = train_and_score(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train.experiments import BUDGET, SCRATCH, THREE, Arm, Changes, Experiment, Pairs, Sweep
+from train.experiments import SCRATCH, SHORT, THREE, Arm, Changes, Experiment, Pairs, Sweep
 
 _PAIRS = Pairs(SCRATCH["sound"])
 _DINO: Changes = {
@@ -28,7 +28,7 @@ def _highest(max_freq_hz: float, *, n_freqs: int) -> Changes:
 
 SOUND = Sweep(
     base="sound-cpu",
-    budget=BUDGET,
+    budget=SHORT,
     experiments={
         "main": Experiment(
             "Does pretraining help on sound?",

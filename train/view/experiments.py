@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from train.config import HUB
 from train.experiments import (
-    BUDGET,
     FROM_SCRATCH,
     SCRATCH,
+    SHORT,
     THREE,
     Arm,
     Changes,
@@ -42,39 +42,21 @@ _UNLABELLED: Changes = {"data.targets": "input"}
 _FEW: Changes = {"train_share": 0.1}
 
 VIEW = Sweep(
-    base="view-cpu",
-    budget=BUDGET,
+    base="view-sweep",
+    budget={},
     experiments={
         "main": Experiment(
             "Does pretraining help on pictures?",
             "The whole encoder, once with DINOv2's weights and once with random ones, each at its "
             "own best learning rate, all else equal, from three seeds.",
             _pair("full fine-tuning", {}, seeds=THREE),
-            reading=(
-                "After a tenth of the shipped budget the pretrained encoder is a decibel ahead of "
-                "the random one from every seed, and seeds differ by less than a tenth of that. "
-                "Most of the gap is shape: the model from scratch still draws little more than the"
-                " mean picture of its training set."
-            ),
         ),
-        "adaptation": _PAIRS.adaptation(
-            "An encoder that stays as DINOv2 was trained already beats one that learns all of "
-            "its 22 million weights from nothing, and with sixteen learned prompts per block it "
-            "comes level with fine-tuning in full. These prompts, the weight tokens and the "
-            "heads are a sixtieth of the parameters."
-        ),
+        "adaptation": _PAIRS.adaptation(),
         "data": Experiment(
             "How many objects are needed?",
-            "A share of the 492 training objects, the same number of steps.",
+            "A share of the training objects, the same number of steps.",
             _PAIRS.shares({1: THREE, 10: THREE, 25: THREE, 50: (0,), 100: THREE}),
             x_label="share of the training objects (%)",
-            reading=(
-                "A quarter of the objects is as good as all; with a tenth the pretrained encoder "
-                "loses a third of a decibel and the random one nothing, so the gap narrows, "
-                "against what the paper found. After 300 steps the one from scratch is held back "
-                "by its steps, not by its data: it shows little more than a mean picture, for "
-                "which 49 objects are enough."
-            ),
         ),
         "parts": _PAIRS.parts("1-4", "5-8", "9-12"),
         "labels": Experiment(
@@ -109,11 +91,6 @@ VIEW = Sweep(
                 *_pair("12 blocks", {}, x=12, seeds=THREE),
             ),
             x_label="Transformer blocks",
-            reading=(
-                "Eight pretrained blocks are as good as twelve, and four are no better than random"
-                " ones, of which more do not help either. What matters for shape seems to be "
-                "computed in DINOv2's middle blocks, not in its first ones."
-            ),
         ),
         "algorithm": Experiment(
             "Generate every layer, or only one?",
@@ -123,6 +100,8 @@ VIEW = Sweep(
                 *_pair("Trans-INR, 36 tokens", {}, seeds=THREE),
                 *_pair("instance patterns, rank 32", _patterns(32)),
             ),
+            base="view-cpu",
+            budget=SHORT,
             reading=(
                 "Generating one layer does nearly as well as generating all five, and pretraining "
                 "is worth nearly as much either way. As long as the shapes are this rough, a "
@@ -147,6 +126,8 @@ VIEW = Sweep(
             ),
             x_label="parameters of the INR",
             x_from="inr_parameters",
+            base="view-cpu",
+            budget=SHORT,
             reading=(
                 "From 17 thousand parameters to 215 thousand, with biases generated or shared, the"
                 " results are equal within the spread of the seeds. At this budget the "
@@ -168,6 +149,8 @@ VIEW = Sweep(
                 Arm("products in bfloat16", {"precision": "bf16"}),
                 Arm("absolute errors too", {"data.absolute_weight": 0.3}),
             ),
+            base="view-cpu",
+            budget=SHORT,
             reading=(
                 "Muon and rays from several views are worth somewhat more than the spread of the "
                 "seeds; four times the rays, mirroring, exchanged colours and the error of the "

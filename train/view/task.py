@@ -13,7 +13,7 @@ from hyperdemo.model import HyperModel, to_pixels
 from train.config import TrainConfig, ViewData
 from train.objects.variants import original_id, variant_id
 from train.subsets import some_of
-from train.view.batches import chances
+from train.view.batches import chances, pack_of
 from train.view.data import load_split, load_views, split_objects
 from train.view.validate import quick_psnr
 
@@ -40,7 +40,11 @@ class ViewTask:
         self.config, self.data, self.device = config, config.data, device
         self.train_views = train_views.to(device)
         self.val_views = val_views
-        by_pack = chances(train_views.ids, self.data.weights)
+        weights = self.data.weights
+        if config.train_share < 1:  # a small share may hold nothing of a pack
+            packs = {pack_of(original_id(name)) for name in train_views.ids}
+            weights = {pack: weight for pack, weight in weights.items() if pack in packs}
+        by_pack = chances(train_views.ids, weights)
         self.chances = None if by_pack is None else by_pack.to(device)
 
     @classmethod
