@@ -37,10 +37,10 @@ SOUNDS = tones(300, 500)
 class TinySweep(Sweep):
     """Arms of a tiny model, by what differs from `config_of`."""
 
-    def run(self, arm, seed):
+    def run(self, name, arm, seed):
         changes = dict(arm.changes) | {"seed": seed}
-        name = " ".join(["tiny", *(f"{k}={v}" for k, v in changes.items())])
-        return Run(name, changes, config_of(**changes))
+        words = " ".join(["tiny", *(f"{k}={v}" for k, v in changes.items())])
+        return Run(words, changes, config_of(**changes))
 
 
 TINY = TinySweep(
