@@ -30,7 +30,7 @@ from train.view.baselines import over_white
 from train.view.data import load_split
 from train.view.evaluate import build_answers
 
-CLASSES = ("chair", "lamp", "table", "sofa", "vehicle")
+CLASSES = ("chair", "lamp", "table", "sofa", "vehicle", "plant", "food", "household")
 TARGETS = {"from the side": 100.0, "from behind": 180.0}
 """Degrees of azimuth between the input view and the target."""
 COLUMNS = {
@@ -167,7 +167,7 @@ def main() -> None:
     for kind in [args.every] if args.every else CLASSES:
         split, chosen = choose(kind, recorded["splits"], every=bool(args.every))
         views = load_split(data, split, input_size=size)
-        name = kind if split == "test" else f"{kind}, an unseen class"
+        name = f"{kind}, an unseen class" if split == "unseen" else kind
         for one in chosen:
             rows.append(make_row(views, views.ids.index(one), answers, name=name))
             print(f"{kind}: {one}", flush=True)
