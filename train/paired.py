@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hyperdemo.metrics.paired import Paired, paired_difference
-from hyperdemo.results.measured import METRICS
+from hyperdemo.results.measured import METRICS, THINGS
 
 Rows = Sequence[Mapping[str, Any]]
-THINGS = {"view": "objects", "sound": "prompts"}
-"""What the scores of a task are of."""
 
 
 def compare(task: str, first: Rows, second: Rows) -> dict[str, Paired]:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from hyperdemo.metrics.paired import Paired
+from hyperdemo.results.verdicts import Verdict
 
-SPLITS = ("test", "unseen")
+SPLITS = ("test", "unseen", "test-models")
+"""Of those that are scored, what the page and the README show."""
 FILE_NAME = "evidence/measured.json"
 
 
@@ -55,6 +57,9 @@ class Metric:
         """A value, rounded, with a minus as long as a plus."""
         return f"{value:.{self.digits}f}".replace("-", "−")
 
+
+THINGS = {"view": "objects", "sound": "prompts"}
+"""What the scores of a task are of."""
 
 METRICS: Mapping[str, tuple[Metric, ...]] = {
     "sound": (
@@ -198,6 +203,7 @@ class TaskEvidence:
         paired: pretrained minus from scratch, by split and metric.
         same: of each answer that was measured on fewer objects than the models, by split, what
             the models reach on the same.
+        verdicts: on the paper's claims.
     """
 
     task: str
@@ -207,6 +213,7 @@ class TaskEvidence:
     same: Mapping[str, Mapping[str, Mapping[str, Measured]]] = field(default_factory=dict)
     experiments: tuple[Experiment, ...] = ()
     rates: Rates | None = None
+    verdicts: tuple[Verdict, ...] = ()
 
     def _measured(self) -> list[tuple[str, Measured]]:
         runs = [run for exp in self.experiments for arm in exp.arms for run in arm.runs]
@@ -275,6 +282,7 @@ class TaskEvidence:
             },
             experiments=tuple(map(experiment, data["experiments"])),
             rates=data["rates"] and rates(data["rates"]),
+            verdicts=tuple(Verdict(**one) for one in data["verdicts"]),
         )
 
 

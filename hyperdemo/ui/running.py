@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -122,7 +121,7 @@ def wire_run(
     clock = gr.Timer(EVERY_S, active=False)
     private: dict[str, Any] = {"api_visibility": "private", "queue": False}
     run.click(None, None, [*idle, clock], js=_begin(watched), **private)
-    clock.tick(partial(_tell, api_name), None, [status, clock], show_progress="hidden", **private)
+    clock.tick(_teller(api_name), None, [status, clock], show_progress="hidden", **private)
     running = run.click(
         callback, inputs, outputs, api_name=api_name, api_visibility="private",
         show_progress="minimal", show_progress_on=[status], scroll_to_output=False, **compute,
@@ -136,12 +135,17 @@ def wire_run(
     return running, freed
 
 
-def _tell(api_name: str, request: gr.Request) -> tuple[Any, Any]:
+def _teller(api_name: str) -> Callable:
     """The status of a run that waits, and that nobody need ask again where it does not."""
-    place = request.request.app.get_blocks()._queue.place_of(request.session_hash, api_name)
-    if place is None:
-        return gr.skip(), gr.Timer(active=False)
-    return waiting_bar(place.ahead, place.seconds), gr.skip()
+
+    # Gradio gives the request to a function by its annotation, which a `partial` would hide.
+    def tell(request: gr.Request) -> tuple[Any, Any]:
+        place = request.request.app.get_blocks()._queue.place_of(request.session_hash, api_name)
+        if place is None:
+            return gr.skip(), gr.Timer(active=False)
+        return waiting_bar(place.ahead, place.seconds), gr.skip()
+
+    return tell
 
 
 _SHOWN = """const shown = (visible, more) => ({visible, ...more, __type__: "update"});

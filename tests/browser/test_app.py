@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from gradio_client import Client, handle_file
 from PIL import Image
 
 from tests.conftest import PATIENCE_S
@@ -53,11 +54,16 @@ def small_panels(page):
     page.get_by_role("option", name="128").click()
 
 
-def test_a_photo_becomes_two_turning_objects(page, tmp_path, artefacts):
+def photo_of_a_box(folder):
     pixels = np.full((240, 320, 3), 235, np.uint8)
-    pixels[70:180, 90:230] = (200, 60, 40)  # a red box before a plain wall
-    photo = tmp_path / "box.jpg"
+    pixels[70:180, 90:230] = (200, 60, 40)  # red, before a plain wall
+    photo = folder / "box.jpg"
     Image.fromarray(pixels).save(photo, quality=92)
+    return photo
+
+
+def test_a_photo_becomes_two_turning_objects(page, tmp_path, artefacts):
+    photo = photo_of_a_box(tmp_path)
     page.wait_for_function(f"{VIEW}?.ready")  # before any click: an example, made before
     page.locator("#status", has_text="made before").wait_for()
     page.screenshot(path=artefacts / "app-opened.png")
@@ -95,6 +101,27 @@ def test_a_photo_becomes_two_turning_objects(page, tmp_path, artefacts):
     page.locator("#picture button[aria-label='Remove Image']").click()
     upload.set_input_files(str(photo))
     page.locator("#words", has_text="plain background").wait_for()  # the app is still there
+
+
+def test_who_waits_reads_their_place_and_may_stop(page, url, tmp_path):
+    photo = photo_of_a_box(tmp_path)
+    page.wait_for_function(f"{VIEW}?.ready")
+    page.locator("#picture button[aria-label='Remove Image']").click()
+    page.locator("#picture input[type=file]").set_input_files(str(photo))
+    page.locator("#words", has_text="plain background").wait_for()
+    others = [Client(url, verbose=False) for _ in range(4)]
+    costly = {"size": 512, "seconds": 10, "api_name": "/photo_to_object"}
+    jobs = [other.submit(handle_file(photo), **costly) for other in others]
+    try:
+        page.locator("#run").click()
+        place = re.compile(r"(\d before you|you are next).* meanwhile")
+        page.locator("#status", has_text=place).wait_for()
+        page.locator("#stop").click()
+        page.locator("#status", has_text="stopped").wait_for()
+        page.locator("#run").wait_for()
+    finally:
+        for job in jobs:
+            job.cancel()
 
 
 def test_a_stop_and_a_new_start_at_any_moment_and_thirty_examples(page, url):

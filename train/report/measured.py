@@ -11,6 +11,7 @@ from hyperdemo.results.measured import (
     CHECKS,
     METRICS,
     SPLITS,
+    THINGS,
     Arm,
     Experiment,
     Measured,
@@ -20,8 +21,8 @@ from hyperdemo.results.measured import (
     TaskEvidence,
     Training,
 )
-from train.paired import THINGS
 from train.report.tables import paired_of
+from train.report.verdicts import verdicts
 
 
 def measured(results: Mapping[str, Any]) -> dict[str, TaskEvidence]:
@@ -37,6 +38,7 @@ def measured(results: Mapping[str, Any]) -> dict[str, TaskEvidence]:
             same=_same(own, task),
             experiments=_experiments(sweep, task),
             rates=_rates(own["rates"], task) if "rates" in own else None,
+            verdicts=verdicts(task, sweep),
         )
     return {task: evidence for task, evidence in tasks.items() if evidence}
 

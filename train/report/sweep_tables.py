@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hyperdemo.results.markdown import markdown_table
-from hyperdemo.results.measured import METRICS, Metric
-from train.paired import THINGS
+from hyperdemo.results.measured import METRICS, THINGS, Metric
+from hyperdemo.results.verdicts import verdict_table
 from train.report.tables import TASKS
-from train.report.verdicts import verdict_table
+from train.report.verdicts import verdicts
 
 SPLITS = {"test": "held-out", "unseen": "unseen"}
 NUMBERS = {
@@ -31,7 +31,9 @@ def sweep_tables(task: str, sweep: Mapping[str, Any]) -> str:
         if any(name in runs for arm in experiment["arms"] for name in arm["runs"])
     ]
     runs = {name: run for name, run in runs.items() if "metrics" in run}
-    parts += [table] if (table := verdict_table(task, sweep)) else []
+    axis = METRICS[task][0].axis
+    table = verdict_table(verdicts(task, sweep), axis, things=THINGS[task])
+    parts += [table] if table else []
     return "\n\n".join([*([_budget(task, runs)] if runs else []), *parts])
 
 

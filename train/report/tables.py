@@ -9,8 +9,8 @@ from typing import Any
 
 from hyperdemo.metrics.paired import Paired
 from hyperdemo.results.markdown import markdown_table
-from hyperdemo.results.measured import METRICS, SPLITS, Metric
-from train.paired import THINGS, compare
+from hyperdemo.results.measured import METRICS, SPLITS, THINGS, Metric
+from train.paired import compare
 
 MODELS = ("scratch", "foundation")
 Found = Mapping[str, Any]
@@ -129,16 +129,19 @@ def task_tables(task: str, found: Found) -> str:
     return "\n\n".join(parts)
 
 
+_IN_SHORT = {"view": 1, "sound": 2}
+
+
 def summary_table(results: Found) -> str:
-    """Markdown of both models and their difference, for the README: two metrics and two splits of
-    each task."""
+    """Markdown of both models and their difference, for the README: the first metric for objects,
+    the first two for sound, on a few splits of each."""
     rows = []
     for task in TASKS:
         found = results.get(task, {"splits": {}})
         paired = paired_of(task, found)
         for split in SPLITS:
             scored = found["splits"].get(split, {})
-            for metric in METRICS[task][:2] if set(MODELS) <= set(scored) else ():
+            for metric in METRICS[task][: _IN_SHORT[task]] if set(MODELS) <= set(scored) else ():
                 cells = [value(metric, scored[name]) for name in MODELS]
                 gain = _difference(metric, paired.get(split, {}).get(metric.key))
                 rows.append([title_of(task, split, found), metric.axis, *cells, gain])

@@ -10,13 +10,10 @@ from typing import Any
 
 from scipy.stats import t as student
 
-from hyperdemo.results.markdown import markdown_table
-from hyperdemo.results.measured import METRICS, Metric
+from hyperdemo.results.measured import METRICS, THINGS, Metric
+from hyperdemo.results.verdicts import LEVEL, Verdict
 from train.experiments import FROM_SCRATCH, PRETRAINED
-from train.paired import THINGS
 
-LEVEL = 0.05
-"""Chance that any interval of a table misses its difference, if the scores are near normal."""
 MIN_SEEDS = 3
 MIN_ABOVE_MEAN_DB = 0.5
 """An arm that is no further above the mean picture than this has not learned what it is asked."""
@@ -87,8 +84,8 @@ CLAIMS: Mapping[str, tuple[Claim, ...]] = {
 }  # fmt: skip
 
 
-def verdict_table(task: str, sweep: Found) -> str:
-    """Markdown of every claim that the sweep has runs for; empty without any."""
+def verdicts(task: str, sweep: Found) -> tuple[Verdict, ...]:
+    """On every claim that the sweep has runs for."""
     metric = METRICS[task][0]
     found = [(claim, arms) for claim in CLAIMS[task] if (arms := _scored(claim, sweep, task))]
     told = [_why_not(arms, sweep, claim, metric) for claim, arms in found]
@@ -99,14 +96,8 @@ def verdict_table(task: str, sweep: Found) -> str:
         interval = "–" if reason else _span(measured.interval(level), metric)
         seeds = " and ".join(str(n) for n in sorted({len(scores) for _, scores in arms}))
         words = f"cannot be told: {reason}" if reason else _verdict(measured.interval(level))
-        rows.append([claim.text, _signed(measured.mean, metric), interval, seeds, words])
-    header = ["claim", f"difference, {metric.axis}", "interval", "seeds", "verdict"]
-    title = (
-        "**Which of the paper's claims hold here?** All intervals of the table hold together with "
-        f"{100 * (1 - LEVEL):.0f} % confidence (Bonferroni); they cover seeds, and "
-        f"{THINGS[task]} where the runs recorded them one by one."
-    )
-    return f"{title}\n\n{markdown_table(header, rows)}" if rows else ""
+        rows.append(Verdict(claim.text, _signed(measured.mean, metric), interval, seeds, words))
+    return tuple(rows)
 
 
 def estimate(arms: Sequence[tuple[int, Sequence[Found]]], *, task: str) -> Estimate:

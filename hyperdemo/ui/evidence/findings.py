@@ -34,8 +34,8 @@ def findings(evidence: TaskEvidence) -> list[Finding]:
         return []
     found = [
         _difference(evidence.task, metric, split, paired[metric.key])
-        for split, paired in evidence.paired.items()
-        if split in OF_SPLIT[evidence.task] and metric.key in paired
+        for split in ("test", "unseen")
+        if metric.key in (paired := evidence.paired.get(split, {}))
     ]
     room = _room(evidence, metric)
     return [one for one in (*found, room) if one is not None]

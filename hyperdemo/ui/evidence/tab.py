@@ -11,7 +11,8 @@ from types import MappingProxyType
 import gradio as gr
 import plotly.graph_objects as go
 
-from hyperdemo.results.measured import Experiment, Metric, TaskEvidence
+from hyperdemo.results.measured import METRICS, THINGS, Experiment, Metric, TaskEvidence
+from hyperdemo.results.verdicts import verdict_table
 from hyperdemo.ui.evidence import texts
 from hyperdemo.ui.evidence.figures import (
     answers_figure,
@@ -149,6 +150,9 @@ def _rates(evidence: TaskEvidence) -> Callable[[Metric, str], Drawn]:
 def _section(evidence: TaskEvidence, sheets: Sequence[Path]) -> None:
     shown = panels(evidence)
     _findings(findings(evidence))
+    if evidence.verdicts:
+        axis, things = METRICS[evidence.task][0].axis, THINGS[evidence.task]
+        gr.Markdown(verdict_table(evidence.verdicts, axis, things=things))
     metrics = {metric.key: metric for metric in evidence.metrics}
     labels = texts.SPLIT_LABELS[evidence.task]
     with gr.Row():

@@ -49,12 +49,20 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
 
 SPLIT_LABELS: Mapping[str, Mapping[str, str]] = {
     "sound": {"test": "Held-out prompts", "unseen": "Held-out voice"},
-    "view": {"test": "Held-out objects", "unseen": "Held-out classes"},
+    "view": {
+        "test": "Held-out objects",
+        "unseen": "Held-out classes",
+        "test-models": "Models of other kinds",
+    },
 }
 
 OF_SPLIT: Mapping[str, Mapping[str, str]] = {
     "sound": {"test": "held-out prompts", "unseen": "prompts of a held-out voice"},
-    "view": {"test": "held-out objects", "unseen": "objects of held-out classes"},
+    "view": {
+        "test": "held-out objects",
+        "unseen": "objects of held-out classes",
+        "test-models": "held-out models of other kinds than furniture",
+    },
 }
 
 ANSWER_LABELS: Mapping[str, Mapping[str, str]] = {

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from hyperdemo.results.verdicts import verdict_table
 from train.experiments import FROM_SCRATCH, PRETRAINED
-from train.report.verdicts import CLAIMS, estimate, verdict_table
+from train.report import verdicts as module
+from train.report.verdicts import CLAIMS, estimate
 from train.sweep import SWEEPS
 
 
@@ -52,8 +54,12 @@ def swept(whole, scratch, *, mean=10.0):
     return {"experiments": {"main": {"arms": arms}}, "runs": runs, "yardsticks": yardsticks}
 
 
+def table(sweep):
+    return verdict_table(module.verdicts("view", sweep), "PSNR (dB) ↑", things="objects")
+
+
 def verdicts(sweep):
-    return [line.split(" | ")[1:] for line in verdict_table("view", sweep).splitlines()[4:]]
+    return [line.split(" | ")[1:] for line in table(sweep).splitlines()[4:]]
 
 
 def test_a_verdict_for_each_claim_that_has_runs():
@@ -79,7 +85,7 @@ def test_what_cannot_be_told_is_not_told(scratch, mean, why):
 
 
 def test_without_runs_there_is_no_table():
-    assert verdict_table("view", {}) == verdict_table("view", swept((14.0,), ())) == ""
+    assert table({}) == table(swept((14.0,), ())) == ""
 
 
 @pytest.mark.parametrize("task", SWEEPS)

@@ -1,10 +1,13 @@
 """The evidence tab's layout and its one callback, on tiny models."""
 
+import dataclasses
+
 import gradio as gr
 import pytest
 from PIL import Image
 
 from hyperdemo.results.measured import FILE_NAME, METRICS, to_json
+from hyperdemo.results.verdicts import Verdict
 from hyperdemo.ui import build_app
 from hyperdemo.ui.evidence import texts
 from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets, panels
@@ -135,3 +138,15 @@ def test_words_beside_a_contact_sheet_are_shown_under_it(tmp_path):
         evidence_tab(tasks, sheets=find_contact_sheets(tmp_path))
     words = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
     assert "Seen from behind." in words and "Chairs" not in words
+
+
+def test_verdicts_on_the_paper_s_claims_have_a_table():
+    verdict = Verdict("It helps.", "+1.00", "+0.90 to +1.10", "3", "holds")
+    tasks = measured(small.results())
+    told = dataclasses.replace(tasks["view"], verdicts=(verdict,))
+    with gr.Blocks() as page:
+        evidence_tab({**tasks, "view": told})
+    words = [block.value for block in page.blocks.values() if isinstance(block, gr.Markdown)]
+    (table,) = [text for text in words if "Which of the paper's claims" in text]
+    assert "| It helps. | +1.00 | +0.90 to +1.10 | 3 | holds |" in table
+    assert "seeds, and objects where" in table
