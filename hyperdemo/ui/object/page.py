@@ -42,6 +42,7 @@ class Page:
     orbit: gr.DownloadButton
     status: gr.HTML
     caption: gr.Markdown
+    edited: gr.Textbox  # "yes" where the outline was changed since the last run began
     wanted: gr.Textbox  # "run" where the page is to press Generate by itself
     viewer: gr.HTML
     meshes: dict[str, gr.DownloadButton]

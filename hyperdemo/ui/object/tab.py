@@ -154,7 +154,7 @@ def _input_side(picture: gr.Image, cuts: HeldCuts) -> dict[str, Any]:
     return dict(
         picture=picture, others=others, editor=editor, cut=cut, framed=framed, words=words,
         run=run, stop=stop, size=sizes, seconds=seconds, elevation=elevation, sharpen=sharpen,
-        wanted=gr.Textbox("", visible=False),
+        wanted=gr.Textbox("", visible=False), edited=gr.Textbox("", visible=False),
     )  # fmt: skip
 
 
@@ -230,6 +230,11 @@ def _wire(
         outputs=page.run_outputs(), watched="watch", api_name="generate", compute=compute,
     )  # fmt: skip
     private = {"api_visibility": "private", "queue": False}
+    page.run.click(None, None, page.edited, js="() => ''", **private)
+    freed.then(
+        None, [page.status, page.edited], page.status,
+        js=f"(bar, edited) => edited ? {_stale('bar')} : bar", **private,
+    )  # fmt: skip
     # The results of the picture before go with it, and so does a run that is on its way.
     gr.on(
         [page.picture.input, page.picture.clear], page.changed, None,
@@ -247,9 +252,13 @@ def _wire(
     press_where_wanted([opened, freed, *chosen], page.wanted, button="run")
 
 
+def _stale(bar: str) -> str:
+    """Script: this status, but of a run that is over that it is stale."""
+    return f"""{bar}?.includes('value="100"') ? {json.dumps(texts.stale_bar())} : {bar}"""
+
+
 def _wire_outline(page: Page, callbacks: Callbacks) -> None:
-    stale = json.dumps(texts.stale_bar())
-    mark = f"""(bar) => bar?.includes('value="100"') ? {stale} : bar"""
+    mark, marked = f"(bar) => [{_stale('bar')}, 'yes']", [page.status, page.edited]
     outline = [page.cut, page.editor, page.framed, page.words]
     # What belongs to the last picture goes at once, before the server has seen the new one.
     page.picture.change(
@@ -271,7 +280,7 @@ def _wire_outline(page: Page, callbacks: Callbacks) -> None:
             callbacks.choose_outline, [page.picture, page.cut, gr.State(other)], outline,
             api_visibility="private", show_progress="minimal", show_progress_on=[page.framed],
             concurrency_id="outline",
-        ).success(None, page.status, page.status, js=mark)  # fmt: skip
+        ).success(None, page.status, marked, js=mark)  # fmt: skip
     # The editor's own bin takes the picture away too.
     page.editor.clear(
         callbacks.find_object, [page.picture, page.cut], outline, api_visibility="private"
@@ -285,4 +294,4 @@ def _wire_outline(page: Page, callbacks: Callbacks) -> None:
         trigger_mode="always_last",
         show_progress="hidden",
         concurrency_id="outline",
-    ).success(None, page.status, page.status, js=mark)
+    ).success(None, page.status, marked, js=mark)
