@@ -41,7 +41,10 @@ def sphere_span(
     """
     middle = -(origins * directions).sum(-1)
     closest2 = (origins * origins).sum(-1) - middle * middle
-    half = (1.0 - closest2).clamp_min(0.0).sqrt()
+    inside = 1.0 - closest2
+    # A ray may touch the sphere in one point exactly, where the root has no finite derivative.
+    hits = inside > 0
+    half = torch.where(hits, torch.where(hits, inside, 1.0).sqrt(), 0.0)
     near, far = (middle - half).clamp_min(0.0), (middle + half).clamp_min(0.0)
     return near, far
 

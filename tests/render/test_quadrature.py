@@ -161,3 +161,13 @@ def test_supersampling_is_the_mean_of_finer_pixels():
         mean = getattr(fine, name).unflatten(1, (12, 2)).unflatten(0, (12, 2)).mean((1, 3))
         torch.testing.assert_close(getattr(view, name), mean)
     assert 2.3 < view.depth[6, 6] < 2.7  # the near side of a ball of radius 0.5 at distance 3
+
+
+def test_a_ray_that_touches_the_sphere_has_a_finite_gradient():
+    origins = torch.tensor([[0.0, 1.0, 3.0], [0.0, 0.5, 3.0], [0.0, 2.0, 3.0]], requires_grad=True)
+    directions = torch.tensor([[0.0, 0.0, -1.0]]).expand(3, 3)
+    near, far = sphere_span(origins, directions)
+    torch.testing.assert_close((far - near).detach(), torch.tensor([0.0, 2 * 0.75**0.5, 0.0]))
+    (far - near).sum().backward()
+    expected = torch.tensor([[0.0, 0.0, 0.0], [0.0, -2 * 0.5 / 0.75**0.5, 0.0], [0.0, 0.0, 0.0]])
+    torch.testing.assert_close(origins.grad, expected)
