@@ -7,6 +7,7 @@ its model card.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -165,6 +166,16 @@ def _check_meaning(path: Path, name: str, config: ModelConfig, *, kind: str) -> 
                 f"{path} holds {found!r} where its name says {said!r}: give it the name "
                 f"{config.task}-{config.init}.safetensors, and put the right file in its place"
             )
+
+
+def fingerprint(model: HyperModel) -> str:
+    """Tells one training's model from another's, wherever it lives: SHA-256 of its weight tokens.
+
+    They are learned in every variant, and rounded here as in the file: a model has the fingerprint
+    of its checkpoint.
+    """
+    tokens = model.heads.weight_tokens().detach().to("cpu", torch.float16)
+    return hashlib.sha256(tokens.numpy().tobytes()).hexdigest()
 
 
 def has_sound(directory: str | Path) -> bool:

@@ -39,6 +39,27 @@ class Encoded:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """The picture was compared with the objects that the models practised on.
+
+    Attributes:
+        name: the nearest of them, in words.
+        kind: its class.
+        thumbnail: a small WebP of it; None where its licence asks for credit beside it.
+        distance: 1 - cosine of both features, in [0, 2].
+        far: whether nearly all new objects of known kinds are nearer to one of training.
+        n_objects: how many it was compared with.
+    """
+
+    name: str
+    kind: str
+    thumbnail: bytes | None
+    distance: float
+    far: bool
+    n_objects: int
+
+
+@dataclass(frozen=True)
 class Frames:
     """Consecutive frames of the orbit, of all models over the same stretch, so they stay in step.
 
@@ -130,4 +151,7 @@ class Done:
     device: str
 
 
-Event = Progress | Encoded | Frames | Views | VolumeReady | MeshReady | Heard | Written | Done
+Event = (
+    Progress | Encoded | Compared | Frames | Views | VolumeReady | MeshReady | Heard | Written
+    | Done
+)  # fmt: skip

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -5,7 +6,7 @@ import safetensors.torch
 import torch
 from safetensors import safe_open
 
-from hyperdemo.checkpoints import load_checkpoint, save_checkpoint
+from hyperdemo.checkpoints import fingerprint, load_checkpoint, save_checkpoint
 from tests import tiny
 
 FACTS = {"git": "abc123", "val_psnr": 17.5, "training": {"steps": 3}}
@@ -147,3 +148,11 @@ def test_a_model_under_the_name_of_another_is_refused(tmp_path, model, name, wor
 def test_metadata_of_no_model_is_refused(saved, metadata, message):
     rewritten(saved, **metadata)
     refused(saved, message)
+
+
+def test_a_fingerprint_is_of_the_training_not_of_where_it_lives(saved):
+    own = fingerprint(tiny.model())
+    assert len(own) == 64 and own == fingerprint(load_checkpoint(saved.parent, "view-x").model)
+    tokens = tiny.model().heads.tokens.detach().half().numpy()
+    assert own == hashlib.sha256(tokens.tobytes()).hexdigest()
+    assert own != fingerprint(tiny.model(1))

@@ -30,6 +30,7 @@ LAYERS = (
     "inside",
     "learn",
     "checkpoints",
+    "known",
     "events",
     "pipeline",
     "program",

@@ -10,21 +10,24 @@ import hashlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from hyperdemo.checkpoints import LoadedModel
+from hyperdemo.checkpoints import LoadedModel, find_weights
 from hyperdemo.config import ModelConfig, ViewRequest
 from hyperdemo.events import Done, Encoded, Event, MeshReady, Progress, Views, VolumeReady
 from hyperdemo.inr import Field, InrParams, as_field
+from hyperdemo.known import KnownObjects, find_known
 from hyperdemo.model import to_pixels
+from hyperdemo.pipeline.compared import COMPARES, compare
 from hyperdemo.pipeline.kept import Kept
 from hyperdemo.pipeline.orbit import Shot, rendered_chunks, to_bytes
 from hyperdemo.pipeline.pair import ModelPair
 from hyperdemo.pipeline.refined import GRID, Refiner, in_step
-from hyperdemo.pipeline.runtime import Stages
+from hyperdemo.pipeline.runtime import MODEL_NAMES, Stages
 from hyperdemo.preprocess import Other, Prepared, prepare
 from hyperdemo.render.bake import BakedField, bake
 from hyperdemo.render.cameras import PosedViews, orbit
@@ -43,13 +46,44 @@ REFINED_SHARE = 0.7
 
 
 class ViewPipeline(ModelPair):
-    """From one picture to orbits, meshes and weights of each model's INR; see `ModelPair`."""
+    """From one picture to orbits, meshes and weights of each model's INR; see `ModelPair`.
+
+    Args:
+        known: what the models practised on, as the model `COMPARES` sees it; without it pictures
+            are not compared.
+    """
 
     task = "view"
 
-    def __init__(self, models: Mapping[str, LoadedModel], *, device: torch.device):
+    def __init__(
+        self,
+        models: Mapping[str, LoadedModel],
+        *,
+        device: torch.device,
+        known: KnownObjects | None = None,
+    ):
         super().__init__(models, device=device)
+        self.known = known if COMPARES in self.models else None
         self._kept = Kept(KEPT_BYTES)
+
+    @classmethod
+    def from_weights(
+        cls,
+        directory: str | Path | None = None,
+        *,
+        names: Sequence[str] = MODEL_NAMES,
+        device: str | None = None,
+    ) -> ViewPipeline:
+        """As `ModelPair.from_weights`, with the objects of training where these are beside it."""
+        directory = find_weights(directory)
+        pair = super().from_weights(directory, names=names, device=device)
+        if COMPARES not in names:
+            return pair
+        known = find_known(directory, pair.models[COMPARES])
+        return cls(pair.models, device=pair.device, known=known)
+
+    def to(self, device: torch.device) -> ViewPipeline:
+        return type(self)(super().to(device).models, device=device, known=self.known)
 
     @staticmethod
     def input_of(config: ModelConfig) -> int:
@@ -93,7 +127,7 @@ class ViewPipeline(ModelPair):
         names: Sequence[str] | None = None,
         poses: PosedViews | None = None,
     ) -> Iterator[Event]:
-        """Encode, then stream the orbits of all models in step, then views, volumes and meshes.
+        """Encode and compare, then stream the orbits in step, then views, volumes and meshes.
 
         The generator can be closed at any event; nothing runs on.
 
@@ -111,6 +145,12 @@ class ViewPipeline(ModelPair):
         # The cache's key is the pixels that the models read, whoever brought them.
         picture = hashlib.sha256(prepared.framed.tobytes()).digest()
         written = yield from self._write(names, prepared, picture, clock)
+        if self.known is not None:
+            with clock.stage(f"{COMPARES}.compare"):
+                compared = compare(
+                    prepared.framed, self.known, self.models[COMPARES], device=self.device
+                )
+            yield compared
         begun = 0.0
         if request.refine_steps:
             begun = REFINED_SHARE

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hyperdemo.config import ViewRequest
-from hyperdemo.events import Done, Encoded, Event, Frames, MeshReady, Views
+from hyperdemo.events import Compared, Done, Encoded, Event, Frames, MeshReady, Views
 from hyperdemo.inr.export import export_inr
 from hyperdemo.media.image import decode_image, save_png
 from hyperdemo.media.video import Mp4Writer
@@ -49,6 +49,7 @@ class ViewWriter:
         self.models: dict[str, dict[str, Any]] = {}
         self.seconds: dict[str, float] = {}
         self.device = ""
+        self._compared: dict[str, Any] = {}
 
     def take(self, event: Event) -> None:
         """Write what an event carries."""
@@ -61,6 +62,12 @@ class ViewWriter:
                         path = self.out / name / "orbit.mp4"
                         self._orbits[name] = Mp4Writer(path, fps=self.request.fps)
                     self._orbits[name].write(rgb)
+            case Compared():
+                nearest = {
+                    "name": event.name, "class": event.kind, "distance": event.distance,
+                    "far": event.far, "objects": event.n_objects,
+                }  # fmt: skip
+                self._compared = {"nearest_known": nearest}
             case Views():
                 self._write_views(event)
             case MeshReady(name, glb):
@@ -89,6 +96,7 @@ class ViewWriter:
             "renderer": request.renderer,
             "refine_steps": request.refine_steps,
             "orbit": {"size": request.size, "frames": request.n_frames, "fps": request.fps},
+            **self._compared,
         }
         return write_result(self.out, "view", facts, seconds=self.seconds, models=self.models)
 

@@ -57,6 +57,12 @@ CSS = """
 #framed { border-radius: var(--radius-md); }
 #framed:has(img) { background: white; }
 #framed:not(:has(img)), #words:empty { visibility: hidden; }
+.known { display: flex; align-items: center; gap: .6rem; }
+.known img { flex: none; border-radius: var(--radius-md); background: white; }
+.known p { margin: 0; font-size: .9rem; line-height: 1.4; }
+.known.far { padding: .5rem .6rem; border-radius: var(--radius-md);
+             border-left: 3px solid var(--primary-600); background: var(--primary-50); }
+.dark .known.far { background: var(--neutral-800); }
 .examples .gallery { display: flex; flex-wrap: wrap; gap: 6px; }
 .examples .gallery-item .container { width: 40px; height: 40px; border: 0; }
 .examples .gallery-item { border: 1px solid var(--border-color-primary); background: white;
@@ -112,7 +118,7 @@ CSS = """
 #race-pictures th { font-weight: 500; font-size: .85rem; text-align: left; }
 #race-pictures img { width: 100%; display: block; border-radius: var(--radius-sm); }
 .status.stale span { flex: 1; font-weight: 500; }
-body:has(.stale) :is(#object-viewer, #results) { opacity: .45; }
+body:has(.stale) :is(#object-viewer, #results, #known) { opacity: .45; }
 .dark #sheet img { filter: brightness(.85); }
 .status { display: flex; align-items: center; gap: .75rem; min-height: 1.5rem; }
 .status progress { appearance: none; flex: 1; height: .5rem; border: 0; border-radius: 1rem;

@@ -13,13 +13,14 @@ from PIL import Image
 import hyperdemo
 from hyperdemo.checkpoints import LoadedModel
 from hyperdemo.config import ViewRequest
-from hyperdemo.events import Done, Encoded, Frames, MeshReady, Progress, Views
+from hyperdemo.events import Compared, Done, Encoded, Frames, MeshReady, Progress, Views
 from hyperdemo.inr.export import load_inr
 from hyperdemo.metrics import psnr, ssim
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.render.cameras import PosedViews
 from hyperdemo.results import ViewWriter, check_truths, score_view
 from tests import tiny
+from tests.results.schema import read_result
 
 REQUEST = ViewRequest(size=32, n_frames=4, fps=12)
 RNG = np.random.default_rng(6)
@@ -105,6 +106,22 @@ def test_the_result_says_what_was_done(written):
     assert model["checkpoint"] == "view-foundation" and model["checkpoint_git"] == "abc"
     assert model["inr_parameters"] == 27 * 16 + 16 + 16 * 16 + 16 + 16 * 4 + 4
     assert model["mesh"] == "mesh.glb" and model["views"] == 3
+
+
+def test_the_result_says_what_is_nearest_where_that_is_known(pipeline, written, tmp_path):
+    assert "nearest_known" not in written[1]
+    writer = ViewWriter(tmp_path / "c", pipeline, request=REQUEST)
+    for event in (
+        Encoded("foundation", tiny.params(), 0.1),
+        Compared("birch", "plant", b"a picture", 0.25, True, 3147),
+        MeshReady("foundation", None),
+        Done({}, "CPU"),
+    ):
+        writer.take(event)
+    result = read_result(writer.finish(photo=Path("cup.png"), mask_source="alpha"))
+    assert result["nearest_known"] == {
+        "name": "birch", "class": "plant", "distance": 0.25, "far": True, "objects": 3147,
+    }  # fmt: skip
 
 
 def test_metrics_are_those_of_the_files(written):

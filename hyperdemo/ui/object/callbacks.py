@@ -13,6 +13,7 @@ import gradio as gr
 import numpy as np
 
 from hyperdemo.config import ViewRequest
+from hyperdemo.events import Compared
 from hyperdemo.media import decode_image
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.preprocess import OTHERS, Prepared
@@ -208,6 +209,8 @@ class Callbacks:
                 return {page.status: texts.status_bar(fraction, message)}
             case Chunk(path):
                 return {page.stream: str(path)}
+            case Compared():
+                return {page.known: texts.nearest_known(update)}
             case Sharpened(steps):
                 return page.sharpened(steps, held_out, cached=cached)
             case Result():

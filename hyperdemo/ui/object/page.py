@@ -31,6 +31,7 @@ class Page:
     cut: gr.State
     framed: gr.Image
     words: gr.Markdown
+    known: gr.HTML
     run: gr.Button
     stop: gr.Button
     size: gr.Dropdown
@@ -62,7 +63,7 @@ class Page:
         """All that a run may change."""
         named = [*self.meshes.values(), *self.networks.values()]
         return [
-            *(self.hint, self.stream, self.orbit, self.status, self.caption),
+            *(self.hint, self.stream, self.orbit, self.status, self.caption, self.known),
             *(self.results, self.timings, self.truth, self.sheet, self.scores, self.viewer),
             *named,
         ]
@@ -74,6 +75,7 @@ class Page:
             self.viewer: viewer_value({}, self.labels, cached=str),
             self.results: gr.Column(elem_classes=PENDING),
             self.caption: "",
+            self.known: "",
             self.status: "",
         }
 
@@ -127,6 +129,7 @@ class Page:
             self.orbit: gr.DownloadButton(value=str(result.orbit), interactive=True),
             self.status: texts.status_bar(1.0, f"done in {total:.1f} s on {result.device}"),
             self.caption: texts.caption(name, sharpened=bool(result.steps)),
+            self.known: texts.nearest_known(result.compared),
             self.results: gr.Column(elem_classes=[]),
             self.timings: texts.timings_table(result.seconds, result.n_parameters),
             self.viewer: self._stage(

@@ -15,7 +15,16 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hyperdemo.config import ViewRequest
-from hyperdemo.events import Done, Encoded, Frames, MeshReady, Progress, Views, VolumeReady
+from hyperdemo.events import (
+    Compared,
+    Done,
+    Encoded,
+    Frames,
+    MeshReady,
+    Progress,
+    Views,
+    VolumeReady,
+)
 from hyperdemo.inr import InrParams
 from hyperdemo.inr.export import export_inr
 from hyperdemo.media import save_png
@@ -81,6 +90,7 @@ class Result:
         scores: each model's scores, where there is a truth.
         volumes: each model's field as a file to be turned in the browser, of the fast renderer.
         steps: the way to it, where it was fine-tuned.
+        compared: with the objects of training, where these are known.
     """
 
     orbit: Path
@@ -93,9 +103,10 @@ class Result:
     scores: Mapping[str, Scores] = field(default_factory=dict)
     volumes: Mapping[str, Path] = field(default_factory=dict)
     steps: Steps = field(default_factory=dict)
+    compared: Compared | None = None
 
 
-Update = Status | Chunk | Sharpened | Result
+Update = Status | Chunk | Compared | Sharpened | Result
 
 
 def stream_views(
@@ -127,6 +138,9 @@ def stream_views(
                 yield Chunk(show.add_frames(event))
             case Encoded(name, params, _):
                 show.add_network(name, params)
+            case Compared():
+                show.compared = event
+                yield event
             case Views(name, _, rgb):
                 show.views.setdefault(name, []).append(rgb)
             case VolumeReady(name, volume, None):
@@ -168,6 +182,7 @@ class _Show:
         self.volumes: dict[str, Path] = {}
         self.steps: dict[int, dict[str, Path]] = {}
         self.views: dict[str, list[UInt8[np.ndarray, "n h h 3"]]] = {}
+        self.compared: Compared | None = None
 
     def add_frames(self, event: Frames) -> Path:
         rgb, depth = list(event.rgb.values()), list(event.depth.values())
@@ -211,7 +226,7 @@ class _Show:
             sheet = save_png(self._compare(truth), self.folder / "truth.png")
         return Result(
             orbit, self.meshes, self.networks, self.n_parameters, dict(done.seconds), done.device,
-            sheet, scores, self.volumes, self.complete_steps(),
+            sheet, scores, self.volumes, self.complete_steps(), self.compared,
         )  # fmt: skip
 
     def _compare(self, truth: UInt8[np.ndarray, "n h h 3"]) -> np.ndarray:

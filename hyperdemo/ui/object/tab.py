@@ -139,6 +139,7 @@ def _input_side(picture: gr.Image, cuts: HeldCuts) -> dict[str, Any]:
             height=84, width=84, min_width=84, scale=0, elem_id="framed", container=False,
         )  # fmt: skip
         words = gr.Markdown("", elem_classes="note", elem_id="words")
+    known = gr.HTML("", elem_id="known", padding=False)
     sharpen = gr.Checkbox(
         value=False, label=texts.SHARPEN, info=texts.SHARPEN_HELP, elem_id="sharpen",
         container=False,
@@ -153,8 +154,8 @@ def _input_side(picture: gr.Image, cuts: HeldCuts) -> dict[str, Any]:
         )
     return dict(
         picture=picture, others=others, editor=editor, cut=cut, framed=framed, words=words,
-        run=run, stop=stop, size=sizes, seconds=seconds, elevation=elevation, sharpen=sharpen,
-        wanted=gr.Textbox("", visible=False), edited=gr.Textbox("", visible=False),
+        known=known, run=run, stop=stop, size=sizes, seconds=seconds, elevation=elevation,
+        sharpen=sharpen, wanted=gr.Textbox("", visible=False), edited=gr.Textbox("", visible=False),
     )  # fmt: skip
 
 

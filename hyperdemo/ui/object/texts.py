@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import math
 from collections.abc import Mapping
 from typing import Any
 
+from hyperdemo.events import Compared
 from hyperdemo.results.markdown import markdown_table
 from hyperdemo.ui.texts import seconds_words
 
@@ -60,6 +62,11 @@ SHARPEN_HELP = (
     "sharper, and sometimes more wrong where the picture shows nothing."
 )
 
+FAR = (
+    "This is far from what both models practised on, farther than 19 of 20 new objects of the "
+    "kinds that they know. Expect little."
+)
+
 PHOTOGRAPHS = "Photographs to try"
 
 OBJECTS = "Held-out objects, all sides known"
@@ -89,6 +96,7 @@ NETWORKS_HELP = (
 
 STAGE_WORDS = {
     "encode": "write the weights",
+    "compare": "look for the nearest object of training",
     "refine": "fine-tune them on the picture",
     "bake": "bake the field into a grid",
     "views": "render the known views",
@@ -157,6 +165,28 @@ def mask_words(source: str, object_name: str | None = None) -> str:
     if object_name:
         return f"{words} {object_name}: no training saw it, and its other sides are known."
     return f"{words} Not right? Correct it under *Outline*."
+
+
+def nearest_known(compared: Compared | None) -> str:
+    """What of the objects of training the picture is nearest to, as HTML; "" where none is known.
+
+    A picture far from all of them gets a warning, any other one a line.
+    """
+    if compared is None:
+        return ""
+    name, kind = html.escape(compared.name), html.escape(compared.kind)
+    what = name if kind in (*name.lower().split(), "other") else f"{name} ({kind})"
+    words = f"Nearest among the {compared.n_objects:,} objects of training: {what}."
+    if compared.far:
+        words = f"<b>{FAR}</b> {words}"
+    picture = ""
+    if compared.thumbnail:
+        data = base64.b64encode(compared.thumbnail).decode()
+        picture = (
+            f'<img src="data:image/webp;base64,{data}" alt="{what}, an object of training" '
+            'width="56" height="56">'
+        )
+    return f'<div class="known{" far" if compared.far else ""}">{picture}<p>{words}</p></div>'
 
 
 def timings_table(seconds: Mapping[str, float], n_parameters: Mapping[str, int]) -> str:

@@ -1,5 +1,9 @@
+import base64
+
 import pytest
 
+from hyperdemo.events import Compared
+from hyperdemo.known.objects import FAR_QUANTILE
 from hyperdemo.preprocess import OTHERS
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.stream import Scores
@@ -46,3 +50,34 @@ def test_scores_are_tabled():
     scores = {"foundation": Scores(18.24, 0.812, 7), "scratch": Scores(16.0, 0.7, 7)}
     table = texts.scores_table("Chair", scores)
     assert "7 views" in table and "| Pretrained (DINOv2) | 18.24 | 0.812 |" in table
+
+
+def compared(**changes):
+    values = dict(
+        name="sedan sports", kind="vehicle", thumbnail=b"RIFF1234WEBP", distance=0.2, far=False,
+        n_objects=3147,
+    )  # fmt: skip
+    return Compared(**values | changes)
+
+
+def test_what_is_near_is_named_and_shown():
+    shown = texts.nearest_known(compared())
+    assert "Nearest among the 3,147 objects of training: sedan sports (vehicle)." in shown
+    assert 'alt="sedan sports (vehicle), an object of training"' in shown
+    assert f"data:image/webp;base64,{base64.b64encode(b'RIFF1234WEBP').decode()}" in shown
+    assert texts.FAR not in shown and "far" not in shown
+    assert "(chair)" not in texts.nearest_known(compared(name="Office chair", kind="chair"))
+    assert "(other)" not in texts.nearest_known(compared(kind="other"))
+
+
+def test_what_is_far_gets_a_warning():
+    shown = texts.nearest_known(compared(far=True))
+    assert texts.FAR in shown and 'class="known far"' in shown and "sedan sports" in shown
+    assert f"{round(20 * FAR_QUANTILE)} of 20 new objects" in texts.FAR
+
+
+def test_without_a_free_picture_or_known_objects_there_are_words_or_nothing():
+    shown = texts.nearest_known(compared(thumbnail=None))
+    assert "<img" not in shown and "sedan sports" in shown
+    assert texts.nearest_known(None) == ""
+    assert "<script" not in texts.nearest_known(compared(name="<script>", thumbnail=None))
