@@ -31,7 +31,8 @@ STAND_STILL = """() => {
     on("loadstart", (video) => fresh.add(video));
     on("play", (video) => { if (fresh.delete(video)) video.pause(); });
 }"""
-# Gradio shows examples and pictures without words for those who do not see them.
+# Gradio shows examples and pictures without words for those who do not see them, and what it puts
+# into an HTML component is not read out.
 NAME_PICTURES = """() => {{
     const name = (node, words) => {{
         if (node.ariaLabel !== words) node.title = node.ariaLabel = words;
@@ -46,6 +47,7 @@ NAME_PICTURES = """() => {{
         .forEach((node) => {{ node.role = "img"; }});
     new MutationObserver(empty).observe(document.body, {{childList: true, subtree: true}});
     empty();
+    document.getElementById("known").role = "status";
     const names = {names};
     keep(document.getElementById("examples"), ".gallery-item", (k) => names[k]);
     for (const [root, picture, words] of {pictures})
