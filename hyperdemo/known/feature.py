@@ -18,6 +18,11 @@ TOKENS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
 )
 """What may stand for the picture: the class token, or the mean of the patches."""
 TOKEN = "class"
+"""By it 40 % of the views of 251 new objects of known kinds found, among the means of 3,147 objects
+of training, one of their own class, and 37 % by the patches. Several features per object instead of
+their mean found 41 %, at as many times the size. Without the weight tokens in the sequence, in a
+small sample, no more. By the patches 97 % of noise is far, by the class token 53 %. All with an
+earlier pair; weights/known.md says how the shipped one does."""
 
 
 @torch.no_grad()

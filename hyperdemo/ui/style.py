@@ -57,6 +57,7 @@ CSS = """
 #framed { border-radius: var(--radius-md); }
 #framed:has(img) { background: white; }
 #framed:not(:has(img)), #words:empty { visibility: hidden; }
+#known:not(:has(.known)) { margin-top: calc(-1 * var(--layout-gap)); }
 .known { display: flex; align-items: center; gap: .6rem; }
 .known img { flex: none; border-radius: var(--radius-md); background: white; }
 .known p { margin: 0; font-size: .9rem; line-height: 1.4; }
@@ -109,7 +110,7 @@ CSS = """
 :is(#results, #sound-results) :is(tbody td, thead th) {
   border-bottom: 1px solid var(--border-color-primary) !important; }
 #sound-results td + td { white-space: nowrap; }
-#object-viewer .html-container { padding: 0; }
+#object-viewer .html-container, #known .html-container { padding: 0; }
 :is(#status, #sound-status, #race-status) { min-height: 2.4rem; }
 /* Gradio says Error over a run that was stopped too; what failed is said in words below it. */
 :is(#status, #sound-status, #race-status) .wrap:has(> .error) { display: none; }

@@ -62,10 +62,9 @@ SHARPEN_HELP = (
     "sharper, and sometimes more wrong where the picture shows nothing."
 )
 
-FAR = (
-    "This is far from what both models practised on, farther than 19 of 20 new objects of the "
-    "kinds that they know. Expect little."
-)
+FAR = "Far from what both models practised on."
+
+HOW_FAR = "19 of 20 new objects of the kinds that they know are nearer; expect little."
 
 PHOTOGRAPHS = "Photographs to try"
 
@@ -178,7 +177,7 @@ def nearest_known(compared: Compared | None) -> str:
     what = name if kind in (*name.lower().split(), "other") else f"{name} ({kind})"
     words = f"Nearest among the {compared.n_objects:,} objects of training: {what}."
     if compared.far:
-        words = f"<b>{FAR}</b> {words}"
+        words = f"<b>{FAR}</b> {HOW_FAR} {words}"
     picture = ""
     if compared.thumbnail:
         data = base64.b64encode(compared.thumbnail).decode()
