@@ -1,0 +1,1 @@
+"""Questions that visitors answer before they are told, and what all of them together answered."""
