@@ -120,6 +120,9 @@ CSS = """
 #race-pictures img { width: 100%; display: block; border-radius: var(--radius-sm); }
 .status.stale span { flex: 1; font-weight: 500; }
 body:has(.stale) :is(#object-viewer, #results, #known) { opacity: .45; }
+/* While somebody guesses which model is which, nothing that names them is to be seen. */
+body:has(#guess-object [data-hides]) :is(#stream, #object-viewer, #results, #known) {
+  display: none !important; }
 .dark #sheet img { filter: brightness(.85); }
 .status { display: flex; align-items: center; gap: .75rem; min-height: 1.5rem; }
 .status progress { appearance: none; flex: 1; height: .5rem; border: 0; border-radius: 1rem;

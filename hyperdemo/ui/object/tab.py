@@ -11,6 +11,7 @@ from gradio.helpers import Examples
 
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.ui.adapted import chunked_video, picture_file, stroke_editor
+from hyperdemo.ui.guess.panel import NAMES_BACK, PRETRAINED, pair_question
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.callbacks import SETTINGS, Callbacks
 from hyperdemo.ui.object.cuts import MAX_WAIT_S, HeldCuts
@@ -180,9 +181,12 @@ def _output_side(names: list[str], measured: str) -> dict[str, Any]:
             autoplay=True, visible=False, show_label=False, buttons=[],
             elem_id="stream", elem_classes="orbit",
         )  # fmt: skip
-        viewer = object_viewer({name: texts.LABELS.get(name, name) for name in names})
+        labels = {name: texts.LABELS.get(name, name) for name in names}
+        viewer = object_viewer(labels)
         status = gr.HTML("", elem_id="status", padding=False)
         caption = gr.Markdown("", elem_id="caption")
+        if len(names) == 2 and PRETRAINED in names:
+            pair_question(labels)
     gr.Markdown(measured, elem_classes="note")
     return dict(hint=hint, stream=stream, viewer=viewer, status=status, caption=caption)
 
@@ -231,6 +235,7 @@ def _wire(
         inputs=[page.picture, page.editor, page.size, page.seconds, page.elevation, page.cut,
                 page.sharpen],
         outputs=page.run_outputs(), watched="watch", api_name="generate", compute=compute,
+        at_end=NAMES_BACK,
     )  # fmt: skip
     private = {"api_visibility": "private", "queue": False}
     page.run.click(None, None, page.edited, js="() => ''", **private)

@@ -10,6 +10,7 @@ from gradio.helpers import Examples
 
 from hyperdemo.pipeline import SoundPipeline
 from hyperdemo.ui.adapted import sound_file
+from hyperdemo.ui.guess.panel import hearing_question
 from hyperdemo.ui.object.texts import status_bar
 from hyperdemo.ui.running import STOP, press_where_wanted, wire_examples, wire_run
 from hyperdemo.ui.sound import texts
@@ -116,6 +117,7 @@ def _input_side(sounds: list[Path]) -> tuple[dict[str, Any], list[Examples]]:
 def _output_side(names: list[str], words: str) -> dict[str, Any]:
     player = sound_player(texts.tracks(names))
     status = gr.HTML(status_bar(0.0, ""), elem_id="sound-status", padding=False)
+    hearing_question({name: texts.LABELS.get(name, name) for name in names})
     gr.Markdown(words, elem_classes="note")
     return dict(player=player, status=status)
 

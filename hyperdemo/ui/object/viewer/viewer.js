@@ -37,6 +37,7 @@ function tell() {
   part.scale.textContent = SCALES[part.mode.value] ?? "";
   part.scale.hidden = !part.scale.textContent;
   part.hint.hidden = !part.scale.hidden;
+  part.viewer.dispatchEvent(new Event("hyperdemo-viewer-told", { bubbles: true }));
 }
 
 // ---- frames, and none where nothing has changed ----
@@ -216,10 +217,12 @@ document.addEventListener("visibilitychange", ask);
 // For tests, and for whoever wants to measure what is drawn.
 const api = {
   setCamera(azimuthDeg, elevationDeg, zoom = 1) { spin(false); look({ azimuthDeg, elevationDeg, zoom }); },
-  readPixels: (key, side) => scene.read(placeOf(key), seen(), side),
+  // As it is seen now, or from this side.
+  readPixels: (key, side, azimuthDeg) =>
+    scene.read(placeOf(key), azimuthDeg === undefined ? seen() : { ...front(), azimuthDeg, ground: ground() }, side),
   get state() {
     const { share, typical } = pace;
-    return { ...camera, example: props.value.example, mode: part.mode.value, step: steps[shownStep]?.step ?? null, complete: panels.every(({ key }) => scene?.volumes.has(key)), side: truth && nearestSide(), ready, lost, failure, spinning, onScreen, nFrames, share, frameMs: typical };
+    return { ...camera, run, example: props.value.example, mode: part.mode.value, step: steps[shownStep]?.step ?? null, complete: panels.every(({ key }) => scene?.volumes.has(key)), side: truth && nearestSide(), ready, lost, failure, spinning, onScreen, nFrames, share, frameMs: typical };
   },
   dispose() {
     ended = true;

@@ -217,6 +217,7 @@ function show() {
   part.time.textContent = `${inWords(at)} / ${inWords(total)}`;
   part.message.textContent = words(ready);
   draw(at);
+  part.player.dispatchEvent(new Event("hyperdemo-player-shown", { bubbles: true }));
 }
 
 function words(ready) {
@@ -289,7 +290,7 @@ const api = {
       audible: tracks[audible]?.key, contextRate: context && context.sampleRate,
     };
   },
-  noMore() { ended = true; show(); }, // the run was stopped, or has failed
+  pause, noMore() { ended = true; show(); }, // the run was stopped, or has failed
   dispose() { clearInterval(clock); resized.disconnect(); pause(); context?.close(); },
 };
 document.addEventListener("hyperdemo-player", api.dispose, { once: true });
@@ -297,4 +298,3 @@ part.player.addEventListener("no-more", api.noMore);
 part.player.player = api;
 watch("value", update);
 update();
-show();
