@@ -110,7 +110,7 @@ CSS = """
 :is(#results, #sound-results) :is(tbody td, thead th) {
   border-bottom: 1px solid var(--border-color-primary) !important; }
 #sound-results td + td { white-space: nowrap; }
-#object-viewer .html-container, #known .html-container { padding: 0; }
+:is(#object-viewer, #known, #guess-object) .html-container { padding: 0; }
 :is(#status, #sound-status, #race-status) { min-height: 2.4rem; }
 /* Gradio says Error over a run that was stopped too; what failed is said in words below it. */
 :is(#status, #sound-status, #race-status) .wrap:has(> .error) { display: none; }

@@ -49,7 +49,8 @@ function answer(place) {
   part.rightName.textContent = `Right: ${nameOf(order[1])}`;
   set("off");
   part.verdict.textContent = `${right ? "Right" : "Wrong"}: the ${was} one was pretrained.`;
-  part.hide.focus();
+  part.hide.focus({ preventScroll: true });
+  part.verdict.scrollIntoView({ block: "center" }); // the stage has come back above it
   tell(QUESTION, right);
 }
 
