@@ -121,7 +121,7 @@ CSS = """
 .status.stale span { flex: 1; font-weight: 500; }
 body:has(.stale) :is(#object-viewer, #results, #known) { opacity: .45; }
 /* While somebody guesses which model is which, nothing that names them is to be seen. */
-body:has(#guess-object [data-hides]) :is(#stream, #object-viewer, #results, #known) {
+body:has(#guess-object [data-hides]) :is(#stream, #object-viewer, #results) {
   display: none !important; }
 .dark #sheet img { filter: brightness(.85); }
 .status { display: flex; align-items: center; gap: .75rem; min-height: 1.5rem; }
