@@ -193,7 +193,7 @@ def build_answers(args: argparse.Namespace, encoder: VitEncoder | None = None) -
     train_views = None
     if {"mean", "nearest"} & set(args.answers):
         ids, classes = split_objects(args.data, "train")
-        if "nearest" not in names_of_answers([], args.data):
+        if "nearest" not in args.answers:
             ids = spread(ids, 200)  # enough for a mean, of thousands
         size = config.backbone.image_size
         train_views = load_views(args.data, ids, classes=classes, input_size=size)

@@ -166,12 +166,17 @@ def mask_words(source: str, object_name: str | None = None) -> str:
     return f"{words} Not right? Correct it under *Outline*."
 
 
+CLOSE = 0.1
+"""Distance below which what a picture is nearest to is worth a line."""
+
+
 def nearest_known(compared: Compared | None) -> str:
     """What of the objects of training the picture is nearest to, as HTML; "" where none is known.
 
-    A picture far from all of them gets a warning, any other one a line.
+    A picture far from all of them gets a warning, one that is close to one of them a line; between
+    them the nearest is too often of another kind to be worth a word.
     """
-    if compared is None:
+    if compared is None or not (compared.far or compared.distance < CLOSE):
         return ""
     name, kind = html.escape(compared.name), html.escape(compared.kind)
     what = name if kind in (*name.lower().split(), "other") else f"{name} ({kind})"

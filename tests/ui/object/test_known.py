@@ -37,7 +37,7 @@ def said(callbacks, picture, **settings):
     return [shown[callbacks.page.known] for shown in updates if callbacks.page.known in shown]
 
 
-@pytest.mark.parametrize(("away", "far"), [(0.1, False), (0.4, True)])
+@pytest.mark.parametrize(("away", "far"), [(0.05, False), (0.4, True)])
 def test_the_nearest_stands_beside_the_input_early_and_to_the_end(
     callbacks_of, pipeline, rgba, picture, away, far
 ):

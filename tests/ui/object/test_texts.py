@@ -54,7 +54,7 @@ def test_scores_are_tabled():
 
 def compared(**changes):
     values = dict(
-        name="sedan sports", kind="vehicle", thumbnail=b"RIFF1234WEBP", distance=0.2, far=False,
+        name="sedan sports", kind="vehicle", thumbnail=b"RIFF1234WEBP", distance=0.05, far=False,
         n_objects=3147,
     )  # fmt: skip
     return Compared(**values | changes)
@@ -68,6 +68,8 @@ def test_what_is_near_is_named_and_shown():
     assert texts.FAR not in shown and "far" not in shown
     assert "(chair)" not in texts.nearest_known(compared(name="Office chair", kind="chair"))
     assert "(other)" not in texts.nearest_known(compared(kind="other"))
+    assert texts.nearest_known(compared(distance=0.11)) == ""
+    assert texts.nearest_known(compared(distance=0.11, far=True))
 
 
 def test_what_is_far_gets_a_warning():
