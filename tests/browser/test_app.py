@@ -6,6 +6,7 @@ Both tabs are tested in one file, so that the app starts once.
 import re
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -114,6 +115,8 @@ def test_who_waits_reads_their_place_and_may_stop(page, url, tmp_path):
     costly = {"size": 512, "seconds": 10, "api_name": "/photo_to_object"}
     jobs = [other.submit(handle_file(photo), **costly) for other in others]
     try:
+        while not httpx.get(f"{url}/health").json()["waiting"]:
+            page.wait_for_timeout(50)
         page.locator("#run").click()
         place = re.compile(r"(\d before you|you are next).* meanwhile")
         page.locator("#status", has_text=place).wait_for()
