@@ -155,3 +155,11 @@ def browser() -> Iterator["Browser"]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="package")
+def rgba() -> np.ndarray:
+    """A brown box on transparency."""
+    picture = np.zeros((60, 80, 4), np.uint8)
+    picture[20:40, 20:60] = (200, 90, 40, 255)
+    return picture

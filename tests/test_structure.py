@@ -31,6 +31,7 @@ LAYERS = (
     "learn",
     "checkpoints",
     "known",
+    "examples",
     "events",
     "pipeline",
     "program",

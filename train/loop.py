@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -28,6 +28,8 @@ from train.state import TrainState
 from train.transplant import keep_part
 
 ALONE = Team()
+Watch = Callable[[int, HyperModel], None]
+"""Looks at a model at a step."""
 EARLIER = ("git", "steps_taken", "minutes", "training", "started_from")
 """What a run's facts keep of the checkpoint that it starts from."""
 
@@ -65,6 +67,7 @@ class Run:
         out: folder of the run.
         facts: what `run_facts` gives, for `run.json`.
         team: the workers that share the run, and which one this is; the first alone writes.
+        watch: is shown the averaged weights before the first step and after each.
 
     Raises:
         ValueError: `out` holds a run with another configuration.
@@ -80,6 +83,7 @@ class Run:
         device: torch.device,
         facts: Mapping[str, Any] | None = None,
         team: Team = ALONE,
+        watch: Watch | None = None,
     ):
         out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
@@ -107,6 +111,9 @@ class Run:
         self._loss = team.loss_of(task, self.state.model)
         self._log = MetricsLog(out / "metrics.jsonl", since=self.state.step) if team.leads else None
         self._saved = time.monotonic()
+        self._watch = watch if team.leads else None
+        if self._watch and self.state.step == 0:
+            self._watch(0, self.state.average)
 
     def advance(self) -> dict[str, float]:
         """One step; it is scored, logged and saved where that is due. Returns what it logs.
@@ -118,6 +125,8 @@ class Run:
         started = time.monotonic()
         row = _one_step(state, self._loss, self.team)
         state.seconds += time.monotonic() - started
+        if self._watch:
+            self._watch(state.step, state.average)
         if self._log is None:
             return row
         scored = state.step % config.eval_every == 0 or state.step == config.steps
@@ -144,6 +153,7 @@ def train(
     facts: Mapping[str, Any] | None = None,
     stop_at: int | None = None,
     team: Team = ALONE,
+    watch: Watch | None = None,
 ) -> TrainState:
     """Run or continue a training until its budget is spent; arguments as of `Run`.
 
@@ -154,7 +164,7 @@ def train(
         ValueError: `out` holds a run with another configuration.
         FloatingPointError: the loss is no longer finite.
     """
-    run = Run(config, task, out=out, device=device, facts=facts, team=team)
+    run = Run(config, task, out=out, device=device, facts=facts, team=team, watch=watch)
     state = run.state
     last = min(config.steps, stop_at or config.steps)
     bar = tqdm(total=config.steps, initial=state.step, unit="step", disable=not sys.stderr.isatty())

@@ -122,13 +122,13 @@ def test_arguments_become_a_config(tmp_path):
     path.write_text("steps = 9\n")
     argv = f"--config {path} --init scratch --set lr=1e-4 --set model.n_groups=4 "
     argv = f"{argv} --set data.views_dir=somewhere --device cpu".split()
-    config, out, device, workers = parse_arguments(argv)
+    config, out, device, workers, _ = parse_arguments(argv)
     assert config.steps == 9 and config.lr == 1e-4 and config.model.n_groups == 4
     assert config.data.views_dir == "somewhere" and config.model.init == "scratch"
     assert str(out) == "runs/mine-scratch-full" and device == CPU
     assert workers == 1
     more = ["--adapt", "frozen", "--out", "here", "--workers", "8"]
-    _, out, _, workers = parse_arguments([*argv[:2], *more])
+    _, out, _, workers, _ = parse_arguments([*argv[:2], *more])
     assert (str(out), workers) == ("here", 8)
     assert _assignment("a=x=y") == ("a", "x=y") and _assignment("b=true") == ("b", True)
 

@@ -41,14 +41,6 @@ def sound_pipeline() -> SoundPipeline:
     return SoundPipeline(models("sound", tiny.sound_model), device=CPU)
 
 
-@pytest.fixture(scope="package")
-def rgba() -> np.ndarray:
-    """A brown box on transparency."""
-    picture = np.zeros((60, 80, 4), np.uint8)
-    picture[20:40, 20:60] = (200, 90, 40, 255)
-    return picture
-
-
 @pytest.fixture
 def picture(rgba, tmp_path) -> str:
     path = tmp_path / "box.png"

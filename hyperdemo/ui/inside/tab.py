@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from hyperdemo.examples import HeldOut, digest_of
 from hyperdemo.inside import look_inside
 from hyperdemo.media import decode_image
 from hyperdemo.model import to_pixels
@@ -20,7 +21,6 @@ from hyperdemo.ui.errors import in_plain_words
 from hyperdemo.ui.inside.inspector import inspector, inspector_value
 from hyperdemo.ui.inside.packed import pack_inside
 from hyperdemo.ui.object.callbacks import OPENING, Callbacks
-from hyperdemo.ui.object.examples import HeldOut, digest_of
 from hyperdemo.ui.object.texts import LABELS
 
 INTRODUCTION = (

@@ -14,6 +14,7 @@ import numpy as np
 
 from hyperdemo.config import ViewRequest
 from hyperdemo.events import Compared
+from hyperdemo.examples import HeldOut, digest_of, example_name, recognise
 from hyperdemo.media import decode_image
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.preprocess import OTHERS, Prepared
@@ -22,7 +23,6 @@ from hyperdemo.ui.errors import in_plain_words, streamed_in_plain_words
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.answers import KeptAnswers
 from hyperdemo.ui.object.cuts import Cut, HeldCuts
-from hyperdemo.ui.object.examples import HeldOut, digest_of, example_name, recognise
 from hyperdemo.ui.object.outline import corrected_mask, editor_value
 from hyperdemo.ui.object.page import Page
 from hyperdemo.ui.object.stream import Chunk, Result, Sharpened, Status, Update, stream_views

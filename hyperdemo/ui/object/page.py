@@ -10,8 +10,8 @@ from typing import Any
 
 import gradio as gr
 
+from hyperdemo.examples import HeldOut, example_name
 from hyperdemo.ui.object import texts
-from hyperdemo.ui.object.examples import HeldOut, example_name
 from hyperdemo.ui.object.stream import Result, Steps
 from hyperdemo.ui.object.viewer import Truth, viewer_value
 from hyperdemo.ui.running import ending

@@ -25,6 +25,7 @@ from hyperdemo.events import (
     Views,
     VolumeReady,
 )
+from hyperdemo.examples import HeldOut
 from hyperdemo.inr import InrParams
 from hyperdemo.inr.export import export_inr
 from hyperdemo.media import save_png
@@ -32,7 +33,6 @@ from hyperdemo.media.video import join_ts, save_ts
 from hyperdemo.metrics import psnr, ssim
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.preprocess import Prepared
-from hyperdemo.ui.object.examples import HeldOut
 from hyperdemo.ui.object.panels import OrbitSheet, comparison_sheet
 from hyperdemo.ui.object.texts import LABELS
 

@@ -9,13 +9,13 @@ from typing import Any
 import gradio as gr
 from gradio.helpers import Examples
 
+from hyperdemo.examples import find_held_out, find_photographs
 from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.ui.adapted import chunked_video, picture_file, stroke_editor
 from hyperdemo.ui.guess.panel import NAMES_BACK, PRETRAINED, pair_question
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.callbacks import SETTINGS, Callbacks
 from hyperdemo.ui.object.cuts import MAX_WAIT_S, HeldCuts
-from hyperdemo.ui.object.examples import find_held_out, find_photographs
 from hyperdemo.ui.object.outline import CUT_COLOUR, KEEP_COLOUR
 from hyperdemo.ui.object.page import Page
 from hyperdemo.ui.object.viewer import object_viewer

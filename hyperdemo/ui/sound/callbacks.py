@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hyperdemo.examples import digest_of
 from hyperdemo.media.audio import decode_audio
 from hyperdemo.pipeline import SoundPipeline
 from hyperdemo.preprocess.sound import prepare_sound
 from hyperdemo.ui.errors import in_plain_words, streamed_in_plain_words
 from hyperdemo.ui.object.answers import KeptAnswers
-from hyperdemo.ui.object.examples import digest_of
 from hyperdemo.ui.object.stream import Status
 from hyperdemo.ui.object.texts import kept_bar, status_bar
 from hyperdemo.ui.sound.page import SoundPage

@@ -46,7 +46,7 @@ def test_both_models_are_opened(pipeline, picture, kept):
 
 
 def test_a_picture_is_morphed_to_another(pipeline, picture, rgba, kept, tmp_path, monkeypatch):
-    from hyperdemo.ui.object.examples import find_held_out
+    from hyperdemo.examples import find_held_out
 
     for name, turned in (("box", rgba), ("tall", rgba.transpose(1, 0, 2))):
         write_object(tmp_path / "objects" / name, turned)

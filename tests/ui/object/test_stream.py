@@ -10,12 +10,12 @@ from PIL import Image
 
 from hyperdemo.config import ViewRequest
 from hyperdemo.events import Frames
+from hyperdemo.examples import read_held_out
 from hyperdemo.inr.export import load_inr
 from hyperdemo.pipeline import view as pipeline_module
 from hyperdemo.pipeline.lent import LentView
 from hyperdemo.render.mesh import NoSurface
 from hyperdemo.render.volume import unpack_volume
-from hyperdemo.ui.object.examples import read_held_out
 from hyperdemo.ui.object.panels import OrbitSheet
 from hyperdemo.ui.object.stream import (
     MIN_PANEL,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hyperdemo.ui.object.examples import (
+from hyperdemo.examples import (
     digest_of,
     find_held_out,
     find_photographs,
