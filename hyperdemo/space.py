@@ -19,7 +19,8 @@ from huggingface_hub import HfApi, SpaceCard, SpaceHardware, get_token
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (
     "app.py", "packages.txt", "LICENSE", "CREDITS.md", "hyperdemo/**/*", "examples/**/*", "docs/*",
-    "weights/*.safetensors", "weights/*.md", "weights/evidence/*", "weights/race/*",
+    "weights/*.safetensors", "weights/*.md", "weights/evidence/*", "weights/learning/*",
+    "weights/race/*",
 )  # fmt: skip
 UNWANTED = re.compile(r"__pycache__|\.pyi$")
 

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from hyperdemo.media.image import MAX_FILE_BYTES
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
 from hyperdemo.pipeline.pair import ModelPair
+from hyperdemo.results.learning import Recorded, find_recorded
 from hyperdemo.results.measured import TaskEvidence, read_measured
 from hyperdemo.ui.api import offer_api
 from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets
@@ -63,7 +64,7 @@ def build_app(
         examples: folder of example photographs, of objects with a truth in `objects/`, and of
             sounds in `sounds/`.
         weights: folder that may hold `evidence/measured.json`, which the page quotes and draws,
-            and `race/`; without them there are no tabs for them.
+            and `race/`, without which there are no tabs for them, and `learning/`.
         warm: answer a first request of each task now, and keep that of the picture which the page
             opens with.
     """
@@ -94,8 +95,8 @@ def build_app(
                 inside_tab(inside, pipeline, callbacks)
             beside = {"view": [objects, inside]}
             if race is not None:
-                with gr.Tab(TABS["race"], id="race"):
-                    race_tab(race)
+                with gr.Tab(TABS["race"], id="race") as tab:
+                    race_tab(tab, race, recorded=_recorded(weights))
             if sound is not None:
                 with gr.Tab(TABS["sound"], id="sound") as tab:
                     beside["sound"] = [tab]
@@ -121,6 +122,14 @@ def _measured(weights: str | Path) -> dict[str, TaskEvidence]:
     except ValueError:
         _log.exception("the page is shown without what was measured")
         return {}
+
+
+def _recorded(weights: str | Path) -> Recorded | None:
+    try:
+        return find_recorded(weights)
+    except ValueError:
+        _log.exception("the page is shown without the recorded training")
+        return None
 
 
 def mounted(demo: gr.Blocks, pipeline: ModelPair, *others: ModelPair) -> Starlette:

@@ -1,6 +1,8 @@
 """The tour in a browser, of a page with tiny models: every step ends in what it speaks of, and all
 of it can be used by those who do not see it."""
 
+import json
+import re
 from functools import partial
 from importlib import resources
 
@@ -111,3 +113,38 @@ def test_an_address_opens_what_it_names(browser, url, artefacts):
     page.wait_for_function(f"{VIEW}.ready && {VIEW}.azimuthDeg === 0")
     assert page.get_by_role("tab", name="Object", exact=True).get_attribute("aria-selected")
     context.close()
+
+
+def test_a_recorded_training_goes_back_and_forth(browser, url):
+    content = json.loads((ROOT / "weights/learning/learning.json").read_text())
+    page = browser.new_page(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    page.set_default_timeout(PATIENCE_S * 1000)
+    page.goto(f"{url}?tab=race")
+    recorded = page.locator("#recorded")
+    slider, now = recorded.get_by_role("slider"), recorded.get_by_role("status")
+    slider.wait_for()
+    strips = recorded.locator(".strip [role=img] div")
+    places = "(nodes) => nodes.map((node) => node.style.backgroundPosition)"
+    n = len(content["steps"])
+    for at, other in ((0, False), (n - 1, False), (n - 1, True)):
+        slider.fill(str(at))
+        recorded.get_by_role("checkbox").set_checked(other)
+        text = now.inner_text()
+        assert text.startswith(f"Step {content['steps'][at]:,}: Pretrained")
+        for arm in content["arms"].values():
+            mean = sum(arm["psnr"][at]) / len(arm["psnr"][at])
+            shown = [float(number) for number in re.findall(r"([\d.]+) dB", text)]
+            assert min(abs(mean - number) for number in shown) < 0.006
+        assert ("On all validation objects" in text) == (at > 0)
+        row = 2 * at + (0 if other else 1)
+        found = strips.evaluate_all(places)[-4:]  # two halves of either model
+        assert [float(place.split()[1][:-1]) for place in found] == pytest.approx(
+            [100 * row / (2 * n - 1)] * 4, abs=0.01
+        )
+    recorded.get_by_role("button", name="Play").click()
+    page.wait_for_function("document.querySelector('#recorded input[type=range]').value > 1")
+    recorded.get_by_role("button", name="Pause").click()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    found = [v for v in page.evaluate(f"{AXE}\naxe.run('#recorded')")["violations"]]
+    assert not [v["id"] for v in found if v["impact"] in BAD]
+    page.close()

@@ -94,6 +94,8 @@ The pictures of the page's race, `weights/race/views.webp`, are renderings of mo
 [Kenney](https://kenney.nl), [Quaternius](https://quaternius.com),
 [KayKit](https://kaylousberg.com) and [Tiny Treats](https://tinytreats.itch.io), all CC0 1.0.
 
+Those of the recorded training, `weights/learning`, show examples of those named below.
+
 The pictures of the objects that the models practised on, in `weights/known.safetensors`, are
 renderings of those models named below that are CC0 1.0, and of no others.
 

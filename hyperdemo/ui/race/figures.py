@@ -32,7 +32,7 @@ def curves(laps: Sequence[Lap], *, last: int) -> go.Figure:
     ]  # fmt: skip
     figure = sheet(traces, height=CURVES_HEIGHT, right=10)
     figure.update_xaxes(title="steps", range=[0, last])
-    figure.update_yaxes(title="PSNR on held-out objects (dB)")
+    figure.update_yaxes(title="PSNR on held-out objects (dB)", showticklabels=bool(laps))
     return figure
 
 

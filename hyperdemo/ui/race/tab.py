@@ -10,10 +10,12 @@ import gradio as gr
 
 from hyperdemo.learn.race import STEPS, Race, laps
 from hyperdemo.learn.race_data import RaceData, load_race
+from hyperdemo.results.learning import Recorded
 from hyperdemo.ui.errors import streamed_in_plain_words
 from hyperdemo.ui.object.texts import status_bar
 from hyperdemo.ui.race.aside import aside
 from hyperdemo.ui.race.figures import curves, gallery, verdict
+from hyperdemo.ui.race.recorded import recorded_learning
 from hyperdemo.ui.running import STOP, wire_run
 
 SECONDS, EVERY = 150.0, 50
@@ -42,7 +44,7 @@ def find_race(weights: str | Path) -> RaceData | None:
     return load_race(folder) if folder.is_dir() else None
 
 
-def race_tab(data: RaceData) -> None:
+def race_tab(tab: gr.Tab, data: RaceData, *, recorded: Recorded | None = None) -> None:
     """Fill the tab that is open with components, and wire them."""
     views = data.views
     gr.Markdown(INTRODUCTION, elem_classes="introduction")
@@ -60,13 +62,16 @@ def race_tab(data: RaceData) -> None:
                     STOP, variant="stop", visible=False, elem_id="race-stop", min_width=80
                 )
             status = gr.HTML("", elem_id="race-status", padding=False)
-            gr.Markdown(small_print(data), elem_classes="note")
         with gr.Column(scale=7, min_width=320):
             stands = gr.Markdown("", elem_id="race-verdict")
             figure = gr.Plot(
                 curves([], last=STEPS), show_label=False, container=False, elem_id="race-curves"
             )
             pictures = gr.HTML("", elem_id="race-pictures", padding=False)
+    gr.Markdown(small_print(data), elem_classes="note")
+
+    if recorded is not None:
+        recorded_learning(recorded, tab)
 
     @streamed_in_plain_words
     def compete(n_objects: float, pace: float, seed: float) -> Iterator[list[Any]]:
