@@ -9,13 +9,16 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
-from hyperdemo.config import ModelConfig
-from hyperdemo.inr import ModulatedInrs
+from hyperdemo.config import SAMPLE_RATE_HZ, ModelConfig
+from hyperdemo.inr import ModulatedInrs, WrittenSound
 from hyperdemo.inr.radiance import frequencies
+from hyperdemo.inr.sound import angular_frequencies
 from hyperdemo.inside import Inside
 
 _LENGTH = struct.Struct("<I")
@@ -63,9 +66,41 @@ def pack_inside(
         "freqs": frequencies(config.field).tolist(),
         "densityScale": config.field.density_scale,
         "unitOutput": written.unit_output,
-        "arrays": [[name, a.dtype.name, list(a.shape)] for name, a in arrays.items()],
     }
-    text = _padded(json.dumps(header).encode())
+    return _pack(header, arrays)
+
+
+def pack_sound(written: WrittenSound) -> bytes:
+    """The file of the networks that one model writes for a sound, one for each stretch.
+
+    Raises:
+        ValueError: networks that were not written as masks alone.
+    """
+    config, inrs = written.config, written.inrs
+    if inrs.composed or inrs.shifts or not all(mask.shape[2] for mask in inrs.masks):
+        raise ValueError("only networks written as masks with shared biases can be shown")
+    arrays = {"gains": inrs.gains.cpu().numpy()}
+    for layer, (base, masks, bias) in enumerate(
+        zip(inrs.base, inrs.masks, inrs.biases, strict=True)
+    ):
+        arrays[f"base{layer}"] = base.detach().cpu().numpy()
+        arrays[f"mask{layer}"] = masks.cpu().numpy()
+        arrays[f"bias{layer}"] = bias.detach().cpu().numpy()
+    header = {
+        "freqs": angular_frequencies(config).tolist(),
+        "stretch": config.stretch,
+        "overlap": config.overlap,
+        "rate": SAMPLE_RATE_HZ,
+        "samples": written.n_samples_at(SAMPLE_RATE_HZ),
+        "scale": config.scale,
+        "unitOutput": inrs.unit_output,
+    }
+    return _pack(header, arrays)
+
+
+def _pack(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+    listed = [[name, a.dtype.name, list(a.shape)] for name, a in arrays.items()]
+    text = _padded(json.dumps({**header, "arrays": listed}).encode())
     parts = [_LENGTH.pack(len(text)), text, *(_padded(a.tobytes()) for a in arrays.values())]
     return gzip.compress(b"".join(parts), _FAST, mtime=0)
 

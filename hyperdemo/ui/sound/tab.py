@@ -11,6 +11,7 @@ from gradio.helpers import Examples
 from hyperdemo.pipeline import SoundPipeline
 from hyperdemo.ui.adapted import sound_file
 from hyperdemo.ui.guess.panel import hearing_question
+from hyperdemo.ui.inside.sounds import sound_networks
 from hyperdemo.ui.object.texts import status_bar
 from hyperdemo.ui.running import STOP, press_where_wanted, wire_examples, wire_run
 from hyperdemo.ui.sound import texts
@@ -87,6 +88,8 @@ def sound_tab(
         with gr.Column(scale=7, min_width=320):
             words = f"{texts.LISTENING} {texts.PHASE[config.backbone.inputs]}"
             shown = _output_side(list(pipeline.models), f"{words}\n\n{measured}")
+    labels = {name: texts.LABELS.get(name, name) for name in pipeline.models}
+    sound_networks(pipeline, labels, given["clip"])
     page = SoundPage(**given, **shown, **_results(list(pipeline.models)))
     _wire(demo, page, SoundCallbacks(pipeline, page, sounds=sounds), shelves, compute)
 

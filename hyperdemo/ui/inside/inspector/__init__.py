@@ -33,7 +33,7 @@ RUNTIME = {
 def inspector() -> gr.HTML:
     """The inspector with nothing to show yet."""
     return gr.HTML(
-        {}, html_template=_read("inspector.html"), css_template=_read("inspector.css"),
+        {}, html_template=asset("inspector.html"), css_template=asset("inspector.css"),
         js_on_load=_script(), apply_default_css=False, elem_id="inspector",
     )  # fmt: skip
 
@@ -72,9 +72,10 @@ def _script() -> str:
     march = viewer.asset("march.frag")
     constants = {"BLOCK": BLOCK, "CAMERA": camera, "MARCH": march}
     lines = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    own = (_read(name) for name in ("network.js", "field.js", "plots.js", "inspector.js"))
+    own = (asset(name) for name in ("network.js", "field.js", "plots.js", "inspector.js"))
     return "\n".join([*lines, SHARED_JS, viewer.asset("scene.js"), *own])
 
 
-def _read(name: str) -> str:
+def asset(name: str) -> str:
+    """One of the files that the inspector consists of."""
     return (_ASSETS / name).read_text(encoding="utf-8")

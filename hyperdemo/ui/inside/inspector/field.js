@@ -9,7 +9,8 @@ let runtime = null; // promise of the backend's name
 
 function startRuntime(files) {
   return (runtime ??= (async () => {
-    for (const name of ["core", "webgl", "wasm"]) await addScript(await typed(files[name].url, "text/javascript"));
+    // Pictures and sounds may both have asked for it.
+    if (!globalThis.tf) for (const name of ["core", "webgl", "wasm"]) await addScript(await typed(files[name].url, "text/javascript"));
     const simd = await typed(files.simd.url, "application/wasm");
     // Every kind must be named; only the one with SIMD and without threads is ever asked for.
     const kinds = ["", "-simd", "-threaded-simd"];

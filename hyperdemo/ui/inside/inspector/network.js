@@ -7,8 +7,8 @@
 
 const RELU_GAIN = Math.SQRT2;
 
-// A file of hyperdemo/ui/inside/packed.py.
-async function readNet(packed) {
+// A file of hyperdemo/ui/inside/packed.py: its header, and its arrays and their shapes by name.
+async function unpacked(packed) {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const data = await new Response(stream).arrayBuffer();
   const length = new DataView(data).getUint32(0, true);
@@ -22,6 +22,11 @@ async function readNet(packed) {
     shapes[name] = shape;
     at += Math.ceil((count * kinds[kind].BYTES_PER_ELEMENT) / 4) * 4;
   }
+  return { header, found, shapes };
+}
+
+async function readNet(packed) {
+  const { header, found, shapes } = await unpacked(packed);
   const layers = [];
   for (let k = 0; `base${k}` in found; k++) {
     const [inputs, outputs] = shapes[`base${k}`];
@@ -102,7 +107,7 @@ const EDITS = {
       return { ...layer, w };
     },
   },
-  swap: { weights: (layer, { layer: index }, rival) => rival[index] },
+  swap: { weights: (layer, edit, rival, index) => rival[index] },
 };
 
 // The network after edits, in their order; an edit of layer -1 is one of all layers.
@@ -115,7 +120,7 @@ function edited(net, edits, rival) {
   });
   return composed({ ...net, layers }).map((layer, index) => {
     for (const edit of edits)
-      if (EDITS[edit.kind].weights && touched(edit, index)) layer = EDITS[edit.kind].weights(layer, edit, rival);
+      if (EDITS[edit.kind].weights && touched(edit, index)) layer = EDITS[edit.kind].weights(layer, edit, rival, index);
     return layer;
   });
 }
