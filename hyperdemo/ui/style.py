@@ -35,6 +35,9 @@ def theme() -> gr.themes.Base:
         checkbox_label_background_fill_selected="*primary_600",
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_300",
+        # Nothing below 14 pixels, for those at the back of a class.
+        block_info_text_size="*text_md",
+        button_small_text_size="14px",
     )  # fmt: skip
 
 
@@ -48,6 +51,8 @@ CSS = """
 .note p { margin: 0 0 .35rem; opacity: .9; }
 /* Gradio leaves the frame of a row of buttons behind where there are no buttons. */
 .icon-button-wrapper:not(:has(button, a)) { display: none; }
+
+.gradio-container :is(.min_value, .max_value, .reset-button) { font-size: 14px; }
 
 #tasks { gap: .5rem; }
 .dark .tab-container button.selected { color: var(--primary-300); }
@@ -116,7 +121,7 @@ CSS = """
 :is(#status, #sound-status, #race-status) .wrap:has(> .error) { display: none; }
 #race-pictures table { border-collapse: collapse; margin-top: .5rem; }
 #race-pictures :is(th, td) { border: 0; padding: .25rem; width: 25%; max-width: 130px; }
-#race-pictures th { font-weight: 500; font-size: .85rem; text-align: left; }
+#race-pictures th { font-weight: 500; font-size: .9rem; text-align: left; }
 #race-pictures img { width: 100%; display: block; border-radius: var(--radius-sm); }
 .status.stale span { flex: 1; font-weight: 500; }
 body:has(.stale) :is(#object-viewer, #results, #known) { opacity: .45; }

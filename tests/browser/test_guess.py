@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from scipy.stats import binomtest
 
+from tests.browser.viewing import SMALLEST
 from tests.conftest import PATIENCE_S
 from tests.ui.conftest import chirp, models, write_object
 
@@ -39,9 +40,6 @@ TRACKS = f"""() => Object.fromEntries(Object.entries({PLAYER}.samples).map(
 PIXELS = """(part) => { const canvas = document.querySelector(`#guess-object [data-part=${part}]`);
     const {width, height} = canvas;
     return Array.from(canvas.getContext("2d").getImageData(0, 0, width, height).data) }"""
-SMALLEST = """(root) => Math.min(...[...document.querySelectorAll(`${root} *`)]
-    .filter((node) => node.offsetParent && node.textContent.trim())
-    .map((node) => parseFloat(getComputedStyle(node).fontSize)))"""
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from tests.browser.viewing import SMALLEST
 from tests.conftest import PATIENCE_S, ROOT
 from tests.ui.conftest import models, write_object
 
@@ -70,6 +71,7 @@ def test_every_step_ends_in_what_it_speaks_of(browser, url):
         page.wait_for_function(f"!{unread}.some((node) => node.offsetParent)")  # figures come late
         found = [v for v in page.evaluate(f"{AXE}\naxe.run()")["violations"] if v["impact"] in BAD]
         assert not found, [(v["id"], [node["html"] for node in v["nodes"]]) for v in found]
+        assert page.evaluate(SMALLEST, "#tasks") >= 14
         page.keyboard.press("ArrowRight")
     begin.wait_for()
     page.close()

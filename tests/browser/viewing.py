@@ -11,6 +11,11 @@ LABELS = {"foundation": "Left", "scratch": "Right"}
 SIDE = 160
 FIND = "document.querySelector('#object-viewer [data-part=viewer]')?.viewer"
 STATE = f"({FIND})?.state"
+SMALLEST = """(root) => Math.min(...[...document.querySelectorAll(`${root} *`)]
+    .filter((node) => node.offsetParent && [...node.childNodes].some(
+        (own) => own.nodeType === Node.TEXT_NODE && own.textContent.trim()))
+    .map((node) => parseFloat(getComputedStyle(node).fontSize)))"""
+"""Script: the size in pixels of the smallest words that are seen in what a selector names."""
 PIXELS = f"([key, side]) => btoa(String.fromCharCode(...{FIND}.readPixels(key, side)))"
 
 
