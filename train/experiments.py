@@ -6,7 +6,7 @@ experiment have the same budget.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -138,6 +138,21 @@ class Sweep:
             if k < len(arm.seeds)
         ]
         return list({run.name: run for run in wanted}.values())
+
+
+def describe(sweep: Sweep, names: Sequence[str]) -> dict[str, Any]:
+    """Experiments as the results name them: their words, and the runs of each arm."""
+    found = {}
+    for name in names:
+        experiment = sweep.experiments[name]
+        arms = [
+            {"label": arm.label, "series": arm.series, "x": arm.x,
+             "runs": [sweep.run(name, arm, seed).name for seed in arm.seeds]}
+            for arm in experiment.arms
+        ]  # fmt: skip
+        words = ("title", "question", "x_label", "x_from", "reading")
+        found[name] = {key: getattr(experiment, key) for key in words} | {"arms": arms}
+    return found
 
 
 @dataclass(frozen=True)

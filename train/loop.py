@@ -152,6 +152,7 @@ def train(
     device: torch.device,
     facts: Mapping[str, Any] | None = None,
     stop_at: int | None = None,
+    stop_if: Callable[[], Any] | None = None,
     team: Team = ALONE,
     watch: Watch | None = None,
 ) -> TrainState:
@@ -159,6 +160,7 @@ def train(
 
     Args:
         stop_at: end early after this step, as a kill would; the schedule is not shortened.
+        stop_if: is asked after each scored step; the run ends there where the answer is true.
 
     Raises:
         ValueError: `out` holds a run with another configuration.
@@ -171,6 +173,8 @@ def train(
     while state.step < last:
         row = run.advance()
         bar.update()
+        if stop_if and any(k.startswith("val_") for k in row) and stop_if():
+            break
         bar.set_postfix({k: f"{v:.3f}" for k, v in row.items() if "snr" in k}, refresh=False)
     run.save()
     return state

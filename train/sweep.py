@@ -6,7 +6,9 @@
 
 Finished runs are skipped and killed ones resumed, so the command may be given again at any time.
 Several processes share the work: one with `taskset -c 0`, one with `taskset -c 1` use two cores.
-With `--ray` the runs are Ray tasks on one machine or many, see `train.cluster`.
+With `--ray` the runs are Ray tasks on one machine or many, see `train.cluster`. In a search, where
+only the best run is of interest, `--stop-hopeless` ends those that fall behind the others, see
+`train.early_stopping`. Their rows have a reason in place of metrics; without the option they go on.
 
 Results go to `weights/results.json` under "sweeps": a row per run with its configuration, seed,
 budget, hardware, git hash and metrics on held-out data, and the experiments, by the names of
@@ -35,7 +37,8 @@ from hyperdemo.config.model import OLD_TASKS
 from hyperdemo.pipeline import choose_device
 from hyperdemo.results.recorded import read_recorded
 from train.config import TrainConfig, load_config
-from train.experiments import Run, Sweep
+from train.early_stopping import STOPPED, why_stop
+from train.experiments import Run, Sweep, describe
 from train.loop import Task, new_model, run_facts, train
 from train.package import package
 from train.results_file import update
@@ -68,14 +71,14 @@ def claimed(path: Path) -> Iterator[bool]:
             yield True
 
 
-def done(results: Mapping[str, Any], task: str, run: Run) -> bool:
-    """Whether the results hold this very run.
+def done(results: Mapping[str, Any], task: str, run: Run, *, or_stopped: bool = False) -> bool:
+    """Whether the results hold this very run, all of it or also where it was ended early.
 
     Raises:
         ValueError: they hold one of its name with another configuration.
     """
     row = results.get("sweeps", {}).get(task, {}).get("runs", {}).get(run.name)
-    if row is None or NOT_RUN in row:
+    if row is None or NOT_RUN in row or (STOPPED in row and not or_stopped):
         return False
     if TrainConfig.from_dict(row["config"]) != run.config:
         raise ValueError(
@@ -93,8 +96,12 @@ def train_and_score(
     score: Score,
     device: torch.device,
     limit: int,
+    rivals: Sequence[Run] = (),
 ) -> dict[str, Any]:
     """The row of one run, from `load` and `score` of its task.
+
+    Args:
+        rivals: runs of the same sweep; it is ended where it falls behind them.
 
     Raises:
         NoWeights: the pretrained weights that it starts from are not to be had.
@@ -108,17 +115,27 @@ def train_and_score(
         config = dataclasses.replace(config, start=str(start))
     data = load(config, device=device)
     begun = run_facts(config, data, device=device, command=run.command)
-    state = train(config, data, out=folder, device=device, facts=begun)
+    others = [
+        folder.with_name(folder_of(rival)) for rival in rivals
+        if rival.name != run.name and rival.config.steps == config.steps
+    ]  # fmt: skip
+    why = ""
+
+    def behind() -> str:
+        nonlocal why  # asked again, the others may have come further
+        why = why_stop(folder, others, steps=config.steps)
+        return why
+
+    state = train(config, data, out=folder, device=device, facts=begun, stop_if=behind)
     facts = json.loads((folder / "run.json").read_text())
-    if state.step < config.steps:
+    if state.step < config.steps and not why:
         raise RuntimeError(f"{run.name} ended at step {state.step} of {config.steps}")
-    loaded = LoadedModel(f"{config.model.task}-{config.model.init}", state.average, facts)
     lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     scores = [
         {k: round(v, 4) for k, v in line.items() if k == "step" or k.startswith("val_")}
         for line in lines
     ]
-    return {
+    row = {
         **facts,
         "config": run.config.to_dict(),
         "seed": config.seed,
@@ -129,8 +146,11 @@ def train_and_score(
         "inr_parameters": config.model.field.n_parameters,
         "written": config.model.n_written,
         "curve": [row for row in scores if len(row) > 1],
-        "metrics": score(loaded, data_config=config.data, limit=limit),
     }
+    if why:
+        return row | {STOPPED: why}
+    loaded = LoadedModel(f"{config.model.task}-{config.model.init}", state.average, facts)
+    return row | {"metrics": score(loaded, data_config=config.data, limit=limit)}
 
 
 def _trained_before(
@@ -144,21 +164,6 @@ def _trained_before(
         train(run.config, data, out=folder, device=device, facts=facts)
         package(folder, folder)
     return path
-
-
-def describe(sweep: Sweep, names: Sequence[str]) -> dict[str, Any]:
-    """Experiments as the results name them: their words, and the runs of each arm."""
-    found = {}
-    for name in names:
-        experiment = sweep.experiments[name]
-        arms = [
-            {"label": arm.label, "series": arm.series, "x": arm.x,
-             "runs": [sweep.run(name, arm, seed).name for seed in arm.seeds]}
-            for arm in experiment.arms
-        ]  # fmt: skip
-        words = ("title", "question", "x_label", "x_from", "reading")
-        found[name] = {key: getattr(experiment, key) for key in words} | {"arms": arms}
-    return found
 
 
 def _own(results: dict[str, Any], task: str, key: str) -> dict[str, Any]:
@@ -196,17 +201,17 @@ def work(
     sweep: Sweep, args: argparse.Namespace, *, names: Sequence[str], device: torch.device
 ) -> None:
     """Train and score what is missing and nobody else works on; this process alone writes."""
+    runs = sweep.runs(tuple(names))
     finish = partial(
         train_and_score, load=TASKS[args.task].load, score=SCORES[args.task], device=device,
-        limit=args.limit,
+        limit=args.limit, rivals=runs if args.stop_hopeless else (),
     )  # fmt: skip
-    finished = _by_ray if args.ray else _in_turn
-    for run, row in finished(sweep.runs(tuple(names)), finish, args):
+    for run, row in (_by_ray if args.ray else _in_turn)(runs, finish, args):
         add_row(args.out, args.task, run, row)
-        if not args.keep:
+        if not args.keep and STOPPED not in row:  # what was ended early may go on
             for path in (args.runs / folder_of(run)).rglob("state.pt"):
                 path.unlink()
-        print(row.get(NOT_RUN) or json.dumps(row["metrics"]), flush=True)
+        print(row.get(NOT_RUN) or row.get(STOPPED) or json.dumps(row["metrics"]), flush=True)
 
 
 Finish = Callable[[Run, Path], dict[str, Any]]
@@ -218,7 +223,7 @@ def attempt(run: Run, finish: Finish, args: argparse.Namespace) -> Iterator[dict
     folder = args.runs / folder_of(run)
     with claimed(folder.with_name(f"{folder.name}.lock")) as mine:
         results = read_recorded(args.out) if args.out.is_file() else {}
-        if not mine or done(results, args.task, run):
+        if not mine or done(results, args.task, run, or_stopped=args.stop_hopeless):
             return
         print(run.name, flush=True)
         try:
@@ -239,23 +244,10 @@ def _in_turn(
 def _by_ray(
     runs: Sequence[Run], finish: Finish, args: argparse.Namespace
 ) -> Iterator[tuple[Run, dict[str, Any]]]:
-    """
-    Raises:
-        RuntimeError: some runs failed; the others are done.
-    """
-    from train.cluster.runtime import spread  # Ray, which a sweep on one machine does without
+    from train.cluster.sweeping import spread_runs  # Ray, which one machine does without
 
-    failed = {}
-    cores = max(1, *(run.config.threads for run in runs))
     gpus = args.share if choose_device(args.device).type == "cuda" else 0.0
-    for run, found in spread(partial(_rows, finish=finish, args=args), runs, cpus=cores, gpus=gpus):
-        if isinstance(found, Exception):
-            failed[run.name] = found
-            print(f"{run.name} failed: {found}", flush=True)
-        else:
-            yield from ((run, row) for row in found)
-    if failed:
-        raise RuntimeError(f"{len(failed)} of {len(runs)} runs failed: {', '.join(failed)}")
+    return spread_runs(runs, partial(_rows, finish=finish, args=args), gpus=gpus)
 
 
 def _rows(run: Run, *, finish: Finish, args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -264,9 +256,14 @@ def _rows(run: Run, *, finish: Finish, args: argparse.Namespace) -> list[dict[st
 
 
 def listing(sweep: Sweep, results: Mapping[str, Any], *, task: str, names: Sequence[str]) -> str:
-    """A line per run: whether it is done, and its name."""
-    runs = sweep.runs(tuple(names))
-    return "\n".join(f"{'done' if done(results, task, run) else '':4} {run.name}" for run in runs)
+    """A line per run: whether it is done or was ended early, and its name."""
+
+    def state(run: Run) -> str:
+        if done(results, task, run):
+            return "done"
+        return "stopped" if done(results, task, run, or_stopped=True) else ""
+
+    return "\n".join(f"{state(run):7} {run.name}" for run in sweep.runs(tuple(names)))
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -285,6 +282,9 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("weights/results.json"))
     parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
     parser.add_argument("--ray", action="store_true", help="as tasks of a Ray cluster")
+    parser.add_argument(
+        "--stop-hopeless", action="store_true", help="for a search; not where arms are compared"
+    )
     parser.add_argument("--share", type=float, default=1.0, help="of a GPU per run, with --ray")
     args = parser.parse_args(argv)
     known = SWEEPS[args.task].experiments

@@ -18,6 +18,7 @@ from train.experiments import Arm, Experiment, Run, Sweep
 from train.loop import train
 from train.package import package
 from train.report.sweep_tables import sweep_tables
+from train.sound.task import SoundTask
 from train.sweep import (
     add_row,
     claimed,
@@ -40,13 +41,18 @@ class TinySweep(Sweep):
     def run(self, name, arm, seed):
         changes = dict(arm.changes) | {"seed": seed}
         words = " ".join(["tiny", *(f"{k}={v}" for k, v in changes.items())])
-        return Run(words, changes, config_of(**changes))
+        return Run(words, changes, config_of(save_minutes=0.0, **changes))
 
 
 TINY = TinySweep(
     "tiny", {}, {
         "rate": Experiment("Rates", "Which?", (Arm("low", {"lr": 1e-4}), Arm("high", x=1.0))),
         "seeds": Experiment("Seeds", "Again?", (Arm("high", seeds=(0, 1)),)),
+        "search": Experiment(
+            "Search", "Which?", tuple(
+                Arm(str(lr), {"lr_heads": lr}) for lr in (1e-3, 2e-3, 3e-3, 10.0)
+            ),
+        ),
     },
 )  # fmt: skip
 
@@ -69,19 +75,31 @@ def tiny_tasks(monkeypatch):
         monkeypatch.setattr(module, name, {"sound": small})
 
 
+class Mortal(SoundTask):
+    """Counts its steps in a file, in the third of which its process ends, the first time."""
+
+    mark = None
+
+    def loss(self, model, *, generator):
+        if self.mark:
+            self.mark.open("a").write(".")
+            if len(self.mark.read_text()) == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().loss(model, generator=generator)
+
+
 class KilledOnce:
-    """Reads the tiny data in a worker of Ray, whose process ends the first time."""
+    """Reads the tiny data in a worker of Ray, whose process ends once, in mid-run."""
 
     def __init__(self, mark):
         self.mark = mark
 
     def load(self, config, *, device):
-        if config.lr == 1e-4 and not self.mark.exists():
-            self.mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
         if config.seed == 1:
             raise ValueError("no such data")
-        return task_of(config, SOUNDS)
+        task = Mortal(config, SOUNDS, SOUNDS, device=device)
+        task.mark = self.mark if config.lr == 1e-4 else None
+        return task
 
 
 def arguments(folder, *more):
@@ -99,7 +117,7 @@ def test_a_row_per_run_and_what_is_done_is_skipped(tmp_path):
     rows = rows_of(args)
     assert list(rows) == ["tiny lr=0.0001 seed=0", "tiny seed=0"]
     row = rows["tiny seed=0"]
-    assert row["config"] == json.loads(json.dumps(config_of(seed=0).to_dict()))
+    assert row["config"] == json.loads(json.dumps(config_of(seed=0, save_minutes=0.0).to_dict()))
     assert (row["seed"], row["steps"], row["train_prompts"]) == (0, 4, 2)
     assert {"minutes", "hardware", "git", "torch"} <= set(row)
     assert row["command"] == "python -m train.run --config tiny --set seed=0"
@@ -153,7 +171,7 @@ def test_a_run_that_another_process_works_on_is_left_to_it(tmp_path):
         assert mine
 
 
-def test_on_ray_a_lost_run_is_begun_again_and_a_failed_one_ends_no_other(
+def test_on_ray_a_lost_run_goes_on_and_a_failed_one_ends_no_other(
     tmp_path, monkeypatch, ray_runtime
 ):
     here, there = arguments(tmp_path / "here"), arguments(tmp_path / "there", "--ray")
@@ -161,13 +179,41 @@ def test_on_ray_a_lost_run_is_begun_again_and_a_failed_one_ends_no_other(
     monkeypatch.setattr(module, "TASKS", {"sound": KilledOnce(tmp_path / "dead")})
     with pytest.raises(RuntimeError, match="1 of 3 runs failed: tiny seed=1"):
         work(TINY, there, names=["rate", "seeds"], device=CPU)
-    assert (tmp_path / "dead").exists()
+    assert len((tmp_path / "dead").read_text()) == 3 + 2  # two were saved, of four
     expected, found = (
         {name: (row["metrics"], row["curve"]) for name, row in rows_of(args).items()}
         for args in (here, there)
     )
     assert found == expected
-    monkeypatch.setattr(module, "TASKS", {"sound": None})  # nothing is trained again
+    monkeypatch.setattr(module, "TASKS", {"sound": SimpleNamespace(load=None)})  # none again
+    work(TINY, there, names=["rate"], device=CPU)
+
+
+def test_in_a_search_a_hopeless_run_is_ended_and_may_go_on_later(tmp_path):
+    args = arguments(tmp_path, "--stop-hopeless")
+    work(TINY, args, names=["search"], device=CPU)
+    *some, bad = rows_of(args).values()
+    assert len(some) == 3 and all(row["steps"] == 4 and "metrics" in row for row in some)
+    assert bad["steps"] == 2 and "metrics" not in bad
+    assert bad["stopped_early"].startswith("at step 2 of 4 its best score was ")
+    results = json.loads(args.out.read_text())
+    last = listing(TINY, results, task="sound", names=["search"]).splitlines()[-1]
+    assert last == "stopped tiny lr_heads=10.0 seed=0"
+    (state,) = args.runs.rglob("state.pt")  # of what may go on
+    before = rows_of(args)
+    work(TINY, args, names=["search"], device=CPU)
+    assert rows_of(args) == before and state.exists()  # it is left as it is
+    whole = arguments(tmp_path)
+    work(TINY, whole, names=["search"], device=CPU)
+    *_, bad = rows_of(whole).values()
+    assert bad["steps"] == 4 and bad["metrics"] and "stopped_early" not in bad
+    assert [point["step"] for point in bad["curve"]] == [2, 4]
+
+
+def test_without_the_option_no_run_is_ended(tmp_path):
+    args = arguments(tmp_path)
+    work(TINY, args, names=["search"], device=CPU)
+    assert [row["steps"] for row in rows_of(args).values()] == [4, 4, 4, 4]
 
 
 def test_the_list_says_what_is_done_and_a_changed_configuration_is_no_finished_run(tmp_path):
@@ -175,7 +221,7 @@ def test_the_list_says_what_is_done_and_a_changed_configuration_is_no_finished_r
     add_row(tmp_path / "r.json", "sound", run, {"config": run.config.to_dict()})
     results = json.loads((tmp_path / "r.json").read_text())
     listed = listing(TINY, results, task="sound", names=["rate"])
-    assert listed == "     tiny lr=0.0001 seed=0\ndone tiny seed=0"
+    assert listed == "        tiny lr=0.0001 seed=0\ndone    tiny seed=0"
     results["sweeps"]["sound"]["runs"][run.name]["config"]["lr"] = 9.0
     with pytest.raises(ValueError, match="with another configuration"):
         done(results, "sound", run)
@@ -241,8 +287,9 @@ def by_name(monkeypatch, hub_cache, views):
 def test_weights_that_are_not_to_be_had_are_said_and_sought_again(by_name, tmp_path, hub_cache):
     sweep, run = by_name
     args = SimpleNamespace(
-        task="view", runs=tmp_path / "runs", out=tmp_path / "r.json", limit=3, keep=False, ray=False
-    )
+        task="view", runs=tmp_path / "runs", out=tmp_path / "r.json", limit=3, keep=False,
+        ray=False, stop_hopeless=False,
+    )  # fmt: skip
     work(sweep, args, names=["a"], device=CPU)
     words = {"title": "T", "question": "Q.", "reading": "", "arms": [
         {"label": "DINO", "series": "s", "x": None, "runs": [run.name]},
@@ -268,4 +315,4 @@ def test_weights_that_are_not_to_be_had_are_said_and_sought_again(by_name, tmp_p
 def test_unknown_experiments_are_named(capsys):
     with pytest.raises(SystemExit):
         parse_arguments(["sound", "--only", "magic"])
-    assert "no experiment magic; there are rate, seeds" in capsys.readouterr().err
+    assert "no experiment magic; there are rate, seeds, search" in capsys.readouterr().err

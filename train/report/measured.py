@@ -21,6 +21,7 @@ from hyperdemo.results.measured import (
     TaskEvidence,
     Training,
 )
+from train.early_stopping import finished
 from train.report.tables import paired_of
 from train.report.verdicts import verdicts
 
@@ -113,7 +114,7 @@ def _trainings(own: Mapping[str, Any], task: str) -> dict[str, Training]:
 
 
 def _experiments(sweep: Mapping[str, Any], task: str) -> tuple[Experiment, ...]:
-    runs = {n: row for n, row in sweep.get("runs", {}).items() if "metrics" in row}
+    runs = sweep.get("runs", {})
     yardsticks = {n: _splits(splits, task) for n, splits in sweep.get("yardsticks", {}).items()}
     found = []
     for words in sweep.get("experiments", {}).values():
@@ -125,7 +126,7 @@ def _experiments(sweep: Mapping[str, Any], task: str) -> tuple[Experiment, ...]:
 
 
 def _arm(words: Mapping[str, Any], rows: Mapping[str, Any], task: str, x_from: str) -> Arm:
-    named = [rows[name] for name in words["runs"] if name in rows]
+    named = finished(words["runs"], rows)
     x = words["x"]
     if x is None and x_from and named:
         places = [row.get(x_from) for row in named]

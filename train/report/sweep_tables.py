@@ -9,6 +9,7 @@ from typing import Any
 from hyperdemo.results.markdown import markdown_table
 from hyperdemo.results.measured import METRICS, THINGS, Metric
 from hyperdemo.results.verdicts import verdict_table
+from train.early_stopping import STOPPED
 from train.report.tables import TASKS
 from train.report.verdicts import verdicts
 
@@ -74,14 +75,8 @@ def _experiment(
     rows = []
     for names, arm in arms.items():
         found = [runs[name] for name in names if name in runs]
-        if missing := [run["not_run"] for run in found if "not_run" in run]:
-            rows.append(
-                [
-                    arm["label"],
-                    f"not run: {missing[0].partition('. ')[0]}",
-                    *[""] * (len(header) - 2),
-                ]
-            )
+        if missing := [why for run in found if (why := _why_missing(run))]:
+            rows.append([arm["label"], missing[0], *[""] * (len(header) - 2)])
         elif found:
             scratch = found[0]["config"]["model"]["init"] == "scratch"
             cells = [arm["label"], "random" if scratch else "pretrained"]
@@ -93,6 +88,13 @@ def _experiment(
             rows.append([f"*{words}, on {counts}*", *blank, *_cells(task, [scored])])
     words = [f"**{experiment['title']}** {experiment['question']}", markdown_table(header, rows)]
     return "\n\n".join(part for part in [*words, experiment["reading"]] if part)
+
+
+def _why_missing(run: Run) -> str:
+    """Why a run has no score to be compared; "" if it has one."""
+    if STOPPED in run:
+        return f"stopped early: {run[STOPPED]}"
+    return f"not run: {run['not_run'].partition('. ')[0]}" if "not_run" in run else ""
 
 
 def _columns(task: str) -> list[tuple[str, Metric]]:

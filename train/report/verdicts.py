@@ -12,6 +12,7 @@ from scipy.stats import t as student
 
 from hyperdemo.results.measured import METRICS, THINGS, Metric
 from hyperdemo.results.verdicts import LEVEL, Verdict
+from train.early_stopping import finished
 from train.experiments import FROM_SCRATCH, PRETRAINED
 
 MIN_SEEDS = 3
@@ -148,7 +149,7 @@ def _scored(claim: Claim, sweep: Found, task: str) -> list[tuple[int, list[Found
     by_name = {(arm["label"], arm["series"]): arm["runs"] for arm in known}
     found = []
     for label, series, sign in claim.arms:
-        rows = [runs.get(name, {}).get("metrics", {}) for name in by_name.get((label, series), [])]
+        rows = [run["metrics"] for run in finished(by_name.get((label, series), []), runs)]
         scores = [row[claim.split] for row in rows if row.get(claim.split, {}).get(key) is not None]
         found.append((sign, scores))
     return found if all(scores for _, scores in found) else []

@@ -35,6 +35,17 @@ def test_arms_without_a_run_are_skipped_and_others_stand_where_they_or_their_run
     assert [exp.has_axis for exp in audio.experiments] == [False, True, True]
 
 
+def test_an_arm_of_which_a_run_was_ended_early_is_not_shown():
+    results = copy.deepcopy(small.results())
+    row = results["sweeps"]["sound"]["runs"]["a2"]
+    del row["metrics"]
+    (first, *_) = measured(results)["sound"].experiments
+    assert [len(arm.runs) for arm in first.arms] == [2, 2, 1]
+    row["stopped_early"] = "at step 100 of 300"
+    (first, *_) = measured(results)["sound"].experiments
+    assert [len(arm.runs) for arm in first.arms] == [2, 1]
+
+
 def test_yardsticks_of_a_sweep_stand_beside_its_experiments():
     results = small.results()
     assert not measured(results)["sound"].experiments[0].yardsticks

@@ -37,6 +37,16 @@ def test_a_table_says_what_was_measured():
     assert lines[8:] == ["", "It does."]
 
 
+def test_an_arm_of_which_a_run_was_ended_early_says_so_and_has_no_scores():
+    runs = {"a": run(0.8), "b": run(0.9, stopped_early="at step 100 of 300"), "c": run(0.7)}
+    del runs["b"]["metrics"]
+    lines = sweep_tables("sound", sweep(arm("one", "a", "b"), arm("two", "c"), runs=runs))
+    lines = lines.splitlines()
+    assert lines[0].startswith("2 runs of 300 steps")
+    assert lines[6].startswith("| one | stopped early: at step 100 of 300 | ")
+    assert "0.8" not in lines[6] and lines[7].startswith("| two | pretrained | 1 | 0.700 |")
+
+
 def test_a_column_for_what_arms_stand_at_and_no_arm_twice():
     text = sweep_tables("sound", sweep(
         arm("one", "a"), arm("one, in another series", "a"), runs={"a": run(0.8)},

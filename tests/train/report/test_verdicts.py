@@ -3,6 +3,7 @@ import pytest
 from scipy import stats
 
 from hyperdemo.results.verdicts import verdict_table
+from train.early_stopping import STOPPED
 from train.experiments import FROM_SCRATCH, PRETRAINED
 from train.report import verdicts as module
 from train.report.verdicts import CLAIMS, estimate
@@ -82,6 +83,16 @@ def test_a_verdict_for_each_claim_that_has_runs():
 def test_what_cannot_be_told_is_not_told(scratch, mean, why):
     [first, _] = verdicts(swept((14.3, 14.4, 14.5), scratch, mean=mean))
     assert first[1] == "–" and first[3] == f"cannot be told: {why} |"
+
+
+def test_a_claim_about_an_arm_that_was_ended_early_is_not_judged():
+    """Though enough of its seeds are whole: they are those that did better."""
+    sweep = swept((13.0, 13.2, 13.1, 13.2), (12.0, 12.1, 12.2))
+    assert "holds" in table(sweep)
+    del sweep["runs"][f"{PRETRAINED} 0"]["metrics"]
+    assert "holds" in table(sweep)
+    sweep["runs"][f"{PRETRAINED} 0"][STOPPED] = "at step 1 of 3"
+    assert table(sweep) == ""
 
 
 def test_without_runs_there_is_no_table():
