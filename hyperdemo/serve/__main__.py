@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from hyperdemo.serve.application import Serving, application
+
 REMEDY = "pip install -r requirements-ray.txt, or start `python app.py`, which needs none"
 
 
@@ -19,14 +21,20 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--weights", default="", help="folder of the checkpoints, on all machines")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="", help="of the replicas")
-    parser.add_argument("--min-replicas", type=int, default=1, metavar="N")
-    parser.add_argument("--max-replicas", type=int, default=1, metavar="N")
-    parser.add_argument("--requests", type=int, default=4, metavar="N", help="of a replica at once")
-    parser.add_argument("--cpus", type=float, default=1.0, help="of a replica, for placing it")
-    parser.add_argument("--gpus", type=float, default=0.0, help="the same; 0.5 lets two share one")
-    parser.add_argument(
-        "--page-cpus", type=float, default=1.0, metavar="CPUS", help="of the page's process"
-    )
+    for name, kind, words in (
+        ("min_replicas", int, "that there are without visitors"),
+        ("max_replicas", int, "that there are with many"),
+        ("upscale_delay_s", float, "so long there are more requests before a replica is added"),
+        ("downscale_delay_s", float, "so long there are fewer before one ends"),
+        ("requests", int, "of a replica at once"),
+        ("cpus", float, "of a replica, for placing it"),
+        ("gpus", float, "the same; 0.5 lets two share one"),
+        ("page_cpus", float, "of the page's process"),
+    ):
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=kind, default=getattr(Serving, name), metavar="N",
+            help=f"{words} (%(default)s)",
+        )  # fmt: skip
     return parser.parse_args(argv)
 
 
@@ -41,7 +49,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hyperdemo: Ray is not installed; {REMEDY}", file=sys.stderr)
         return 2
     from hyperdemo.checkpoints import checkpoint_path, find_weights
-    from hyperdemo.serve import application
 
     try:
         app = application(args)

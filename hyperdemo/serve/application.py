@@ -32,6 +32,8 @@ class Serving:
         examples: folder of the page's examples; "" for the one beside the package.
         device: of the replicas, "cpu" or "cuda"; "" for the GPU if there is one.
         min_replicas, max_replicas: between which Ray scales.
+        upscale_delay_s, downscale_delay_s: how long there must have been more, or fewer, requests
+            before there are more or fewer replicas; Ray's own defaults.
         requests: that one replica answers at once, whose encoding may be one batch; Ray scales for
             half as many.
         cpus, gpus: of a replica; the page has a CPU's core as well.
@@ -45,6 +47,8 @@ class Serving:
     device: str = ""
     min_replicas: int = 1
     max_replicas: int = 1
+    upscale_delay_s: float | int = 30.0
+    downscale_delay_s: float | int = 600.0
     requests: int = 4
     cpus: float | int = 1.0
     gpus: float | int = 0.0
@@ -59,7 +63,8 @@ class Serving:
             f"{self.max_replicas}",
         )
         require(self.requests >= 1, f"requests must be at least 1, got {self.requests}")
-        for name in ("cpus", "gpus", "page_cpus", "batch_wait_s"):
+        delays = ("upscale_delay_s", "downscale_delay_s", "batch_wait_s")
+        for name in ("cpus", "gpus", "page_cpus", *delays):
             value = getattr(self, name)
             require(value >= 0, f"{name} must not be negative, got {value}")
 
@@ -93,6 +98,8 @@ def application(args: Mapping[str, Any]) -> Application:
             "min_replicas": serving.min_replicas,
             "max_replicas": serving.max_replicas,
             "target_ongoing_requests": max(1, serving.requests // 2),
+            "upscale_delay_s": serving.upscale_delay_s,
+            "downscale_delay_s": serving.downscale_delay_s,
         },
         max_ongoing_requests=serving.requests,
         ray_actor_options={"num_cpus": serving.cpus, "num_gpus": serving.gpus},

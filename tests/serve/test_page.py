@@ -1,7 +1,6 @@
 """The app on Ray Serve: what is lost comes anew, and nothing twice."""
 
 import shutil
-import socket
 import sys
 import tempfile
 import threading
@@ -15,74 +14,32 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from starlette.testclient import TestClient
 
-from hyperdemo.checkpoints import save_checkpoint
 from hyperdemo.config import SoundRequest
-from hyperdemo.events import Done, Heard
-from hyperdemo.media.audio import Clip
+from hyperdemo.events import Heard
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
-from hyperdemo.preprocess.sound import prepare_sound
 from hyperdemo.scratch import PREFIX
-from tests import tiny
 from tests.pipeline.conftest import NAMES, photo
 
 ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-ray.txt")
 
-from hyperdemo.serve import Serving, application  # noqa: E402
+from hyperdemo.serve import Serving  # noqa: E402
 from hyperdemo.serve.__main__ import main  # noqa: E402
 from hyperdemo.serve.page import ServedSound, ServedView, asked, page_app  # noqa: E402
+from tests.serve.crowd import Counted, clip, heard  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)  # three processes import torch, and the machine may be busy
 N_CLIENTS, N_REPLICAS = 32, 2
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("weights")
-    for seed, name in enumerate(NAMES):
-        save_checkpoint(tiny.model(seed, init=name), folder, name=f"view-{name}", facts={})
-        save_checkpoint(tiny.sound_model(seed, init=name), folder, name=f"sound-{name}", facts={})
-    return folder
-
-
-@pytest.fixture(scope="module")
-def url(ray_runtime, weights):
+def url(served):
     """The app, served by two replicas."""
-    from ray import serve
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    serve.start(http_options={"host": "127.0.0.1", "port": port})
-    args = {
-        "weights": str(weights), "examples": str(weights), "device": "cpu", "warm": False,
-        "min_replicas": N_REPLICAS, "max_replicas": N_REPLICAS, "cpus": 0.5, "page_cpus": 0.5,
-    }  # fmt: skip
-    serve.run(application(args), name="hyperdemo")
-    yield f"http://127.0.0.1:{port}"
-    serve.shutdown()
+    return served(min_replicas=N_REPLICAS, max_replicas=N_REPLICAS)
 
 
 @pytest.fixture(scope="module")
 def sounds(weights):
     return SoundPipeline.from_weights(weights, device="cpu")
-
-
-def clip(seed, *, seconds=2.0):
-    noise = 0.1 * np.random.default_rng(seed).normal(size=(1, round(16_000 * seconds)))
-    return prepare_sound(Clip(noise.clip(-1, 1).astype(np.float32), 16_000, False, 1))
-
-
-def heard(events):
-    """The sound of both models, whose parts must follow each other; and what it was made on."""
-    parts, device = {name: [] for name in NAMES}, None
-    for event in events:
-        if isinstance(event, Heard):
-            for name, samples in event.samples.items():
-                assert event.start == sum(map(len, parts[name])), "lost, or heard twice"
-                parts[name].append(samples)
-        elif isinstance(event, Done):
-            device = event.device
-    return {name: np.concatenate(some) for name, some in parts.items()}, device
 
 
 def test_the_page_answers_through_ray(url, tmp_path):
@@ -100,23 +57,8 @@ def test_a_replica_killed_under_load_loses_and_mixes_up_nothing(url, sounds):
     from ray import serve
 
     replicas = serve.get_deployment_handle("Replica", "hyperdemo")
-    begun, n_asked = threading.Event(), []
-    listen = replicas.options(stream=True).listen
-
-    class Counted:
-        """The replicas' method; counts how often it is asked."""
-
-        def remote(self, *args, **options):
-            n_asked.append(1)
-            return listen.remote(*args, **options)
-
-    class Handle:
-        listen = Counted()
-
-        def options(self, stream):
-            return self
-
-    served = ServedSound(sounds, Handle(), n_at_once=N_CLIENTS)
+    begun, counted = threading.Event(), Counted(replicas)
+    served = ServedSound(sounds, counted, n_at_once=N_CLIENTS)
 
     def client(seed):
         events = served.listen(clip(seed), SoundRequest())
@@ -127,7 +69,7 @@ def test_a_replica_killed_under_load_loses_and_mixes_up_nothing(url, sounds):
         assert begun.wait(120)
         ray.kill(one_replica())
         found = [answer.result(timeout=240) for answer in answers]
-    assert len(n_asked) > N_CLIENTS, "nobody was asking the replica that was killed"
+    assert counted.n_asked > N_CLIENTS, "nobody was asking the replica that was killed"
     for seed, (samples, device) in enumerate(found):
         assert device == "CPU, 1 threads"  # no worker was missed; the page's own words are longer
         expected, _ = heard(sounds.listen(clip(seed), SoundRequest()))
