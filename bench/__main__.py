@@ -7,6 +7,7 @@
 - orbits: the film of all models, rendered and encoded.
 - sound: real-time factors, as `bench.sound`.
 - load: many clients at once; takes long, so only where it is named.
+- workers: a training step of one worker and of two, by Ray; only where it is named.
 
 Medians of some runs, with the lowest and the highest. What is compared is measured in turn, within
 one run. Bars are reported, and missing one is no failure.
@@ -32,6 +33,7 @@ from bench.load import Crowd, bench_load
 from bench.sound import CLIPS_S, bench_sounds, noises
 from bench.timing import table
 from bench.view import bench_frames, bench_orbits, bench_writing
+from bench.workers import bench_workers, measured_config
 from hyperdemo.config import ViewRequest
 from hyperdemo.media import decode_image
 from hyperdemo.pipeline import SoundPipeline, ViewPipeline
@@ -40,7 +42,7 @@ from train.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("app", "view", "field", "frames", "orbits", "sound")
-ALL_PARTS = (*PARTS, "load")
+ALL_PARTS = (*PARTS, "load", "workers")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Plan:
         load: work of the field's measurement.
         clip_s: lengths of the sounds in seconds.
         crowd: clients that come at once, and after one another.
+        steps: training steps that are timed, a multiple of 10.
     """
 
     weights: Path = Path("weights")
@@ -68,6 +71,7 @@ class Plan:
     load: Load = Load()
     clip_s: Sequence[float] = CLIPS_S
     crowd: Crowd = Crowd()
+    steps: int = 20
 
     @property
     def pictures(self) -> list[Path]:
@@ -122,6 +126,7 @@ def runs_of(plan: Plan, device: str) -> dict[str, Callable[[], dict[str, Any]]]:
             plan.weights, inputs=[*plan.pictures, *find_sounds(plan.examples / "sounds")],
             device=device, threads=plan.threads, crowd=plan.crowd,
         ),
+        "workers": lambda: bench_workers(measured_config(plan.steps), repeats=repeats),
     }  # fmt: skip
 
 
