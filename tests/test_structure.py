@@ -200,6 +200,15 @@ def test_requirements_name_what_the_app_imports() -> None:
             assert owners & allowed, f"{path.name}:{line}: {top} is not in requirements.txt"
 
 
+def test_one_machine_needs_nothing_of_ray() -> None:
+    """The app, a training and a sweep are imported where the packages for many are not there."""
+    barred = ("ray", "webdataset")
+    code = f"import sys; sys.modules.update(dict.fromkeys({barred}))\n"
+    code += "import hyperdemo.__main__, hyperdemo.ui, train.run, train.sweep, train.report.__main__"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 # Run in a process of its own. What hyperdemo imports from others is imported first, since what
 # that does is not ours; then the traps are set, and all of hyperdemo is imported.
 PROBE = """

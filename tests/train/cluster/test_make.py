@@ -1,3 +1,5 @@
+import os
+import signal
 import zipfile
 from itertools import islice
 
@@ -100,6 +102,39 @@ def test_a_shard_that_fails_leaves_the_others_and_no_data_set(tmp_path, in_turn)
     assert len(open_shards(f"{tmp_path}/train")) == 5
     with pytest.raises(ValueError, match="at least one sample per shard, got 0"):
         next(divide("train", [1], per_shard=0))
+
+
+class Raw:
+    """A byte per item; the process of the second shard ends once, in the middle of it."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __call__(self, shard):
+        for item in shard.items:
+            if item == 3 and not self.mark.exists():
+                self.mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield {"id": str(item), "raw": bytes([item])}
+
+
+def test_on_ray_a_shard_whose_process_ends_is_made_whole(tmp_path, ray_runtime):
+    shards = list(divide("train", range(5), per_shard=2))
+    assert make(shards, str(tmp_path / "set"), Raw(tmp_path / "dead")) == 5
+    assert (tmp_path / "dead").exists()
+    train = open_shards(f"{tmp_path}/set/train")
+    found = {int(s["id"]): s["raw"] for s in islice(train.stream(seed=(0,)), 5)}
+    assert found == {item: bytes([item]) for item in range(5)}
+    files = sorted(path.name for path in (tmp_path / "set" / "train").iterdir())
+    assert files == ["000000.tar", "000001.tar", "000002.tar", "shards.json"]
+
+
+def test_shards_are_made_in_a_store_of_objects(tmp_path, in_turn):
+    """And nothing is made again there."""
+    shards, url = list(divide("train", range(5), per_shard=2)), f"memory:/{tmp_path}"
+    (tmp_path / "dead").touch()
+    assert make(shards, url, Raw(tmp_path / "dead")) == 5
+    assert make(shards, f"{url}/", None) == 5 == len(open_shards(f"{url}/train"))
 
 
 def test_sounds_are_decoded_and_divided_by_speaker(tmp_path, in_turn, capsys):

@@ -36,6 +36,16 @@ def test_each_takes_its_share_of_the_batch():
         Team(size=4).share_of(config)
 
 
+def test_values_that_must_be_the_same_are_compared(monkeypatch):
+    def gather(found, own):
+        found[:] = [own, 2.0]
+
+    monkeypatch.setattr("torch.distributed.all_gather_object", gather)
+    Team(0, 2).require_same(2.0, what="the step")
+    with pytest.raises(RuntimeError, match=r"the workers differ in the step: \[1.0, 2.0\]"):
+        Team(0, 2).require_same(1.0, what="the step")
+
+
 def test_alone_the_loss_is_the_tasks_and_means_are_the_values(views):
     config = scenes.train_config()
     task, team = scenes.task_of(config, views), Team()

@@ -12,10 +12,12 @@ from hyperdemo.model import to_pixels
 from hyperdemo.render.quadrature import Rendering
 from hyperdemo.render.rays import RayLoss, render_rays
 from tests.train import scenes
+from tests.train.test_state import assert_equal_states
 from train.cluster.team import Team
-from train.cluster.training import train_together
-from train.loop import train
+from train.cluster.training import fingerprint, train_together
+from train.loop import new_model, train
 from train.run import main
+from train.state import TrainState
 from train.view.task import ViewTask
 
 CPU = torch.device("cpu")
@@ -131,10 +133,29 @@ def test_a_killed_worker_costs_nothing_but_time(folders):
 
 def test_one_worker_goes_on_where_two_ended(folders, tmp_path):
     out = shutil.copytree(folders[0], tmp_path / "on")
-    config = scenes.train_config(steps=7, **LONG)
-    state = train(config, scenes.task_of(config, scenes.views_of()), out=out, device=CPU)
+    again = shutil.copytree(folders[0], tmp_path / "again")
+    config, views = scenes.train_config(steps=7, **LONG), scenes.views_of()
+    state = train(config, scenes.task_of(config, views), out=out, device=CPU)
     assert state.step == 7
     assert [row["step"] for row in scenes.log_of(out)] == [1, 2, 3, 4, 5, 6, 7]
+    for stop_at in (6, None):  # and exactly, wherever it is ended
+        ended = train(config, scenes.task_of(config, views), out=again, device=CPU, stop_at=stop_at)
+    assert_equal_states(state, ended)
+
+
+def test_workers_that_differ_in_a_weight_or_a_moment_are_found_out(folders):
+    config = scenes.train_config(steps=5, **LONG)
+    state = TrainState(config, new_model(config), device=CPU)
+    state.load(folders[0] / "state.pt")
+    same = fingerprint(state)
+    assert same == fingerprint(state)
+    found = {same}
+    for moments in state.optimizer.members:  # of Muon and of AdamW
+        name = "momentum_buffer" if isinstance(moments, torch.optim.Muon) else "exp_avg"
+        next(iter(moments.state.values()))[name].view(-1)[0] += 1e-3
+        found.add(fingerprint(state))
+    next(state.model.parameters()).data.view(-1)[0] += 1e-3
+    assert len(found | {fingerprint(state)}) == 4
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(tmp_path):
