@@ -187,7 +187,7 @@ def add_words(out: Path, task: str, sweep: Sweep, *, names: Sequence[str], limit
         if task == "view":
             found = view_yardsticks(results, splits_file=splits_file, limit=limit)
             mine = results["sweeps"][task]
-            mine["yardsticks"] = found or mine.get("yardsticks", {})
+            mine.setdefault("yardsticks", {}).update({splits_file: found} if found else {})
 
     update(out, change)
 

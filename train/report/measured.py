@@ -22,7 +22,7 @@ from hyperdemo.results.measured import (
     Training,
 )
 from train.early_stopping import finished
-from train.report.tables import paired_of
+from train.report.tables import paired_of, yardsticks_of
 from train.report.verdicts import verdicts
 
 
@@ -115,11 +115,13 @@ def _trainings(own: Mapping[str, Any], task: str) -> dict[str, Training]:
 
 def _experiments(sweep: Mapping[str, Any], task: str) -> tuple[Experiment, ...]:
     runs = sweep.get("runs", {})
-    yardsticks = {n: _splits(splits, task) for n, splits in sweep.get("yardsticks", {}).items()}
     found = []
     for words in sweep.get("experiments", {}).values():
         arms = [_arm(arm, runs, task, words.get("x_from", "")) for arm in words["arms"]]
         if kept := tuple(arm for arm in arms if arm.runs):
+            named = [runs[n] for arm in words["arms"] for n in arm["runs"] if n in runs]
+            answers = yardsticks_of(sweep, named)
+            yardsticks = {name: _splits(splits, task) for name, splits in answers.items()}
             texts = [words.get(key, "") for key in ("title", "question", "reading", "x_label")]
             found.append(Experiment(*texts, arms=kept, yardsticks=yardsticks))
     return tuple(found)

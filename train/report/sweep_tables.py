@@ -10,7 +10,7 @@ from hyperdemo.results.markdown import markdown_table
 from hyperdemo.results.measured import METRICS, THINGS, Metric
 from hyperdemo.results.verdicts import verdict_table
 from train.early_stopping import STOPPED
-from train.report.tables import TASKS
+from train.report.tables import TASKS, yardsticks_of
 from train.report.verdicts import verdicts
 
 SPLITS = {"test": "held-out", "unseen": "unseen"}
@@ -27,7 +27,7 @@ def sweep_tables(task: str, sweep: Mapping[str, Any]) -> str:
     """Markdown of every experiment that has a run, after the budget of them all."""
     runs: Mapping[str, Run] = sweep.get("runs", {})
     parts = [
-        _experiment(task, experiment, runs, yardsticks=sweep.get("yardsticks", {}))
+        _experiment(task, experiment, sweep)
         for experiment in sweep.get("experiments", {}).values()
         if any(name in runs for arm in experiment["arms"] for name in arm["runs"])
     ]
@@ -60,10 +60,11 @@ def _range(values: Iterable[int]) -> str:
 def _experiment(
     task: str,
     experiment: Mapping[str, Any],
-    runs: Mapping[str, Run],
-    *,
-    yardsticks: Mapping[str, Any],
+    sweep: Mapping[str, Any],
 ) -> str:
+    runs: Mapping[str, Run] = sweep["runs"]
+    named = [runs[n] for arm in experiment["arms"] for n in arm["runs"] if n in runs]
+    yardsticks = yardsticks_of(sweep, named)
     number = experiment.get("x_from", "")
     header = ["arm", "weights", *([NUMBERS[number]] if number else []), "seeds"]
     blank = ["–"] * (len(header) - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -243,3 +243,16 @@ def _table(title: str, columns: Mapping[str, str], found: Found, *, millions_of:
         for own in [{"name": name, "millions": row.get(millions_of, 0) / 1e6}]
     ]
     return f"{title}\n\n{markdown_table(list(columns), rows)}"
+
+
+def yardsticks_of(
+    sweep: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
+) -> Mapping[str, Mapping[str, Any]]:
+    """Answers without a hypernetwork, by name and split, on what these runs were scored on.
+
+    Args:
+        sweep: of the results, whose yardsticks are told apart by the splits that they belong to.
+        rows: of runs; where they were scored on different objects, there is nothing to show.
+    """
+    files = {row.get("config", {}).get("data", {}).get("splits_file", "") for row in rows}
+    return sweep.get("yardsticks", {}).get(files.pop(), {}) if len(files) == 1 else {}

@@ -14,6 +14,7 @@ from hyperdemo.results.measured import METRICS, THINGS, Metric
 from hyperdemo.results.verdicts import LEVEL, Verdict
 from train.early_stopping import finished
 from train.experiments import FROM_SCRATCH, PRETRAINED
+from train.report.tables import yardsticks_of
 
 MIN_SEEDS = 3
 MIN_ABOVE_MEAN_DB = 0.5
@@ -142,16 +143,22 @@ def _one_by_one(
     return whole if len(whole) > 1 else None
 
 
+def _rows(claim: Claim, sweep: Found) -> list[tuple[int, list[Found]]]:
+    """Sign and runs of each arm of a claim."""
+    known = sweep.get("experiments", {}).get(claim.experiment, {"arms": []})["arms"]
+    by_name = {(arm["label"], arm["series"]): arm["runs"] for arm in known}
+    return [
+        (sign, finished(by_name.get((label, series), []), sweep.get("runs", {})))
+        for label, series, sign in claim.arms
+    ]
+
+
 def _scored(claim: Claim, sweep: Found, task: str) -> list[tuple[int, list[Found]]]:
     """Sign and scores of each arm of a claim; empty unless all have a run."""
-    known = sweep.get("experiments", {}).get(claim.experiment, {"arms": []})["arms"]
-    runs, key = sweep.get("runs", {}), METRICS[task][0].key
-    by_name = {(arm["label"], arm["series"]): arm["runs"] for arm in known}
     found = []
-    for label, series, sign in claim.arms:
-        rows = [run["metrics"] for run in finished(by_name.get((label, series), []), runs)]
-        scores = [row[claim.split] for row in rows if row.get(claim.split, {}).get(key) is not None]
-        found.append((sign, scores))
+    for sign, rows in _rows(claim, sweep):
+        scores = [row["metrics"].get(claim.split, {}) for row in rows]
+        found.append((sign, [one for one in scores if one.get(METRICS[task][0].key) is not None]))
     return found if all(scores for _, scores in found) else []
 
 
@@ -162,7 +169,8 @@ def _why_not(
     fewest = min(len(scores) for _, scores in arms)
     if fewest < MIN_SEEDS:
         return f"an arm has {fewest} of {MIN_SEEDS} seeds"
-    picture = sweep.get("yardsticks", {}).get("mean", {}).get(claim.split, {}).get(metric.key)
+    yardsticks = yardsticks_of(sweep, [row for _, rows in _rows(claim, sweep) for row in rows])
+    picture = yardsticks.get("mean", {}).get(claim.split, {}).get(metric.key)
     weakest = min(statistics.fmean(one[metric.key] for one in scores) for _, scores in arms)
     if picture is not None and weakest < picture + MIN_ABOVE_MEAN_DB:
         above = weakest - picture

@@ -51,10 +51,11 @@ VIEW = Sweep(
             "own best learning rate, all else equal, from three seeds.",
             _pair("full fine-tuning", {}, seeds=THREE),
             reading=(
-                "From every seed the pretrained encoder is more than a decibel ahead on new objects "
-                "of the kinds that it was trained on, and seeds differ by a fifth of that. On "
-                "classes that no training saw half of it is left. What differs is shape: the model "
-                "from scratch still draws little more than the bulk of an object, in its colours."
+                "From every seed the pretrained encoder is more than a decibel ahead on new "
+                "objects of the kinds that it was trained on, and seeds differ by a fifth of that. "
+                "On classes that no training saw half of it is left. What differs is shape: the "
+                "model from scratch still draws little more than the bulk of an object, in its "
+                "colours."
             ),
         ),
         "adaptation": _PAIRS.adaptation(),

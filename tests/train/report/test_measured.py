@@ -50,7 +50,8 @@ def test_yardsticks_of_a_sweep_stand_beside_its_experiments():
     results = small.results()
     assert not measured(results)["sound"].experiments[0].yardsticks
     results["sweeps"]["sound"]["yardsticks"] = {
-        "silence": {"test": {"stoi": 0.1, "prompts": 40}, "unseen": {"lsd": None}},
+        "": {"silence": {"test": {"stoi": 0.1, "prompts": 40}, "unseen": {"lsd": None}}},
+        "other-splits.json": {"noise": {"test": {"stoi": 0.2}}},
     }
     for experiment in measured(results)["sound"].experiments:
         assert experiment.beside("stoi", "test")["silence"].values == {"stoi": 0.1}

@@ -61,7 +61,10 @@ def test_answers_without_a_hypernetwork_stand_in_every_table():
     scores = {"psnr": 14.0, "ssim": 0.6, "perceptual": 0.5, "objects": 40}
     white = {"test": scores, "unseen": scores}
     found = sweep(arm("one", "a"), runs={"a": run(0.0, metrics=white)}, reading="")
-    found["yardsticks"] = {"ceiling": {"test": scores | {"psnr": 21.96}}, "white": white}
+    found["yardsticks"] = {
+        "": {"ceiling": {"test": scores | {"psnr": 21.96}}, "white": white},
+        "other-splits.json": {"mean": white},
+    }
     lines = sweep_tables("view", found).splitlines()
     assert "scored on 40 held-out objects and as many unseen ones" in lines[0]
     assert lines[6:] == [

@@ -43,6 +43,10 @@ def test_errors_of_seeds_and_objects_add():
     assert found.freedom == pytest.approx(sum(parts) ** 2 / (parts[0] ** 2 / 2 + parts[1] ** 2 / 3))
 
 
+SPLITS = "some-splits.json"
+CONFIG = {"config": {"data": {"splits_file": SPLITS}}}
+
+
 def swept(whole, scratch, *, mean=10.0):
     """A sweep of the main experiment; held-out classes are scored like held-out objects."""
     arms, runs = [], {}
@@ -50,9 +54,13 @@ def swept(whole, scratch, *, mean=10.0):
         names = [f"{series} {k}" for k in range(len(values))]
         arms.append({"label": "full fine-tuning", "series": series, "runs": [*names, "not yet"]})
         for name, one in zip(names, scores(*values), strict=True):
-            runs[name] = {"metrics": {"test": one, "unseen": one}}
+            runs[name] = {"metrics": {"test": one, "unseen": one}} | CONFIG
     yardsticks = {"mean": {split: {"psnr": mean} for split in ("test", "unseen")}}
-    return {"experiments": {"main": {"arms": arms}}, "runs": runs, "yardsticks": yardsticks}
+    return {
+        "experiments": {"main": {"arms": arms}},
+        "runs": runs,
+        "yardsticks": {SPLITS: yardsticks},
+    }
 
 
 def table(sweep):
