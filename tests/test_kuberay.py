@@ -131,7 +131,7 @@ def test_the_training_can_begin_and_has_its_gpus():
     found = read("train")
     words = shlex.split(found["spec"]["entrypoint"])
     assert words[:3] == ["python", "-m", "train.run"]
-    config, _, _, workers = parse_arguments(words[3:])
+    config, _, _, workers, _ = parse_arguments(words[3:])
     (group,) = cluster(found)["workerGroupSpecs"]
     gpus = int(group["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"])
     assert workers == gpus * group["replicas"] and config.batch % workers == 0

@@ -145,6 +145,7 @@ def test_the_written_folder_starts(out):
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     environment = os.environ | {"PYTHONPATH": "", "GRADIO_SERVER_PORT": str(port)}
+    environment |= {"PYTHONUNBUFFERED": "1"}  # or what is waited for stays in the pipe
     server = subprocess.Popen(
         [sys.executable, "app.py"], cwd=out, env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -61,7 +61,8 @@ def join(name: str, folders: Sequence[Path], out: Path) -> list[Path]:
     data = io.BytesIO(b"".join(path.read_bytes() for _, path in found if path))
     out.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=data) as archive:
-        archive.extractall(out, filter="data")
+        # Pythons before 3.11.4 have no filters; the parts are our own.
+        archive.extractall(out, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
         return [out / member.name for member in archive.getmembers()]
 
 

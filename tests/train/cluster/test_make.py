@@ -129,12 +129,17 @@ def test_on_ray_a_shard_whose_process_ends_is_made_whole(tmp_path, ray_runtime):
     assert files == ["000000.tar", "000001.tar", "000002.tar", "shards.json"]
 
 
+def never(shard):
+    raise AssertionError(f"{shard.path} is made again")
+    yield
+
+
 def test_shards_are_made_in_a_store_of_objects(tmp_path, in_turn):
     """And nothing is made again there."""
     shards, url = list(divide("train", range(5), per_shard=2)), f"memory:/{tmp_path}"
     (tmp_path / "dead").touch()
     assert make(shards, url, Raw(tmp_path / "dead")) == 5
-    assert make(shards, f"{url}/", None) == 5 == len(open_shards(f"{url}/train"))
+    assert make(shards, f"{url}/", never) == 5 == len(open_shards(f"{url}/train"))
 
 
 def test_sounds_are_decoded_and_divided_by_speaker(tmp_path, in_turn, capsys):
