@@ -110,9 +110,11 @@ CSS = """
 .orbit video { max-height: 480px; background: #f1f3f6; }
 .pending { display: none !important; }
 :is(#results, #sound-results, #evidence-page) h2 { margin: .5rem 0 0; font-size: 1.1rem; }
-:is(#results, #sound-results) :is(td, th) { padding: .25rem .6rem; font-size: .9rem; }
-:is(#results, #sound-results) :is(table, tr, td, th) { border-width: 0 !important; }
-:is(#results, #sound-results) :is(tbody td, thead th) {
+:is(#results, #sound-results, #evidence-page) :is(td, th) {
+  padding: .25rem .6rem; font-size: .9rem; }
+:is(#results, #sound-results, #evidence-page) :is(table, tr, td, th) {
+  border-width: 0 !important; }
+:is(#results, #sound-results, #evidence-page) :is(tbody td, thead th) {
   border-bottom: 1px solid var(--border-color-primary) !important; }
 #sound-results td + td { white-space: nowrap; }
 :is(#object-viewer, #known, #guess-object) .html-container { padding: 0; }
