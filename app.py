@@ -41,12 +41,12 @@ def main() -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "0")
     from hyperdemo.scratch import own_scratch
 
-    own_scratch()  # first: as they are imported, libraries settle where they put files
+    scratch = own_scratch()  # first: as they are imported, libraries settle where they put files
     lent = zero_gpu()
     # Heavy, and not needed for --help.
     from hyperdemo.checkpoints import find_weights, has_sound
     from hyperdemo.pipeline import load_sound, load_view
-    from hyperdemo.ui import build_app, launch_options, start_log
+    from hyperdemo.ui import build_app, launch_options, serve_until_told, start_log
 
     try:
         weights = find_weights(options.weights)
@@ -62,8 +62,12 @@ def main() -> None:
         sys.exit(f"cannot start: {error}")
     start_log()  # from here on, what it tells are visitors' requests
     served = launch_options(*filter(None, (pipeline, sound)))
-    demo.launch(server_name=options.host, server_port=options.port, **served)
+    address = {"server_name": options.host, "server_port": options.port}
+    serve_until_told(demo, scratch=scratch, **address, **served)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)  # while models are loaded; later Ctrl-C is what tells the server to end

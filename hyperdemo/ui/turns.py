@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 from cachetools import LRUCache
 from gradio.queueing import Event, EventQueue, Queue
+from gradio.server_messages import ProcessCompletedMessage
 from gradio.utils import run_coro_in_background
 
 from hyperdemo.ui.uploads import sweep_uploads
@@ -21,6 +22,9 @@ from hyperdemo.ui.visitors import address, assistant_of
 
 GRACE_S = 20.0
 """A job to whose progress nobody has listened for so long is dropped."""
+MAX_SHARE = 0.8
+"""Of the places of a kind, which one address may hold: a class behind one, but not all of them."""
+ENDING = "The server is about to end; try again in a minute."
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,9 @@ class FairQueue(Queue):
     Args:
         max_waiting: jobs that may wait of one kind.
         options: Gradio's own.
+
+    Attributes:
+        ending: whoever waits or comes is refused; what runs goes on.
     """
 
     def __init__(self, *, max_waiting: int, **options: Any):
@@ -50,6 +57,8 @@ class FairQueue(Queue):
         self._listening: Counter[str] = Counter()
         self._heard: dict[str, float] = {}
         self._turns, self._served = count(1), LRUCache(4096)
+        self.ending = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @contextmanager
     def listening(self, name: str) -> Iterator[None]:
@@ -67,15 +76,21 @@ class FairQueue(Queue):
         run_coro_in_background(self._watch)
 
     async def push(self, body: Any, request: Any, username: str | None) -> tuple:
-        """As Gradio's, but what computes takes no room from what is quick."""
+        """As Gradio's, but what computes takes no room from what is quick, nor one address all."""
+        if self.ending:
+            return False, ENDING, "queue_full"
         fn = self.blocks.fns.get(body.fn_index)
-        waiting = fn and self.event_queue_per_concurrency_id.get(fn.concurrency_id)
-        if waiting and len(waiting.queue) >= self.max_waiting:
+        kind = fn and self.event_queue_per_concurrency_id.get(fn.concurrency_id)
+        waiting = kind.queue if kind else []
+        mine = sum(_address(event) == _address_of(request) for event in waiting)
+        if len(waiting) >= self.max_waiting or mine >= MAX_SHARE * self.max_waiting:
             return False, "All places are taken; try again in a minute.", "queue_full"
         return await super().push(body, request, username)
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:
         """Of one kind comes first whose address, and then whose session, was served longest ago."""
+        if self.ending:
+            return None
         for waiting in self.event_queue_per_concurrency_id.values():
             if len(waiting.queue) > 1:
                 first = min(waiting.queue, key=self._last_served)
@@ -111,8 +126,10 @@ class FairQueue(Queue):
         return served(_address(event), 0), served(event.session_hash, 0)
 
     async def _watch(self) -> None:
-        swept = time.monotonic()
+        swept, self._loop = time.monotonic(), asyncio.get_running_loop()
         while not self.stopped:
+            if self.ending:
+                await self._refuse(self._waiting())
             await self.drop_abandoned()
             every_s, age_s = self.blocks.delete_cache or (None, None)
             if every_s and time.monotonic() - swept > every_s:
@@ -122,11 +139,8 @@ class FairQueue(Queue):
 
     async def drop_abandoned(self) -> None:
         """Remove such jobs as wait; one that runs ends at its next update."""
-        running = [event for job in self.active_jobs if job for event in job]
-        queues = self.event_queue_per_concurrency_id.values()
-        waiting = [event for queue in queues for event in queue.queue]
         now, heard = time.monotonic(), {}
-        for event in running + waiting:
+        for event in self._running() + self._waiting():
             listened = self._listening[event.session_hash] or self._listening[event._id]
             last = now if listened else self._heard.get(event._id, event.enqueue_time)
             heard[event._id] = last
@@ -134,9 +148,31 @@ class FairQueue(Queue):
                 await self.clean_events(event_id=event._id)
         self._heard = heard
 
+    def refuse_running(self) -> None:
+        """Tell whoever listens that what runs will not end; to be called from another thread."""
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self._refuse(self._running()), self._loop)
+
+    async def _refuse(self, events: list[Event]) -> None:
+        for event in events:
+            said = {"error": ENDING, "visible": True, "duration": 10, "title": "Error"}
+            self.send_message(event, ProcessCompletedMessage(output=said, success=False))
+            await self.clean_events(event_id=event._id)
+
+    def _running(self) -> list[Event]:
+        return [event for job in self.active_jobs if job for event in job]
+
+    def _waiting(self) -> list[Event]:
+        kinds = self.event_queue_per_concurrency_id.values()
+        return [event for kind in kinds for event in kind.queue]
+
 
 def _address(event: Event) -> str:
-    return f"address {assistant_of(event.request.headers) or address(event.request.scope)}"
+    return _address_of(event.request)
+
+
+def _address_of(request: Any) -> str:
+    return f"address {assistant_of(request.headers) or address(request.scope)}"
 
 
 def take_fair_turns(demo: gr.Blocks, *, max_waiting: int, default_limit: int) -> gr.Blocks:

@@ -21,14 +21,15 @@ def health_route(*pipelines: ModelPair) -> Route:
 
     async def health(request: Request) -> JSONResponse:
         queue = request.app.get_blocks()._queue
+        ready = not (queue.stopped or queue.ending)
         said = {
-            "ready": not queue.stopped,
+            "ready": ready,
             "device": pipelines[0].device_name,
             "models": models,
             "running": sum(job is not None for job in queue.active_jobs),
             "waiting": len(queue),
         }
-        return JSONResponse(said, status_code=503 if queue.stopped else 200)
+        return JSONResponse(said, status_code=200 if ready else 503)
 
     return Route("/health", health)
 

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from hyperdemo.ui import turns
 from hyperdemo.ui.guard import Guard
 from hyperdemo.ui.turns import Place, take_fair_turns
+from hyperdemo.ui.visitors import signed
 
 ROOM = 4
 
@@ -89,6 +90,16 @@ def test_what_computes_takes_no_room_from_what_is_quick(served):
     assert [served.join("a", "more") for _ in range(ROOM + 1)] == [200] * ROOM + [503]
     assert served.join("b", "quick", fn_index=1) == 200
     assert "quick" in served.http.get("/gradio_api/queue/data?session_hash=b").text
+
+
+def test_one_address_does_not_take_all_places(served, monkeypatch):
+    monkeypatch.setattr(turns, "MAX_SHARE", 0.5)
+    assert served.join("first", "first") == 200
+    assert until(lambda: served.began)
+    assert [served.join(f"s{k}", "more") for k in range(ROOM)] == [200, 200, 503, 503]
+    caller = signed({"headers": [], "client": ("10.0.0.9", 1)}, assistant=True)["headers"]
+    served.http.headers.update({name.decode(): value.decode() for name, value in caller})
+    assert served.join("elsewhere", "other") == 200
 
 
 def test_jobs_that_nobody_waits_for_are_dropped(served, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from gradio_client import Client
 
 from hyperdemo.ui.errors import in_plain_words, streamed_in_plain_words
+from hyperdemo.ui.turns import take_fair_turns
 from hyperdemo.ui.watched import health_route, start_log
 from tests.ui.test_abandoned import until
 
@@ -23,6 +24,7 @@ def test_health_tells_what_runs_and_waits(pipeline, sound_pipeline):
 
     with gr.Blocks() as demo:
         gr.api(work, concurrency_limit=1)
+    take_fair_turns(demo, max_waiting=10, default_limit=1)
     options = {"app_kwargs": {"routes": [health_route(pipeline, sound_pipeline)]}}
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **options)
     try:
@@ -44,8 +46,10 @@ def test_health_tells_what_runs_and_waits(pipeline, sound_pipeline):
         assert until(busy)
         go.set()
         assert [job.result() for job in jobs] == ["done"] * 3
-        demo._queue.stopped = True
-        assert httpx.get(f"{url}health").status_code == 503
+        for name in ("ending", "stopped"):
+            setattr(demo._queue, name, True)
+            assert httpx.get(f"{url}health").status_code == 503
+            setattr(demo._queue, name, False)
     finally:
         go.set()
         demo.close()
