@@ -114,18 +114,20 @@ def serve(folder):
             "max_replicas": 2, "requests": 2, "cpus": 0.5, "page_cpus": 0.5, "upscale_delay_s": 0,
         }  # fmt: skip
         ray_serve.run(application(args), name="hyperdemo")
-        with Crowd(folder, n=16) as crowd:
-            for _ in range(4):  # until somebody was asking the replica just then
-                second = cluster.add_node(num_cpus=1, **ROOM)
-                wait_until(lambda: n_replicas() == 2)
-                more_answers(crowd, 32)  # both have answered
-                cluster.remove_node(second, allow_graceful=False)
-                more_answers(crowd, 48)
-                if crowd.n_again:
-                    break
+        second = cluster.add_node(num_cpus=1, **ROOM)
+        with Crowd(folder, n=16) as before:
+            wait_until(lambda: n_replicas() == 2)
+            more_answers(before, 32)  # both have answered
+        with Crowd(folder, n=6, seconds=60.0) as meanwhile:
+            wait_until(lambda: meanwhile.n_under_way > args["requests"])  # so both are answering
+            cluster.remove_node(second, allow_graceful=False)
+        with Crowd(folder, n=16) as after:
+            more_answers(after, 48)
+        crowds = (before, meanwhile, after)
         found = {
-            "answers": crowd.n_answers, "wrong": crowd.wrong, "again": crowd.n_again,
-            "at_home": crowd.n_at_home,
+            "answers": sum(crowd.n_answers for crowd in crowds),
+            "wrong": [words for crowd in crowds for words in crowd.wrong],
+            "again": meanwhile.n_again, "at_home": sum(crowd.n_at_home for crowd in crowds),
         }  # fmt: skip
         ray_serve.shutdown()
     (folder / "found.json").write_text(json.dumps(found))

@@ -57,6 +57,11 @@ class Counted:
 class Crowd:
     """Clients with a sound each, until the block ends and their last answers have come.
 
+    Args:
+        weights: folder of the models.
+        n: clients.
+        seconds: of each sound. An answer to one of 20 s takes seconds, where all ask.
+
     Attributes:
         n_answers: that came.
         wrong: what was wrong with answers.
@@ -64,19 +69,28 @@ class Crowd:
         n_again: times that a replica was asked again, since another one was lost.
     """
 
-    def __init__(self, weights, *, n):
+    def __init__(self, weights, *, n, seconds=2.0):
         from ray import serve
 
         self.n_answers, self.n_at_home, self.wrong = 0, 0, []
         self._sounds = SoundPipeline.from_weights(weights, device="cpu")
         self._handle = Counted(serve.get_deployment_handle("Replica", "hyperdemo"))
         self._served = ServedSound(self._sounds, self._handle, n_at_once=n)
+        self._seconds, self._under_way = seconds, set()
         self._ended, self._counting = threading.Event(), threading.Lock()
         self._clients = [threading.Thread(target=self._ask, args=(seed,)) for seed in range(n)]
 
     @property
     def n_again(self):
         return self._handle.n_asked - self.n_answers
+
+    @property
+    def n_under_way(self):
+        """Answers of which some sound was heard, and most is still to come.
+
+        A replica answers only so many at once. Where more are under way, it is not alone in this.
+        """
+        return len(self._under_way)
 
     def __enter__(self):
         for client in self._clients:
@@ -88,12 +102,25 @@ class Crowd:
         for client in self._clients:
             client.join()
 
+    def _followed(self, seed, events, n_samples):
+        """The same events, of which is noted how far they are."""
+        try:
+            for event in events:
+                if isinstance(event, Heard):
+                    early = event.start < n_samples / 4
+                    (self._under_way.add if early else self._under_way.discard)(seed)
+                yield event
+        finally:
+            self._under_way.discard(seed)
+
     def _ask(self, seed):
-        expected, _ = heard(self._sounds.listen(clip(seed), SoundRequest()))
+        asked = clip(seed, seconds=self._seconds)
+        expected, _ = heard(self._sounds.listen(asked, SoundRequest()))
         while not self._ended.is_set():
             device = None
             try:
-                found, device = heard(self._served.listen(clip(seed), SoundRequest()))
+                events = self._served.listen(asked, SoundRequest())
+                found, device = heard(self._followed(seed, events, len(asked.own)))
                 for name, samples in expected.items():
                     np.testing.assert_allclose(found[name], samples, atol=1e-4)
             except Exception as error:
@@ -115,4 +142,4 @@ def wait_until(true, *, timeout_s=500.0):
     ends = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < ends, "waited too long"
-        time.sleep(0.2)
+        time.sleep(0.05)

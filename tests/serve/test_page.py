@@ -3,7 +3,6 @@
 import shutil
 import sys
 import tempfile
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,10 +24,10 @@ ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-
 from hyperdemo.serve import Serving  # noqa: E402
 from hyperdemo.serve.__main__ import main  # noqa: E402
 from hyperdemo.serve.page import ServedSound, ServedView, asked, page_app  # noqa: E402
-from tests.serve.crowd import Counted, clip, heard  # noqa: E402
+from tests.serve.crowd import Crowd, clip, heard, wait_until  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)  # three processes import torch, and the machine may be busy
-N_CLIENTS, N_REPLICAS = 32, 2
+N_CLIENTS, N_REPLICAS = 16, 2  # twice as many ask as are answered at once
 
 
 @pytest.fixture(scope="module")
@@ -53,28 +52,13 @@ def test_the_page_answers_through_ray(url, tmp_path):
     assert "Content-Security-Policy" in httpx.get(url).headers  # what guards the app guards it here
 
 
-def test_a_replica_killed_under_load_loses_and_mixes_up_nothing(url, sounds):
-    from ray import serve
-
-    replicas = serve.get_deployment_handle("Replica", "hyperdemo")
-    begun, counted = threading.Event(), Counted(replicas)
-    served = ServedSound(sounds, counted, n_at_once=N_CLIENTS)
-
-    def client(seed):
-        events = served.listen(clip(seed), SoundRequest())
-        return heard(begun.set() or event for event in events)
-
-    with ThreadPoolExecutor(N_CLIENTS) as clients:
-        answers = [clients.submit(client, seed) for seed in range(N_CLIENTS)]
-        assert begun.wait(120)
+def test_a_replica_killed_under_load_loses_and_mixes_up_nothing(url, weights):
+    with Crowd(weights, n=N_CLIENTS, seconds=20.0) as crowd:
+        wait_until(lambda: crowd.n_under_way > Serving.requests)  # so both replicas are answering
         ray.kill(one_replica())
-        found = [answer.result(timeout=240) for answer in answers]
-    assert counted.n_asked > N_CLIENTS, "nobody was asking the replica that was killed"
-    for seed, (samples, device) in enumerate(found):
-        assert device == "CPU, 1 threads"  # no worker was missed; the page's own words are longer
-        expected, _ = heard(sounds.listen(clip(seed), SoundRequest()))
-        for name in NAMES:
-            np.testing.assert_allclose(samples[name], expected[name], atol=1e-4)
+    assert crowd.n_again >= 1, "nobody was asking the replica that was killed"
+    assert crowd.wrong == [] and crowd.n_answers >= N_CLIENTS
+    assert crowd.n_at_home == 0  # no worker was missed
 
 
 def one_replica():
