@@ -16,6 +16,16 @@ for _name, _value in {
     "HF_HUB_OFFLINE": "1",
     "GRADIO_ANALYTICS_ENABLED": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_LOG_TO_DRIVER": "0",
+    # Ray's processes inherit these, with which it looks every moment for what is lost or needed.
+    # How long it waits for an answer is as ever: the machine may be busy.
+    "RAY_worker_niceness": "0",  # else its workers starve beside another process of pytest
+    "RAY_health_check_initial_delay_ms": "500",
+    "RAY_health_check_period_ms": "200",
+    "RAY_raylet_death_check_interval_milliseconds": "100",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "0.5",
+    "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "0.5",
 }.items():
     os.environ.setdefault(_name, _value)
 
@@ -33,10 +43,12 @@ from tests import shapes  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from ray.cluster_utils import Cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20250300
 PATIENCE_S = 180  # of a browser: the machine may be busy
+RAY_ROOM = {"object_store_memory": 80_000_000}  # of a node
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 shapes.install()
@@ -115,21 +127,26 @@ def egl() -> None:
 
 
 @pytest.fixture(scope="session")
-def ray_runtime() -> Iterator[None]:
-    """Ray on two cores of this machine, for all tests that need it; what they call finds it."""
-    import ray
+def ray_runtime() -> "Iterator[Cluster]":
+    """Ray on two cores of this machine, for all tests that need it; what they call finds it.
 
-    os.environ["PYTHONPATH"] = str(ROOT)  # as they are inherited, Ray need not set them anew
-    ray.init(
-        address="local",
-        num_cpus=2,
-        object_store_memory=80_000_000,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="error",
+    It is a cluster of one node, which this process has joined as `train.cluster` does. Tests may
+    add nodes in place of further machines, in the main thread: Ray sets signals for each.
+    """
+    import ray
+    from ray.cluster_utils import Cluster
+
+    from train.cluster.runtime import start_ray
+
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False} | RAY_ROOM
     )
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", cluster.address)
+        start_ray()
+    yield cluster
     ray.shutdown()
+    cluster.shutdown()
 
 
 @pytest.fixture(scope="session")

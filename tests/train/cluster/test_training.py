@@ -1,9 +1,14 @@
+import functools
+import json
 import os
 import shutil
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import ray
 import torch
 
 from hyperdemo.inr import InrParams
@@ -11,8 +16,11 @@ from hyperdemo.learn.batches import draw_batch
 from hyperdemo.model import to_pixels
 from hyperdemo.render.quadrature import Rendering
 from hyperdemo.render.rays import RayLoss, render_rays
+from tests.conftest import RAY_ROOM
+from tests.serve.crowd import wait_until
 from tests.train import scenes
 from tests.train.test_state import assert_equal_states
+from train.cluster.runtime import spread
 from train.cluster.team import Team
 from train.cluster.training import fingerprint, train_together
 from train.loop import new_model, train
@@ -20,37 +28,60 @@ from train.run import main
 from train.state import TrainState
 from train.view.task import ViewTask
 
+pytestmark = pytest.mark.timeout(600)  # many processes import torch, and the machine may be busy
 CPU = torch.device("cpu")
 LONG = dict(batch=4, lr_heads=1e-2, eval_every=1, save_minutes=0.0, clip=100.0)
 
 
-class KilledOnce(ViewTask):
-    """In the second worker: gone in its third step, the first time. In the first: keeps a state."""
+class Mortal(ViewTask):
+    """In its third step the second worker is gone, the first time. After that, whoever is on the
+    node to be lost waits for that in the second step of its own. The first worker keeps a state.
+    """
 
-    def __init__(self, *args, folder, **kwargs):
+    def __init__(self, *args, folder, lost_node, **kwargs):
         super().__init__(*args, **kwargs)
         self.folder, self.calls = folder, 0
+        self.node = ray.get_runtime_context().get_node_id()
+        self.lost = self.node == lost_node
 
     def loss(self, model, *, generator):
         self.calls += 1
-        kept = self.folder / "second.pt"
+        (self.folder / f"node {self.node}").touch()
+        kept, dead = self.folder / "second.pt", self.folder / "dead"
         if Team.here().leads and self.calls == 2 and not kept.exists():
             shutil.copy(self.folder / "state.pt", kept)
-        elif not Team.here().leads and self.calls == 3 and not (self.folder / "dead").exists():
-            (self.folder / "dead").touch()
+        if dead.exists() and self.lost and self.calls == 2:
+            (self.folder / "waits").touch()
+            time.sleep(1e6)
+        elif not Team.here().leads and self.calls == 3 and not dead.exists():
+            dead.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return super().loss(model, generator=generator)
 
 
-class LoadKilledOnce:
+class LoadMortal:
     """What every worker calls to read its data, in its own process."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, lost_node):
+        self.folder, self.lost_node = folder, lost_node
 
     def __call__(self, config, *, device):
         views = scenes.views_of()
-        return KilledOnce(config, views, views, device=device, folder=self.folder)
+        return Mortal(
+            config, views, views, device=device, folder=self.folder, lost_node=self.lost_node
+        )
+
+
+class Idle:
+    """Occupies a core."""
+
+
+def here(_, folder):
+    """The node that this process belongs to, once there are processes of two."""
+    node = ray.get_runtime_context().get_node_id()
+    (folder / f"task {node}").touch()
+    wait_until(lambda: len(list(folder.glob("task *"))) == 2)
+    return node
 
 
 class WholeBatch(ViewTask):
@@ -93,21 +124,51 @@ def first_moments(path):
 
 
 @pytest.fixture(scope="module")
-def folders(ray_runtime, tmp_path_factory):
-    """A step alone, then four by two workers, of whom one is killed; and the same in one."""
+def nodes(ray_runtime):
+    """Two with a free core each: the cluster, and the second of them, which may be lost."""
+    idle = ray.remote(num_cpus=1)(Idle).remote()
+    ray.get(idle.__ray_ready__.remote())  # on the first node, as long as there is no other
+    yield ray_runtime, ray_runtime.add_node(num_cpus=1, **RAY_ROOM)
+    for node in list(ray_runtime.worker_nodes):
+        ray_runtime.remove_node(node)
+    ray.kill(idle)
+
+
+@pytest.fixture(scope="module")
+def folders(nodes, tmp_path_factory):
+    """A step alone, then four by two workers, one on each node, of whom one is killed, and whose
+    second node is lost later, and another comes; and the same steps in one process.
+    """
     together, alone = (tmp_path_factory.mktemp(name) for name in ("together", "alone"))
     config, views = scenes.train_config(steps=5, **LONG), scenes.views_of()
     train(config, scenes.task_of(config, views), out=together, device=CPU, stop_at=1)
     shutil.copy(together / "state.pt", together / "first.pt")
     shutil.copytree(together, alone, dirs_exist_ok=True)
-    load = LoadKilledOnce(together)
-    step, _ = train_together(config, load, out=together, device=CPU, workers=2, command="")
-    assert step == 5
+    cluster, second = nodes
+    tasks = dict(spread(functools.partial(here, folder=together), range(4)))
+    (together / "tasks.json").write_text(json.dumps(list(tasks.values())))
+    load = LoadMortal(together, second.node_id)
+    with ThreadPoolExecutor(1) as thread:
+        training = thread.submit(
+            train_together, config, load, out=together, device=CPU, workers=2, command=""
+        )
+        wait_until(lambda: (together / "waits").exists() or training.done())
+        cluster.remove_node(second, allow_graceful=False)
+        cluster.add_node(num_cpus=1, **RAY_ROOM)
+        assert training.result()[0] == 5
     whole = WholeBatch(config, views, views, device=CPU)
     train(config, whole, out=alone, device=CPU, stop_at=2)
     shutil.copy(alone / "state.pt", alone / "second.pt")
     train(config, whole, out=alone, device=CPU)
     return together, alone
+
+
+def test_on_two_nodes_both_work_and_another_replaces_the_lost_one(folders):
+    found = set(json.loads((folders[0] / "tasks.json").read_text()))
+    workers = {path.name.split()[1] for path in folders[0].glob("node *")}
+    assert len(found) == 2  # what is spread is worked on by both
+    assert (folders[0] / "waits").exists()  # so the second node was lost in mid-run
+    assert len(workers) == 3 and found < workers  # two, and the one that came
 
 
 def test_two_halves_of_a_batch_have_the_gradient_of_the_whole(folders):
@@ -120,7 +181,7 @@ def test_two_halves_of_a_batch_have_the_gradient_of_the_whole(folders):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
-def test_a_killed_worker_costs_nothing_but_time(folders):
+def test_a_killed_worker_and_a_lost_node_cost_nothing_but_time(folders):
     together, alone = map(scenes.log_of, folders)
     assert (folders[0] / "dead").exists()
     assert [row["step"] for row in together] == [row["step"] for row in alone] == [1, 2, 3, 4, 5]
