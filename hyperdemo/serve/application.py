@@ -34,6 +34,7 @@ class Serving:
         min_replicas, max_replicas: between which Ray scales.
         upscale_delay_s, downscale_delay_s: how long there must have been more, or fewer, requests
             before there are more or fewer replicas; Ray's own defaults.
+        look_back_s: over which requests are averaged for that; Ray's own default too.
         requests: that one replica answers at once, whose encoding may be one batch; Ray scales for
             half as many.
         cpus, gpus: of a replica; the page has a CPU's core as well.
@@ -49,6 +50,7 @@ class Serving:
     max_replicas: int = 1
     upscale_delay_s: float | int = 30.0
     downscale_delay_s: float | int = 600.0
+    look_back_s: float | int = 30.0
     requests: int = 4
     cpus: float | int = 1.0
     gpus: float | int = 0.0
@@ -67,6 +69,7 @@ class Serving:
         for name in ("cpus", "gpus", "page_cpus", *delays):
             value = getattr(self, name)
             require(value >= 0, f"{name} must not be negative, got {value}")
+        require(self.look_back_s > 0, f"look_back_s must be positive, got {self.look_back_s}")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Serving:
@@ -100,6 +103,7 @@ def application(args: Mapping[str, Any]) -> Application:
             "target_ongoing_requests": max(1, serving.requests // 2),
             "upscale_delay_s": serving.upscale_delay_s,
             "downscale_delay_s": serving.downscale_delay_s,
+            "look_back_period_s": serving.look_back_s,
         },
         max_ongoing_requests=serving.requests,
         ray_actor_options={"num_cpus": serving.cpus, "num_gpus": serving.gpus},

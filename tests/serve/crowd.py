@@ -73,16 +73,24 @@ class Crowd:
         from ray import serve
 
         self.n_answers, self.n_at_home, self.wrong = 0, 0, []
-        self._sounds = SoundPipeline.from_weights(weights, device="cpu")
+        sounds = SoundPipeline.from_weights(weights, device="cpu")
+        asked = [clip(seed, seconds=seconds) for seed in range(n)]
+        # Before anybody asks: many threads of it would hold up what Ray has to do in this process.
+        self._pairs = [(one, heard(sounds.listen(one, SoundRequest()))[0]) for one in asked]
         self._handle = Counted(serve.get_deployment_handle("Replica", "hyperdemo"))
-        self._served = ServedSound(self._sounds, self._handle, n_at_once=n)
-        self._seconds, self._under_way = seconds, set()
+        self._served = ServedSound(sounds, self._handle, n_at_once=n)
+        self._under_way = set()
         self._ended, self._counting = threading.Event(), threading.Lock()
         self._clients = [threading.Thread(target=self._ask, args=(seed,)) for seed in range(n)]
 
     @property
     def n_again(self):
         return self._handle.n_asked - self.n_answers
+
+    def wait_for_more(self, n):
+        """Wait until so many more answers have come."""
+        before = self.n_answers
+        wait_until(lambda: self.n_answers >= before + n)
 
     @property
     def n_under_way(self):
@@ -107,15 +115,14 @@ class Crowd:
         try:
             for event in events:
                 if isinstance(event, Heard):
-                    early = event.start < n_samples / 4
+                    early = event.start < n_samples / 2
                     (self._under_way.add if early else self._under_way.discard)(seed)
                 yield event
         finally:
             self._under_way.discard(seed)
 
     def _ask(self, seed):
-        asked = clip(seed, seconds=self._seconds)
-        expected, _ = heard(self._sounds.listen(asked, SoundRequest()))
+        asked, expected = self._pairs[seed]
         while not self._ended.is_set():
             device = None
             try:

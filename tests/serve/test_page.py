@@ -1,70 +1,28 @@
-"""The app on Ray Serve: what is lost comes anew, and nothing twice."""
+"""What the page does as replicas answer or are lost, and how it is started."""
 
+import dataclasses
 import shutil
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
-from gradio_client import Client, handle_file
-from PIL import Image
 from starlette.testclient import TestClient
 
 from hyperdemo.config import SoundRequest
 from hyperdemo.events import Heard
-from hyperdemo.pipeline import SoundPipeline, ViewPipeline
+from hyperdemo.pipeline import ViewPipeline
 from hyperdemo.scratch import PREFIX
-from tests.pipeline.conftest import NAMES, photo
+from tests.pipeline.conftest import photo
 
 ray = pytest.importorskip("ray", reason="needs Ray: pip install -r requirements-ray.txt")
 
 from hyperdemo.serve import Serving  # noqa: E402
-from hyperdemo.serve.__main__ import main  # noqa: E402
+from hyperdemo.serve.__main__ import main, parse_arguments  # noqa: E402
 from hyperdemo.serve.page import ServedSound, ServedView, asked, page_app  # noqa: E402
-from tests.serve.crowd import Crowd, clip, heard, wait_until  # noqa: E402
-
-pytestmark = pytest.mark.timeout(600)  # three processes import torch, and the machine may be busy
-N_CLIENTS, N_REPLICAS = 16, 2  # twice as many ask as are answered at once
-
-
-@pytest.fixture(scope="module")
-def url(served):
-    """The app, served by two replicas."""
-    return served(min_replicas=N_REPLICAS, max_replicas=N_REPLICAS)
-
-
-@pytest.fixture(scope="module")
-def sounds(weights):
-    return SoundPipeline.from_weights(weights, device="cpu")
-
-
-def test_the_page_answers_through_ray(url, tmp_path):
-    Image.fromarray(photo()).save(tmp_path / "box.png")
-    client = Client(url, verbose=False, download_files=tmp_path)
-    found = client.predict(
-        handle_file(tmp_path / "box.png"), None, 16, 0.1, api_name="/photo_to_object"
-    )
-    assert set(found["files"]) == set(NAMES) and found["result"]["device"] == "CPU, 1 threads"
-    assert httpx.get(f"{url}/health").json()["device"] == "Ray"
-    assert "Content-Security-Policy" in httpx.get(url).headers  # what guards the app guards it here
-
-
-def test_a_replica_killed_under_load_loses_and_mixes_up_nothing(url, weights):
-    with Crowd(weights, n=N_CLIENTS, seconds=20.0) as crowd:
-        wait_until(lambda: crowd.n_under_way > Serving.requests)  # so both replicas are answering
-        ray.kill(one_replica())
-    assert crowd.n_again >= 1, "nobody was asking the replica that was killed"
-    assert crowd.wrong == [] and crowd.n_answers >= N_CLIENTS
-    assert crowd.n_at_home == 0  # no worker was missed
-
-
-def one_replica():
-    names = ray.util.list_named_actors(all_namespaces=True)
-    name = next(one["name"] for one in names if "hyperdemo#Replica#" in one["name"])
-    return ray.get_actor(name, namespace="serve")
+from tests.serve.crowd import clip, heard  # noqa: E402
 
 
 def lost(events):
@@ -175,6 +133,17 @@ def test_settings_are_checked():
         Serving(min_replicas=3, max_replicas=2)
     with pytest.raises(ValueError, match="args must be among batch_wait_s"):
         Serving.from_dict({"replicas": 2})
+
+
+def test_the_command_line_sets_what_there_is_to_set():
+    settings = vars(parse_arguments(["--min-replicas", "2", "--max-replicas", "8",
+                                     "--downscale-delay-s", "60", "--gpus", "0.5"]))  # fmt: skip
+    assert {settings.pop(name) for name in ("host", "port", "address")} == {"127.0.0.1", 7860, None}
+    assert Serving.from_dict(settings) == Serving(
+        min_replicas=2, max_replicas=8, downscale_delay_s=60.0, gpus=0.5
+    )
+    left = {field.name for field in dataclasses.fields(Serving)} - set(settings)
+    assert left == {"examples", "look_back_s", "batch_wait_s", "warm"}
 
 
 def test_what_is_missing_is_said_in_one_line(tmp_path, monkeypatch, capsys):
