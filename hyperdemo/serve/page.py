@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 """Replicas that are asked one after the other, before the page computes by itself."""
+PAUSE_S = 0.5
+"""Before another is asked, growing with each: Ray takes a moment to see that one is lost."""
 MAX_AT_ONCE = 32
 """Answers that the page streams at once: Gradio has 40 threads."""
 
@@ -79,6 +82,7 @@ def asked(method: Any, *args: Any, **options: Any) -> Iterator[Event]:
         except RayError as error:
             if isinstance(error, RayTaskError) or attempt == ATTEMPTS:
                 raise  # the first is the method's own, and would come again
+            time.sleep(attempt * PAUSE_S)
         finally:
             answer.cancel()
 
