@@ -17,11 +17,14 @@ from gradio.queueing import Event, EventQueue, Queue
 from gradio.server_messages import ProcessCompletedMessage
 from gradio.utils import run_coro_in_background
 
+from hyperdemo.ui.memory import trim_memory
 from hyperdemo.ui.uploads import sweep_uploads
 from hyperdemo.ui.visitors import address, assistant_of
 
 GRACE_S = 20.0
 """A job to whose progress nobody has listened for so long is dropped."""
+TRIM_S = 5.0
+"""How often memory that nobody uses is given back, while jobs run."""
 MAX_SHARE = 0.8
 """Of the places of a kind, which one address may hold: a class behind one, but not all of them."""
 ENDING = "The server is about to end; try again in a minute."
@@ -126,7 +129,8 @@ class FairQueue(Queue):
         return served(_address(event), 0), served(event.session_hash, 0)
 
     async def _watch(self) -> None:
-        swept, self._loop = time.monotonic(), asyncio.get_running_loop()
+        swept = trimmed = time.monotonic()
+        self._loop, ran = asyncio.get_running_loop(), False
         while not self.stopped:
             if self.ending:
                 await self._refuse(self._waiting())
@@ -135,6 +139,10 @@ class FairQueue(Queue):
             if every_s and time.monotonic() - swept > every_s:
                 swept = time.monotonic()
                 await asyncio.to_thread(sweep_uploads, self.blocks, age_s=age_s)
+            ran = ran or bool(self._running())
+            if ran and time.monotonic() - trimmed > TRIM_S:
+                ran, trimmed = False, time.monotonic()
+                await asyncio.to_thread(trim_memory)
             await asyncio.sleep(1.0)
 
     async def drop_abandoned(self) -> None:

@@ -141,3 +141,13 @@ def test_who_waits_is_told_their_place_and_how_long_it_takes(served):
     assert until(lambda: len(served.began) == 4)
     assert served.began == ["first", "other", "second", "third"]
     assert until(lambda: queue.place_of("greedy", "compute") is None)
+
+
+def test_memory_is_given_back_after_a_job_and_not_while_nothing_runs(served, monkeypatch):
+    trimmed = threading.Event()
+    monkeypatch.setattr(turns, "trim_memory", trimmed.set)
+    monkeypatch.setattr(turns, "TRIM_S", 0.0)
+    assert not trimmed.wait(2.5)
+    served.listen("a")
+    served.join("a", "first")
+    assert trimmed.wait(60)
