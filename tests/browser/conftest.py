@@ -1,4 +1,10 @@
-"""The app itself, started from the command line."""
+"""The app itself, started from the command line, and the page with tiny models in this process.
+
+What takes long to start is there once for all files: a browser's context, in which Gradio's scripts
+stay fetched and compiled from one page to the next, and the server with tiny models.
+"""
+
+from __future__ import annotations
 
 import os
 import socket
@@ -8,13 +14,78 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from tests import tiny
 from tests.conftest import PATIENCE_S, ROOT
+from tests.ui.conftest import chirp, models, write_object
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext
+
+
+@pytest.fixture(scope="session")
+def context(browser) -> Iterator[BrowserContext]:
+    """For all pages; none of them keeps anything in it but what it fetches."""
+    with browser.new_context() as context:
+        yield context
+
+
+@contextmanager
+def tiny_app() -> Iterator[None]:
+    """While the app of `served_tiny` answers: small grids, and what its page opens with."""
+    from hyperdemo.pipeline import view
+    from hyperdemo.render.mesh import extract_mesh
+    from hyperdemo.ui.object import callbacks
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(view, "GRID", 32)
+        patch.setattr(view, "extract_mesh", partial(extract_mesh, resolution=24))
+        patch.setattr(callbacks, "OPENING", "box")
+        yield
+
+
+@pytest.fixture(scope="session")
+def served_tiny(tmp_path_factory) -> Iterator[str]:
+    """The whole app with tiny models, an example object that it opens with, another, and a sound.
+
+    To be asked within `tiny_app` alone, which other tests of this process must not run in.
+    """
+    from hyperdemo.pipeline import SoundPipeline, ViewPipeline
+    from hyperdemo.ui.app import build_app, launch_options
+    from tests.pipeline.conftest import CPU
+
+    folder = tmp_path_factory.mktemp("examples")
+    brown = np.zeros((60, 80, 4), np.uint8)
+    brown[20:40, 20:60] = (200, 90, 40, 255)
+    write_object(folder / "objects" / "box", brown)
+    write_object(folder / "objects" / "tall-box", np.rot90(brown))
+    (folder / "sounds").mkdir()
+    soundfile.write(folder / "sounds" / "chirp.wav", chirp(seconds=1.5), 22_050)
+    objects, sounds = models("view", tiny.model), models("sound", tiny.sound_model)
+    pipeline, sound = ViewPipeline(objects, device=CPU), SoundPipeline(sounds, device=CPU)
+    with tiny_app():
+        demo = build_app(
+            pipeline, sound=sound, examples=folder, weights=ROOT / "weights", warm=True
+        )
+    options = launch_options(pipeline, sound)
+    yield demo.launch(prevent_thread_lock=True, quiet=True, **options)[1]
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def tiny_url(served_tiny) -> Iterator[str]:
+    """Address of the app with tiny models."""
+    with tiny_app():
+        yield served_tiny
 
 
 @pytest.fixture(scope="module")

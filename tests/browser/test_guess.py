@@ -1,20 +1,11 @@
 """The questions in a browser, of a page with tiny models. Lots are drawn from a list that the test
 gives, and what sounds is taken from the browser's own audio nodes."""
 
-from functools import partial
-from importlib import resources
-
-import numpy as np
 import pytest
-import soundfile
 from scipy.stats import binomtest
 
-from tests.browser.viewing import SMALLEST
-from tests.conftest import PATIENCE_S
-from tests.ui.conftest import chirp, models, write_object
+from tests.browser.viewing import PHONE, SMALLEST, check_access, new_page
 
-AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
-BAD = ("serious", "critical")
 RATE_HZ = 22_050
 NAMES = ("Pretrained (DINOv2)", "From scratch")
 VIEW = "document.querySelector('#object-viewer [data-part=viewer]')?.viewer"
@@ -26,7 +17,7 @@ crypto.getRandomValues = (into) =>
     into.length === 1 && window.coins.length ? into.fill(window.coins.shift()) : lots(into);
 const start = AudioBufferSourceNode.prototype.start;
 AudioBufferSourceNode.prototype.start = function (when, offset) {
-    window.started.push({samples: Array.from(this.buffer.getChannelData(0)), offset});
+    window.started.push({samples: this.buffer.getChannelData(0), offset});
     return start.call(this, when, offset);
 };
 const ramp = AudioParam.prototype.linearRampToValueAtTime;
@@ -35,59 +26,45 @@ AudioParam.prototype.linearRampToValueAtTime = function (value, at) {
     return ramp.call(this, value, at);
 };
 """
-TRACKS = f"""() => Object.fromEntries(Object.entries({PLAYER}.samples).map(
-    ([name, samples]) => [name, Array.from(samples)]))"""
-PIXELS = """(part) => { const canvas = document.querySelector(`#guess-object [data-part=${part}]`);
-    const {width, height} = canvas;
-    return Array.from(canvas.getContext("2d").getImageData(0, 0, width, height).data) }"""
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """The whole app, with an example object that it opens with, another one, and one sound."""
-    from hyperdemo.pipeline import SoundPipeline, ViewPipeline, view
-    from hyperdemo.render.mesh import extract_mesh
-    from hyperdemo.ui.app import build_app, launch_options
-    from hyperdemo.ui.object import callbacks
-    from tests import tiny
-    from tests.pipeline.conftest import CPU
-
-    folder = tmp_path_factory.mktemp("examples")
-    brown = np.zeros((60, 80, 4), np.uint8)
-    brown[20:40, 20:60] = (200, 90, 40, 255)
-    write_object(folder / "objects" / "box", brown)
-    write_object(folder / "objects" / "tall-box", np.rot90(brown))
-    (folder / "sounds").mkdir()
-    soundfile.write(folder / "sounds" / "chirp.wav", chirp(seconds=1.5), RATE_HZ)
-    objects, sounds = models("view", tiny.model), models("sound", tiny.sound_model)
-    pipeline, sound = ViewPipeline(objects, device=CPU), SoundPipeline(sounds, device=CPU)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(view, "GRID", 32)
-        patch.setattr(view, "extract_mesh", partial(extract_mesh, resolution=24))
-        patch.setattr(callbacks, "OPENING", "box")
-        demo = build_app(pipeline, sound=sound, examples=folder, weights=folder, warm=True)
-        yield demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(pipeline, sound))[
-            1
-        ]
-        demo.close()
+SAME = "const same = (a, b) => a.length === b.length && a.every((one, k) => one === b[k]);"
+# Compared in the page: all the numbers would take seconds on their way out of it.
+STARTED = f"""() => {{
+    {SAME}
+    const tracks = Object.entries({PLAYER}.samples);
+    return window.started.map(({{ samples, offset }}) =>
+        [tracks.filter(([, known]) => same(known, samples)).map(([name]) => name), offset]);
+}}"""
+"""Script: of everything that was started, which of the player's tracks it is, and from where."""
+DRAWN = f"""([part, azimuth]) => {{
+    {SAME}
+    const canvas = document.querySelector(`#guess-object [data-part=${{part}}]`);
+    const {{ width, height }} = canvas;
+    const {{ data }} = canvas.getContext("2d").getImageData(0, 0, width, height);
+    return ["foundation", "scratch"].filter((key) =>
+        same({VIEW}.readPixels(key, 320, azimuth), data));
+}}"""
+"""Script: which of the two objects, seen from this side, is what stands in a picture."""
 
 
 @pytest.fixture
-def page(browser, url):
-    """A phone's page, before it is opened; `elsewhere` lists what it requests of other servers."""
-    page = browser.new_page(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
-    page.set_default_timeout(PATIENCE_S * 1000)
-    page.add_init_script(SPY)
-    page.elsewhere = []
+def url(tiny_url):
+    return tiny_url
+
+
+@pytest.fixture
+def page(context, url):
+    """A phone's page, before it is opened; nothing is requested of other servers."""
+    elsewhere = []
 
     def watch(request):
         if request.url.startswith("http") and not request.url.startswith(url):
-            page.elsewhere.append(request.url)
+            elsewhere.append(request.url)
 
-    page.on("request", watch)
-    yield page
-    assert page.elsewhere == []
-    page.close()
+    with new_page(context, PHONE, still=True) as page:
+        page.add_init_script(SPY)
+        page.on("request", watch)
+        yield page
+        assert elsewhere == []
 
 
 def open_tab(page, name):
@@ -113,10 +90,8 @@ def hear(page, url, address=""):
     return question
 
 
-def check_access(page, root):
-    found = page.evaluate(f"{AXE}\naxe.run('{root}')")["violations"]
-    found = [one for one in found if one["impact"] in BAD]
-    assert not found, [(v["id"], [node["html"] for node in v["nodes"]]) for v in found]
+def check_reading(page, root):
+    check_access(page, root)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate(SMALLEST, root) >= 14
 
@@ -126,7 +101,6 @@ def test_x_is_one_of_the_two_and_the_page_says_which_only_afterwards(page, url, 
     part = {name: question.locator(f"[data-part={name}]") for name in (
         "a", "x", "b", "xIsA", "xIsB", "next", "verdict", "mine", "all", "model", "begin", "test",
     )}  # fmt: skip
-    tracks = {name: np.array(samples) for name, samples in page.evaluate(TRACKS).items()}
     right, seen, markup = 0, set(), set()
     for trial, (model, coins) in enumerate(
         (model, [first, second])
@@ -146,13 +120,9 @@ def test_x_is_one_of_the_two_and_the_page_says_which_only_afterwards(page, url, 
             page.keyboard.press("Enter")
         part["b"].click()  # stops it
         question.get_by_role("button", name="Play B").wait_for()
-        started = page.evaluate("window.started")
-        assert {one["offset"] for one in started} == {round(0.3 * RATE_HZ) / RATE_HZ}
+        (a, _), (x, _), (b, _) = started = page.evaluate(STARTED)
+        assert {offset for _, offset in started} == {round(0.3 * RATE_HZ) / RATE_HZ}
         assert max(page.evaluate("window.levels")) == 1.0
-        a, x, b = (
-            [name for name, samples in tracks.items() if np.array_equal(samples, one["samples"])]
-            for one in started
-        )
         assert sorted(a + b) == sorted(["original", model]) and x in (a, b)
         seen.add((model, a[0], x[0]))
         markup.add(part["test"].inner_html())
@@ -171,7 +141,7 @@ def test_x_is_one_of_the_two_and_the_page_says_which_only_afterwards(page, url, 
         part["all"].filter(has_text=f"All visitors: {right} of {n} right").wait_for()
     assert len(seen) == 8  # each order with each X, for each model
     assert len(markup) == 1  # all that stood there before the answers
-    check_access(page, "#guess-sound")
+    check_reading(page, "#guess-sound")
     page.screenshot(path=artefacts / "guess-sound-phone.png")
 
 
@@ -194,24 +164,22 @@ def test_one_sound_at_a_time_and_another_clip_begins_anew(page, url):
     assert not question.locator("[data-part=test]").is_visible()
 
 
-def test_a_teacher_sees_all_answers_and_begins_anew(page, browser, url):
+def test_a_teacher_sees_all_answers_and_begins_anew(page, context, url):
     question = hear(page, url)
     for button in ("Reset for all", "Refresh"):
         assert not question.get_by_role("button", name=button).is_visible()
-    other = browser.new_page()
-    other.set_default_timeout(PATIENCE_S * 1000)
-    teacher = hear(other, url, "?teacher=1")
-    teacher.get_by_role("button", name="Reset for all").click()
-    teacher.locator("[data-part=all]", has_text="Nobody").wait_for()
-    question.get_by_role("button", name="Play X").click()
-    question.get_by_role("button", name="X is B").click()
-    question.locator("[data-part=all]", has_text="of 1 right").wait_for()
-    teacher.get_by_role("button", name="Refresh").click()
-    teacher.locator("[data-part=all]", has_text="of 1 right").wait_for()
-    assert teacher.locator("[data-part=mine]").inner_text() == ""
-    teacher.get_by_role("button", name="Reset for all").click()
-    teacher.locator("[data-part=all]", has_text="Nobody").wait_for()
-    other.close()
+    with new_page(context, (1280, 720), still=True) as other:
+        teacher = hear(other, url, "?teacher=1")
+        teacher.get_by_role("button", name="Reset for all").click()
+        teacher.locator("[data-part=all]", has_text="Nobody").wait_for()
+        question.get_by_role("button", name="Play X").click()
+        question.get_by_role("button", name="X is B").click()
+        question.locator("[data-part=all]", has_text="of 1 right").wait_for()
+        teacher.get_by_role("button", name="Refresh").click()
+        teacher.locator("[data-part=all]", has_text="of 1 right").wait_for()
+        assert teacher.locator("[data-part=mine]").inner_text() == ""
+        teacher.get_by_role("button", name="Reset for all").click()
+        teacher.locator("[data-part=all]", has_text="Nobody").wait_for()
 
 
 def guess(page, url, address=""):
@@ -243,13 +211,8 @@ def test_two_objects_without_names(page, url, artefacts, first):
         page.evaluate("() => new Promise(requestAnimationFrame)")
         order = ["scratch", "foundation"] if first else ["foundation", "scratch"]
         for place, key in zip(("left", "right"), order, strict=True):
-            wanted = page.evaluate(f"Array.from({VIEW}.readPixels('{key}', 320, {azimuth}))")
-            other = order[place == "left"]
-            assert page.evaluate(PIXELS, place) == wanted
-            assert wanted != page.evaluate(
-                f"Array.from({VIEW}.readPixels('{other}', 320, {azimuth}))"
-            )
-    check_access(page, "#guess-object")
+            assert page.evaluate(DRAWN, [place, azimuth]) == [key]
+    check_reading(page, "#guess-object")
     page.screenshot(path=artefacts / f"guess-object-phone-{first}.png")
     question.get_by_role("button", name="The left one").click()
     verdict = f"{'Wrong' if first else 'Right'}: the {'right' if first else 'left'} one"
@@ -258,7 +221,7 @@ def test_two_objects_without_names(page, url, artefacts, first):
     shown = question.locator("figcaption").all_inner_texts()
     assert shown == [f"Left: {NAMES[first]}", f"Right: {NAMES[1 - first]}"]
     question.locator("[data-part=mine]", has_text=f"{1 - first} of 1 right").wait_for()
-    check_access(page, "#guess-object")
+    check_reading(page, "#guess-object")
 
 
 def test_names_come_back_however_it_ends(page, url):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests import tiny
-from tests.conftest import PATIENCE_S
+from tests.browser.viewing import new_page
 
 LABELS = {"foundation": "Left", "scratch": "Right"}
 FIND = "document.querySelector('#inspector [data-part=inspector]')?.inspector"
@@ -32,7 +32,7 @@ def insides():
 
 
 @pytest.fixture(scope="module")
-def page(browser, insides, tmp_path_factory):
+def page(context, insides, tmp_path_factory):
     """The inspector alone, once its networks have run."""
     from hyperdemo.ui.inside.inspector import inspector, inspector_value
     from hyperdemo.ui.inside.packed import pack_inside
@@ -51,15 +51,13 @@ def page(browser, insides, tmp_path_factory):
 
         demo.load(fill, None, shown)
     url = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)[1]
-    page = browser.new_page(viewport={"width": 900, "height": 700})
-    page.set_default_timeout(PATIENCE_S * 1000)
     elsewhere = []
-    page.on("request", lambda r: elsewhere.append(r.url) if url not in f"{r.url}/" else None)
-    page.goto(url)
-    page.wait_for_function(DONE)
-    yield page
-    assert not [address for address in elsewhere if address.startswith("http")]
-    page.close()
+    with new_page(context, (900, 700)) as page:
+        page.on("request", lambda r: elsewhere.append(r.url) if url not in f"{r.url}/" else None)
+        page.goto(url)
+        page.wait_for_function(DONE)
+        yield page
+        assert not [address for address in elsewhere if address.startswith("http")]
     demo.close()
 
 

@@ -3,18 +3,12 @@ of it can be used by those who do not see it."""
 
 import json
 import re
-from functools import partial
-from importlib import resources
 
-import numpy as np
 import pytest
 
-from tests.browser.viewing import SMALLEST
-from tests.conftest import PATIENCE_S, ROOT
-from tests.ui.conftest import models, write_object
+from tests.browser.viewing import PHONE, SMALLEST, check_access, new_page
+from tests.conftest import ROOT
 
-AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
-BAD = ("serious", "critical")
 VIEW = "document.querySelector('#object-viewer [data-part=viewer]')?.viewer.state"
 INSIDE = "document.querySelector('#inspector [data-part=inspector]')?.inspector.state"
 REACHED = {
@@ -28,36 +22,20 @@ REACHED = {
 
 
 @pytest.fixture
-def url(monkeypatch, tmp_path):
-    """The whole app, with one example object that it opens with."""
-    from hyperdemo.pipeline import SoundPipeline, ViewPipeline, view
-    from hyperdemo.render.mesh import extract_mesh
-    from hyperdemo.ui.app import build_app, launch_options
-    from hyperdemo.ui.object import callbacks
-    from tests import tiny
-    from tests.pipeline.conftest import CPU
-
-    monkeypatch.setattr(view, "GRID", 32)
-    monkeypatch.setattr(view, "extract_mesh", partial(extract_mesh, resolution=24))
-    monkeypatch.setattr(callbacks, "OPENING", "box")
-    brown = np.zeros((60, 80, 4), np.uint8)
-    brown[20:40, 20:60] = (200, 90, 40, 255)
-    write_object(tmp_path / "objects" / "box", brown)
-    objects, sounds = models("view", tiny.model), models("sound", tiny.sound_model)
-    pipeline, sound = ViewPipeline(objects, device=CPU), SoundPipeline(sounds, device=CPU)
-    demo = build_app(
-        pipeline, sound=sound,
-        examples=tmp_path, weights=ROOT / "weights", warm=True,
-    )  # fmt: skip
-    yield demo.launch(prevent_thread_lock=True, quiet=True, **launch_options(pipeline, sound))[1]
-    demo.close()
+def url(tiny_url):
+    return tiny_url
 
 
-def test_every_step_ends_in_what_it_speaks_of(browser, url):
+@pytest.fixture
+def page(context):
+    """A phone's page, before it is opened."""
+    with new_page(context, PHONE, still=True) as page:
+        yield page
+
+
+def test_every_step_ends_in_what_it_speaks_of(page, url):
     from hyperdemo.ui.tour import STEPS
 
-    page = browser.new_page(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
-    page.set_default_timeout(PATIENCE_S * 1000)
     page.goto(url)
     page.wait_for_function(f"{VIEW}.ready")
     begin = page.get_by_role("button", name="Take the tour")
@@ -69,19 +47,15 @@ def test_every_step_ends_in_what_it_speaks_of(browser, url):
         assert page.locator(step.target).is_visible()
         unread = f"[...document.querySelectorAll('{step.target} .empty')]"
         page.wait_for_function(f"!{unread}.some((node) => node.offsetParent)")  # figures come late
-        found = [v for v in page.evaluate(f"{AXE}\naxe.run()")["violations"] if v["impact"] in BAD]
-        assert not found, [(v["id"], [node["html"] for node in v["nodes"]]) for v in found]
+        check_access(page, "html")
         assert page.evaluate(SMALLEST, "#tasks") >= 14
         page.keyboard.press("ArrowRight")
     begin.wait_for()
-    page.close()
 
 
-def test_an_address_opens_what_it_names(browser, url, artefacts):
-    context = browser.new_context(reduced_motion="reduce")
+def test_an_address_opens_what_it_names(page, context, url, artefacts):
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_S * 1000)
+    page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{url}?tab=evidence&example=box&az=120&el=-30")
     page.locator("#evidence-page").wait_for()
     page.wait_for_function(f"{VIEW}.ready && {VIEW}.azimuthDeg === 120")
@@ -114,13 +88,11 @@ def test_an_address_opens_what_it_names(browser, url, artefacts):
     page.goto(f"{url}?tab=nowhere&az=north&step=99")
     page.wait_for_function(f"{VIEW}.ready && {VIEW}.azimuthDeg === 0")
     assert page.get_by_role("tab", name="Object", exact=True).get_attribute("aria-selected")
-    context.close()
+    context.clear_permissions()
 
 
-def test_a_recorded_training_goes_back_and_forth(browser, url):
+def test_a_recorded_training_goes_back_and_forth(page, url):
     content = json.loads((ROOT / "weights/learning/learning.json").read_text())
-    page = browser.new_page(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
-    page.set_default_timeout(PATIENCE_S * 1000)
     page.goto(f"{url}?tab=race")
     recorded = page.locator("#recorded")
     slider, now = recorded.get_by_role("slider"), recorded.get_by_role("status")
@@ -147,6 +119,4 @@ def test_a_recorded_training_goes_back_and_forth(browser, url):
     page.wait_for_function("document.querySelector('#recorded input[type=range]').value > 1")
     recorded.get_by_role("button", name="Pause").click()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    found = [v for v in page.evaluate(f"{AXE}\naxe.run('#recorded')")["violations"]]
-    assert not [v["id"] for v in found if v["impact"] in BAD]
-    page.close()
+    check_access(page, "#recorded")

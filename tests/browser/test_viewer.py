@@ -7,8 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.browser.viewing import FIND, SIDE, STATE, drawn, marched, psnr, serve
-from tests.conftest import PATIENCE_S
+from tests.browser.viewing import FIND, SIDE, STATE, drawn, marched, new_page, psnr, serve
 
 RESOLUTION = 48
 SIDES = (0.0, 90.0, 180.0, 270.0)
@@ -60,17 +59,19 @@ def url(baked, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def opened(browser, url):
+def opened(context, url):
     """The viewer at a size that software draws in time."""
-    context = browser.new_context(
-        viewport={"width": 700, "height": 600}, reduced_motion="reduce", has_touch=True
-    )
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_S * 1000)
-    page.goto(url)
-    page.wait_for_function(f"{STATE}?.ready && {STATE}.nFrames > 0")
-    yield page
-    context.close()
+    with new_page(context, (700, 600), still=True) as page:
+        page.goto(url)
+        page.wait_for_function(f"{STATE}?.ready && {STATE}.nFrames > 0")
+        yield page
+
+
+@pytest.fixture
+def fresh(context):
+    """A page of its own, before it is opened."""
+    with new_page(context, (500, 600)) as page:
+        yield page
 
 
 @pytest.fixture
@@ -212,20 +213,17 @@ def test_keys_buttons_and_the_wheel(page):
 
 
 @pytest.mark.timeout(600)
-def test_it_turns_by_itself_only_in_sight_and_until_it_is_touched(browser, url):
-    page = browser.new_page(viewport={"width": 500, "height": 600})
-    page.set_default_timeout(PATIENCE_S * 1000)
-    page.goto(url)
-    page.wait_for_function(f"{STATE}?.spinning && {STATE}.azimuthDeg > 5")
-    page.evaluate("scrollTo(0, 1400)")
-    page.wait_for_function(f"!{STATE}.onScreen")
-    rest(page)
-    page.evaluate("scrollTo(0, 0)")
-    page.wait_for_function(f"{STATE}.onScreen")
-    page.locator(CANVAS).click()
-    assert not page.evaluate(STATE)["spinning"]
-    rest(page)
-    page.close()
+def test_it_turns_by_itself_only_in_sight_and_until_it_is_touched(fresh, url):
+    fresh.goto(url)
+    fresh.wait_for_function(f"{STATE}?.spinning && {STATE}.azimuthDeg > 5")
+    fresh.evaluate("scrollTo(0, 1400)")
+    fresh.wait_for_function(f"!{STATE}.onScreen")
+    rest(fresh)
+    fresh.evaluate("scrollTo(0, 0)")
+    fresh.wait_for_function(f"{STATE}.onScreen")
+    fresh.locator(CANVAS).click()
+    assert not fresh.evaluate(STATE)["spinning"]
+    rest(fresh)
 
 
 @pytest.mark.timeout(600)
@@ -253,25 +251,22 @@ def test_a_lost_graphics_card_comes_back(page, baked):
         ("window.fetch = async () => new Response('a letter')", "cannot be turned here"),
     ],
 )
-def test_what_is_amiss_is_said(browser, url, break_it, words):
-    page = browser.new_page(viewport={"width": 500, "height": 600})
-    page.set_default_timeout(PATIENCE_S * 1000)
+def test_what_is_amiss_is_said(fresh, url, break_it, words):
     # Gradio fetches by the same function; only the volumes shall fail.
     if "fetch" in break_it:
         break_it = f"""(() => {{ const real = window.fetch; {break_it};
             const broken = window.fetch;
             window.fetch = (url, ...rest) =>
                 String(url).endsWith(".volume") ? broken() : real(url, ...rest); }})()"""
-    page.add_init_script(break_it)
-    page.goto(url)
-    message = page.locator("#object-viewer [data-part=message]", has_text=words)
+    fresh.add_init_script(break_it)
+    fresh.goto(url)
+    message = fresh.locator("#object-viewer [data-part=message]", has_text=words)
     message.wait_for()
-    assert page.get_by_role("button", name="Zoom in").is_disabled()
-    page.close()
+    assert fresh.get_by_role("button", name="Zoom in").is_disabled()
 
 
 @pytest.mark.timeout(600)
-def test_a_slider_goes_over_the_steps_of_a_fine_tuning(browser, baked, tmp_path):
+def test_a_slider_goes_over_the_steps_of_a_fine_tuning(fresh, baked, tmp_path):
     from hyperdemo.render.volume import pack_volume
 
     a, b = (tmp_path / f"{name}.volume" for name in baked)
@@ -286,32 +281,30 @@ def test_a_slider_goes_over_the_steps_of_a_fine_tuning(browser, baked, tmp_path)
     stages = [{"steps": {0: way[0]}}, {"steps": {k: way[k] for k in (0, 5)}}]
     stages.append({"steps": way, "volumes": both(a, a)})  # finer than its last step
 
-    def shown(page):
+    def shown(fresh):
         """Which of the two fields stands in each panel."""
-        state = page.evaluate(STATE)
+        state = fresh.evaluate(STATE)
         marches = [marched(field, state, SIDE).rgb for field in baked.values()]
-        panels = (drawn(page, key) for key in baked)
+        panels = (drawn(fresh, key) for key in baked)
         return tuple("ab"[int(np.argmax([psnr(p, m) for m in marches]))] for p in panels)
 
     for url in serve(stages):
-        page = browser.new_page(viewport={"width": 500, "height": 600}, reduced_motion="reduce")
-        page.set_default_timeout(PATIENCE_S * 1000)
-        page.goto(url)
-        page.wait_for_function(f"{STATE}?.ready")
-        slider, more = page.get_by_label("Sharpening"), page.get_by_role("button", name="Next")
-        assert shown(page) == ("a", "b") and not slider.is_visible()
-        page.evaluate(f"{FIND}.setCamera(100, 30)")
+        fresh.emulate_media(reduced_motion="reduce")
+        fresh.goto(url)
+        fresh.wait_for_function(f"{STATE}?.ready")
+        slider, more = fresh.get_by_label("Sharpening"), fresh.get_by_role("button", name="Next")
+        assert shown(fresh) == ("a", "b") and not slider.is_visible()
+        fresh.evaluate(f"{FIND}.setCamera(100, 30)")
         more.click()
-        page.wait_for_function(f"{STATE}.step === 5")  # it follows what comes
-        assert shown(page) == ("b", "a") and page.evaluate(STATE)["azimuthDeg"] == 100
+        fresh.wait_for_function(f"{STATE}.step === 5")  # it follows what comes
+        assert shown(fresh) == ("b", "a") and fresh.evaluate(STATE)["azimuthDeg"] == 100
         slider.press("ArrowLeft")
-        page.get_by_text("as written").wait_for()
-        assert shown(page) == ("a", "b")
+        fresh.get_by_text("as written").wait_for()
+        assert shown(fresh) == ("a", "b")
         more.click()
-        page.wait_for_function(f"{STATE}.complete")
-        assert page.evaluate(STATE)["step"] == 0  # and stays where a visitor went back to
-        assert shown(page) == ("a", "b")
+        fresh.wait_for_function(f"{STATE}.complete")
+        assert fresh.evaluate(STATE)["step"] == 0  # and stays where a visitor went back to
+        assert shown(fresh) == ("a", "b")
         slider.press("End")
-        page.get_by_text("after 10 steps").wait_for()
-        assert shown(page) == ("a", "a")
-        page.close()
+        fresh.get_by_text("after 10 steps").wait_for()
+        assert shown(fresh) == ("a", "a")

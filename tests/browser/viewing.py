@@ -1,11 +1,26 @@
-"""A page with the viewer alone, and what its panels show."""
+"""Pages as a test opens them, how they are to be read, and what the viewer's panels show."""
+
+from __future__ import annotations
 
 import base64
 import math
 from collections.abc import Iterator
+from importlib import resources
+from typing import TYPE_CHECKING
 
 import gradio as gr
 import numpy as np
+
+from tests.conftest import PATIENCE_S
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+PHONE = (390, 844)
+AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
+VIOLATIONS = """(root) => axe.run(root, { resultTypes: ["violations"] }).then(({ violations }) =>
+    violations.filter(({ impact }) => ["serious", "critical"].includes(impact))
+        .map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))"""
 
 LABELS = {"foundation": "Left", "scratch": "Right"}
 SIDE = 160
@@ -17,6 +32,28 @@ SMALLEST = """(root) => Math.min(...[...document.querySelectorAll(`${root} *`)]
     .map((node) => parseFloat(getComputedStyle(node).fontSize)))"""
 """Script: the size in pixels of the smallest words that are seen in what a selector names."""
 PIXELS = f"([key, side]) => btoa(String.fromCharCode(...{FIND}.readPixels(key, side)))"
+
+
+def new_page(context: BrowserContext, size: tuple[int, int], *, still: bool = False) -> Page:
+    """A page before it is opened, which closes where its `with` ends.
+
+    Args:
+        context: whose pages share what they have fetched.
+        size: of the window in pixels, width first.
+        still: whether its visitor wants no motion.
+    """
+    page = context.new_page()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.emulate_media(reduced_motion="reduce" if still else "no-preference")
+    page.set_default_timeout(PATIENCE_S * 1000)
+    return page
+
+
+def check_access(page: Page, root: str) -> None:
+    """Nothing within an element keeps anybody from using it."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
+    assert page.evaluate(VIOLATIONS, root) == []
 
 
 def serve(stages) -> Iterator[str]:
