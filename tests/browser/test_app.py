@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 from gradio_client import Client, handle_file
-from PIL import Image
 
-from tests.browser.viewing import new_page
+from tests.browser.viewing import new_page, photo_of_a_box, requests_elsewhere
 from tests.media.sounds import through_ffmpeg
 
 pytestmark = pytest.mark.timeout(900)
@@ -43,13 +42,7 @@ PART = "#sound-player [data-part={}]"
 def unopened(context, url):
     """A page before it is opened; `elsewhere` lists what it requests of other servers."""
     with new_page(context, (1280, 900), still=True) as page:
-        page.elsewhere = []
-
-        def watch(request):
-            if request.url.startswith("http") and not request.url.startswith(url):
-                page.elsewhere.append(request.url)
-
-        page.on("request", watch)
+        page.elsewhere = requests_elsewhere(page, url)
         yield page
 
 
@@ -65,14 +58,6 @@ def ask_for(page, *, size, seconds):
     page.get_by_label("Panel size").click()
     page.get_by_role("option", name=str(size)).click()
     page.get_by_label("number input for Seconds per turn").fill(str(seconds))
-
-
-def photo_of_a_box(folder):
-    pixels = np.full((240, 320, 3), 235, np.uint8)
-    pixels[70:180, 90:230] = (200, 60, 40)  # red, before a plain wall
-    photo = folder / "box.jpg"
-    Image.fromarray(pixels).save(photo, quality=92)
-    return photo
 
 
 def test_a_photo_becomes_two_turning_objects(unopened, url, tmp_path, artefacts):

@@ -4,7 +4,7 @@ gives, and what sounds is taken from the browser's own audio nodes."""
 import pytest
 from scipy.stats import binomtest
 
-from tests.browser.viewing import PHONE, SMALLEST, check_access, new_page
+from tests.browser.viewing import PHONE, SMALLEST, check_access, new_page, requests_elsewhere
 
 RATE_HZ = 22_050
 NAMES = ("Pretrained (DINOv2)", "From scratch")
@@ -54,15 +54,9 @@ def url(tiny_url):
 @pytest.fixture
 def page(context, url):
     """A phone's page, before it is opened; nothing is requested of other servers."""
-    elsewhere = []
-
-    def watch(request):
-        if request.url.startswith("http") and not request.url.startswith(url):
-            elsewhere.append(request.url)
-
     with new_page(context, PHONE, still=True) as page:
         page.add_init_script(SPY)
-        page.on("request", watch)
+        elsewhere = requests_elsewhere(page, url)
         yield page
         assert elsewhere == []
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 import numpy as np
+from PIL import Image
 
 from tests.conftest import PATIENCE_S
 
@@ -47,6 +48,26 @@ def new_page(context: BrowserContext, size: tuple[int, int], *, still: bool = Fa
     page.emulate_media(reduced_motion="reduce" if still else "no-preference")
     page.set_default_timeout(PATIENCE_S * 1000)
     return page
+
+
+def requests_elsewhere(page: Page, url: str) -> list[str]:
+    """What a page requests of other servers from now on; the list grows with it."""
+    found = []
+
+    def watch(request):
+        if request.url.startswith("http") and not request.url.startswith(url):
+            found.append(request.url)
+
+    page.on("request", watch)
+    return found
+
+
+def photo_of_a_box(folder):
+    pixels = np.full((240, 320, 3), 235, np.uint8)
+    pixels[70:180, 90:230] = (200, 60, 40)  # red, before a plain wall
+    photo = folder / "box.jpg"
+    Image.fromarray(pixels).save(photo, quality=92)
+    return photo
 
 
 def check_access(page: Page, root: str) -> None:
