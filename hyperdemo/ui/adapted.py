@@ -15,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 from cachetools import TTLCache
+from gradio.blocks import BlocksConfig
 from gradio.components.base import server
 from gradio.components.image_editor import EditorData, EditorDataBlobs
 from gradio.data_classes import DataWithFiles, FileData, ImageData, MediaStreamChunk
@@ -119,6 +120,21 @@ def _checked(path: str) -> Path:
 
 def _n_bytes(blobs: EditorDataBlobs) -> int:
     return sum(map(len, filter(None, [blobs.background, *blobs.layers, blobs.composite])))
+
+
+def light_sessions(demo: gr.Blocks) -> None:
+    """Keep no description of every component for each session of a page.
+
+    Gradio needs it for links of its own to a session's state, which this page refuses. With 300
+    components it takes 40 ms of the server's one loop and half a megabyte: a class that comes all
+    at once would keep everybody else waiting for seconds.
+    """
+
+    class OfSessions(BlocksConfig):
+        def __copy__(self) -> BlocksConfig:
+            return _with(super().__copy__(), "config_for_block", lambda *block: {})
+
+    demo.default_config.__class__ = OfSessions
 
 
 def chunked_video(**options: Any) -> gr.Video:

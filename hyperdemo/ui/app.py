@@ -15,6 +15,7 @@ from hyperdemo.pipeline import SoundPipeline, ViewPipeline
 from hyperdemo.pipeline.pair import ModelPair
 from hyperdemo.results.learning import Recorded, find_recorded
 from hyperdemo.results.measured import TaskEvidence, read_measured
+from hyperdemo.ui.adapted import light_sessions
 from hyperdemo.ui.api import offer_api
 from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets
 from hyperdemo.ui.guard import Guard
@@ -113,6 +114,7 @@ def build_app(
         callbacks.warm_up()
         if sound is not None:
             sound.warm_up()
+    light_sessions(demo)
     return take_fair_turns(demo, max_waiting=MAX_WAITING, default_limit=limit)
 
 

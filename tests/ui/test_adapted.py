@@ -5,10 +5,11 @@ import gradio as gr
 import pytest
 from gradio.components.image_editor import EditorData
 from gradio.data_classes import DataWithFiles, FileData, ImageData
+from gradio.state_holder import SessionState
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from hyperdemo.ui.adapted import picture_file, stroke_editor
+from hyperdemo.ui.adapted import light_sessions, picture_file, stroke_editor
 
 
 def made_anew(component):
@@ -64,3 +65,21 @@ def test_strokes_sent_as_bytes_are_read_once_by_the_one_decoder():
         read(buffer_of(Image.new("1", (12_000, 12_000))))
     with pytest.raises(gr.Error, match="at most"):
         editor.accept_blobs(DataWithFiles(data=fields | {"index": str(10**9)}, files=[("a", b"")]))
+
+
+def test_a_session_describes_no_component_and_is_otherwise_gradio_s():
+    with gr.Blocks() as demo:
+        box, state = gr.Textbox("first"), gr.State(3)
+        box.submit(lambda word: word, box, box)
+    described, page = SessionState(demo), demo.get_config_file()["components"]
+    light_sessions(demo)
+    session = SessionState(demo)
+    assert list(described.components) and not list(session.components)
+    assert demo.get_config_file()["components"] == page
+    assert session.blocks_config.blocks == described.blocks_config.blocks
+    assert session.blocks_config.fns == described.blocks_config.fns
+    assert session[state._id] == 3
+    session[box._id] = gr.Textbox("second", render=False)
+    session._update_config(box._id)
+    session._update_value_in_config(box._id, "third")
+    assert session[box._id].value == "second" and demo.blocks[box._id] is box
