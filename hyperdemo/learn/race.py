@@ -33,7 +33,7 @@ from hyperdemo.render.quadrature import render_view
 
 RATES = Rates(lr=1e-3, lr_heads=2e-2)
 DATA = RayData(target_views=1, rays=64, samples=20, near_share=0.0, mirror=0.0, absolute_weight=0.3)
-BATCH, STEPS, WARMUP, DECAY, EMA = 16, 700, 30, 0.4, 0.98
+BATCH, STEPS, WARMUP, DECAY, EMA = 16, 400, 30, 0.4, 0.98
 SCORED = (2, 4, 6)
 """Views that are compared with the truth; the input is view 0."""
 
@@ -131,6 +131,7 @@ class Race:
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
         held, learnt = order[: n // 4], order[n // 4 :][:n_objects]
         self.held_out, self.views = data.views.some(held), data.views.some(learnt)
+        self._inputs = data.inputs[held]
         self.field = data.config.field
         self._held_tokens = {arm: tokens[held] for arm, tokens in data.tokens.items()}
         rates = replace(RATES, lr=pace * RATES.lr, lr_heads=pace * RATES.lr_heads)
@@ -175,10 +176,10 @@ class Race:
 
     def inputs_and_truth(
         self, *, view: int = SCORED[0]
-    ) -> tuple[UInt8[Tensor, "v h w 3"], UInt8[Tensor, "v h w 3"]]:
+    ) -> tuple[UInt8[Tensor, "v s s 3"], UInt8[Tensor, "v h h 3"]]:
         """What both arms are given of the objects that are shown, and what `pictures` should be."""
-        framed = self.held_out.framed[list(self.shown)]
-        return framed[:, 0], framed[:, view]
+        shown = list(self.shown)
+        return self._inputs[shown], self.held_out.framed[shown, view]
 
 
 def laps(race: Race, *, every: int, seconds: float) -> Iterator[Lap | None]:

@@ -1,7 +1,8 @@
 """What the race learns from: small pictures of objects, and what two frozen encoders make of them.
 
-A folder holds `views.webp`, a row of lossless tiles per object, and `tokens.safetensors`: the
-encoded tokens as bytes about their mean over all pictures, the cameras, and what belongs to them.
+A folder holds `views.webp`, a row of lossless tiles per object; `inputs.webp`, a tile per object;
+and `tokens.safetensors`: the encoded tokens as bytes about their mean over all pictures, the
+cameras, and what belongs to them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -23,7 +24,7 @@ from hyperdemo.config import ModelConfig
 from hyperdemo.learn.views import ViewSet, turns_to_front
 from hyperdemo.preprocess.frame import composite_on_white
 
-PICTURES, TOKENS = "views.webp", "tokens.safetensors"
+PICTURES, INPUTS, TOKENS = "views.webp", "inputs.webp", "tokens.safetensors"
 ARMS = ("pretrained", "random")
 
 
@@ -33,17 +34,19 @@ class RaceData:
 
     Attributes:
         config: of the hypernetwork, whose encoder is frozen.
-        views: of n objects; `framed` are the views over white, for people.
+        views: of n objects; `framed` are the views over white.
+        inputs: of each object the first picture that the encoders saw, for people.
         tokens: of each arm, what its encoder gives at the m weight tokens for the first k views.
     """
 
     config: ModelConfig
     views: ViewSet
+    inputs: UInt8[Tensor, "n s s 3"]
     tokens: Mapping[str, Float[Tensor, "n k m d"]]
 
 
 def save_race(data: RaceData, folder: Path) -> None:
-    """Write the two files of a folder, which is made where it is not there."""
+    """Write the three files of a folder, which is made where it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     views = data.views
     n, v, size = views.rgba.shape[:3]
@@ -51,6 +54,7 @@ def save_race(data: RaceData, folder: Path) -> None:
     Image.fromarray(sheet.numpy()).save(
         folder / PICTURES, lossless=True, quality=20, method=1, exact=True
     )
+    Image.fromarray(data.inputs.flatten(0, 1).numpy()).save(folder / INPUTS, quality=90)
     tensors = {"poses": views.poses.float()}
     for arm, tokens in data.tokens.items():
         mean = tokens.mean((0, 1))
@@ -76,6 +80,7 @@ def load_race(folder: Path) -> RaceData:
             about = json.loads(file.metadata()["race"])
             stored = {name: file.get_tensor(name) for name in file.keys()}
         sheet = np.asarray(Image.open(folder / PICTURES).convert("RGBA"))
+        inputs = np.asarray(Image.open(folder / INPUTS).convert("RGB"))
         n, poses = len(about["ids"]), stored["poses"]
         size, v = len(sheet) // n, poses.shape[1]
         rgba = sheet.reshape(n, size, v, size, 4).transpose(0, 2, 1, 3, 4).copy()
@@ -94,4 +99,5 @@ def load_race(folder: Path) -> RaceData:
         turns=turns_to_front(poses),
         fov_deg=about["fov_deg"],
     )
-    return RaceData(ModelConfig.from_dict(about["config"]), views, tokens)
+    shown = torch.from_numpy(inputs.reshape(n, -1, *inputs.shape[1:]).copy())
+    return RaceData(ModelConfig.from_dict(about["config"]), views, shown, tokens)

@@ -122,7 +122,8 @@ CSS = """
 /* Gradio says Error over a run that was stopped too; what failed is said in words below it. */
 :is(#status, #sound-status, #race-status) .wrap:has(> .error) { display: none; }
 #race-pictures table { border-collapse: collapse; margin-top: .5rem; }
-#race-pictures :is(th, td) { border: 0; padding: .25rem; width: 25%; max-width: 130px; }
+#race-pictures :is(table, tr, th, td) { border: 0; }
+#race-pictures :is(th, td) { padding: .25rem; width: 25%; max-width: 130px; }
 #race-pictures th { font-weight: 500; font-size: .9rem; text-align: left; }
 #race-pictures img { width: 100%; display: block; border-radius: var(--radius-sm); }
 .status.stale span { flex: 1; font-weight: 500; }

@@ -28,4 +28,4 @@ def race_data(*, n_objects=8, inputs=2):
     tokens = {
         arm: tokens_of(model, views, inputs=inputs) for arm, model in zip(ARMS, models, strict=True)
     }
-    return RaceData(models[0].config, views, tokens)
+    return RaceData(models[0].config, views, views.framed[:, 0], tokens)

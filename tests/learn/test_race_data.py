@@ -13,6 +13,8 @@ def test_what_was_saved_is_read(tmp_path):
     assert (read.views.ids, read.views.classes) == (data.views.ids, data.views.classes)
     assert read.views.fov_deg == data.views.fov_deg
     assert torch.equal(read.views.rgba, data.views.rgba)
+    error = read.inputs.double() - data.inputs.double()
+    assert error.square().mean().sqrt() < 0.05 * 255  # lossy, for people
     torch.testing.assert_close(read.views.poses.double(), data.views.poses.double())
     torch.testing.assert_close(
         read.views.turns.double(), data.views.turns.double(), atol=1e-6, rtol=0

@@ -90,7 +90,7 @@ checkpoint "foundation" is made from them.
 TensorFlow.js 4.22.0 (Google; Apache License 2.0): its core and two of its backends stand in
 `hyperdemo/ui/inside/inspector/vendor`, unchanged but for the lines that name source maps.
 
-The pictures of the page's race, `weights/race/views.webp`, are renderings of models by
+The pictures of the page's race, in `weights/race`, are renderings of models by
 [Kenney](https://kenney.nl), [Quaternius](https://quaternius.com),
 [KayKit](https://kaylousberg.com) and [Tiny Treats](https://tinytreats.itch.io), all CC0 1.0.
 

@@ -4,7 +4,12 @@
     python -m train.view.race --models data/models
 
 Into weights/race: objects of four kinds that are in the public domain (CC0), and what DINOv2 and a
-random ViT give for them at the same random weight tokens. Both encoders stay as they are.
+random ViT give at the same random weight tokens for pictures of them before random backdrops. Both
+encoders stay as they are.
+
+The backdrops are what makes the race. With the same objects over white, where a silhouette says
+much, the pretrained arm ends 0.7 to 1.1 dB ahead (seeds 0 to 5); with them 1.2 to 2.2, and after
+the first hundred steps it is 1.1 to 2.1 ahead already.
 """
 
 import argparse
@@ -13,6 +18,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
@@ -23,6 +29,7 @@ from hyperdemo.hypernet import build_heads
 from hyperdemo.learn.race_data import RaceData, save_race
 from hyperdemo.learn.views import ViewSet
 from hyperdemo.model import HyperModel, to_pixels
+from hyperdemo.preprocess.frame import frame_alpha
 from train.config import TrainConfig, ViewData
 from train.objects.collection import Model, read_table
 from train.view.data import load_views
@@ -87,6 +94,34 @@ def shrunk(rgba: UInt8[Tensor, "n v h h 4"], *, size: int) -> UInt8[Tensor, "n v
     return out.unflatten(0, rgba.shape[:2])
 
 
+def backdrops(n: int, *, size: int, generator: torch.Generator) -> Float[Tensor, "n s s 3"]:
+    """Cloudy walls in [0, 1], out of focus: noise whose amplitude falls with frequency squared."""
+    freqs = torch.fft.fftfreq(size)
+    radius = torch.hypot(freqs[:, None], freqs).clamp_min(1 / size)
+    noise = torch.randn(n, 3, size, size, generator=generator)
+    clouds = torch.fft.ifft2(torch.fft.fft2(noise) / radius**2).real
+    clouds = clouds - clouds.mean((2, 3), keepdim=True)
+    clouds = clouds / clouds.std((2, 3), keepdim=True)
+    colour = torch.rand(n, 3, 1, 1, generator=generator)
+    contrast = 0.05 + 0.1 * torch.rand(n, 1, 1, 1, generator=generator)
+    walls = colour + contrast * clouds
+    grey = walls.mean(1, keepdim=True)
+    return ((walls + grey) / 2).clamp(0, 1).permute(0, 2, 3, 1)
+
+
+def before_backdrops(
+    views: ViewSet, *, inputs: int, generator: torch.Generator
+) -> UInt8[Tensor, "n k s s 3"]:
+    """The first views of each object, framed as inputs, each before a backdrop of its own."""
+    framed = views.framed[:, :inputs].float()
+    size = framed.shape[2]
+    alphas = [frame_alpha(rgba, size=size) for rgba in views.rgba[:, :inputs].flatten(0, 1).numpy()]
+    seen = torch.from_numpy(np.stack(alphas)).unflatten(0, framed.shape[:2]).unsqueeze(-1)
+    walls = backdrops(len(alphas), size=size, generator=generator).unflatten(0, framed.shape[:2])
+    behind = 255 * (walls - 1) * (1 - seen)  # instead of the white that is there
+    return (framed + behind).clamp(0, 255).round().to(torch.uint8)
+
+
 @torch.no_grad()
 def encoded(
     model: HyperModel, framed: UInt8[Tensor, "n k s s 3"], *, batch: int = 32
@@ -110,15 +145,17 @@ def frozen(config: ModelConfig, *, backbone_file: str | None) -> HyperModel:
 
 def make_race(views: ViewSet, *, backbone_file: str, config: ModelConfig = CONFIG) -> RaceData:
     """Encode the first views of each object by both encoders, beside the same weight tokens."""
+    generator = torch.Generator().manual_seed(SEED)
+    inputs = before_backdrops(views, inputs=INPUTS, generator=generator)
     tokens = {
-        arm: encoded(frozen(config, backbone_file=file), views.framed[:, :INPUTS])
+        arm: encoded(frozen(config, backbone_file=file), inputs)
         for arm, file in (("pretrained", backbone_file), ("random", None))
     }
     small = ViewSet(
         views.ids, views.classes, shrunk(views.rgba, size=SIDE), views.framed, views.poses,
         views.turns, views.fov_deg,
     )  # fmt: skip
-    return RaceData(config, small, tokens)
+    return RaceData(config, small, inputs[:, 0], tokens)
 
 
 def every_few(views: ViewSet, *, n_views: int = VIEWS) -> ViewSet:

@@ -26,6 +26,7 @@ def curves(laps: Sequence[Lap], *, last: int) -> go.Figure:
             x=[lap.step for lap in laps],
             y=[float(lap.psnr[arm].mean()) for lap in laps],
             name=label, mode="lines+markers", line={"color": COLOURS[arm], "width": 3},
+            cliponaxis=False,
             hovertemplate="%{y:.2f} dB after %{x:,} steps<extra>" + label + "</extra>",
         )
         for arm, label in LABELS.items()
@@ -59,7 +60,7 @@ def verdict(lap: Lap) -> str:
 
 def gallery(
     lap: Lap,
-    inputs: UInt8[np.ndarray, "v h h 3"],
+    inputs: UInt8[np.ndarray, "v s s 3"],
     truth: UInt8[np.ndarray, "v h h 3"],
 ) -> str:
     """Held-out objects, one below the other: what goes in, the truth, and both answers; HTML."""
