@@ -79,12 +79,17 @@ function encoded(points, freqs) {
   });
 }
 
+// The layers as tensors, the ReLUs' gain among the weights.
+function asTensors(weights) {
+  return weights.map(({ inputs, outputs, w, bias }, index) =>
+    ({ w: tf.mul(tf.tensor2d(w, [inputs, outputs]), index ? RELU_GAIN : 1), bias: tf.tensor1d(bias) }));
+}
+
 // The last layer's four numbers at encoded points.
-async function outputs(weights, part) {
-  const out = tf.tidy(() => weights.reduce((x, { inputs, outputs, w, bias }, index) => {
-    const gain = index ? w.map((value) => RELU_GAIN * value) : w;
-    const product = tf.add(tf.matMul(x, tf.tensor2d(gain, [inputs, outputs])), tf.tensor1d(bias));
-    return index + 1 < weights.length ? tf.relu(product) : product;
+async function outputs(layers, part) {
+  const out = tf.tidy(() => layers.reduce((x, { w, bias }, index) => {
+    const product = tf.add(tf.matMul(x, w), bias);
+    return index + 1 < layers.length ? tf.relu(product) : product;
   }, part));
   const values = await out.data();
   out.dispose();
@@ -94,48 +99,54 @@ async function outputs(weights, part) {
 // A volume as scene.js takes it. `still` says whether it is still wanted; null where it is not.
 async function bakeInBrowser(net, weights, grid, still) {
   const { side, nodes, parts } = grid, density = new Float32Array(side ** 3), colour = new Uint8Array(4 * side ** 3);
+  const layers = tf.tidy(() => asTensors(weights));
+  // All are asked for before the first is waited for: to wait for a graphics card takes its time.
+  const found = await Promise.all(parts.map((part) => outputs(layers, part)));
+  tf.dispose(layers);
+  if (!still()) return null;
   let done = 0;
-  for (const part of parts) {
-    const values = await outputs(weights, part);
-    if (!still()) return null;
-    for (let k = 0; k < part.shape[0]; k++) {
-      const seen = seenOf(net, values, 4 * k), node = nodes[done + k];
-      density[node] = Math.min(seen.density, 6e4);
-      seen.colour.forEach((value, c) => { colour[4 * node + c] = Math.round(255 * value); });
+  for (const values of found) {
+    const n = values.length / 4;
+    for (let k = 0; k < n; k++) { // for every node, so nothing is made anew in here
+      const node = nodes[done + k];
+      density[node] = Math.min(net.densityScale * softplus(values[4 * k]), 6e4);
+      for (let c = 0; c < 3; c++) colour[4 * node + c] = 255 * sigmoid(values[4 * k + 1 + c]) + 0.5;
     }
-    done += part.shape[0];
+    done += n;
   }
   return { side, density, colour, skip: emptyAround(density, side) };
 }
 
 // Chessboard distance of every block of nodes to the nearest whose cells hold density.
 function emptyAround(density, side) {
-  const blocks = side / BLOCK, at = (x, y, z) => (z * blocks + y) * blocks + x;
-  let distance = new Uint8Array(blocks ** 3).fill(blocks);
-  for (let k = 0; k < density.length; k++) {
-    if (density[k] <= MIN_DENSITY) continue;
-    const place = [k % side, Math.floor(k / side) % side, Math.floor(k / side ** 2)];
-    const own = place.map((v) => Math.floor(v / BLOCK));
-    const below = place.map((v, axis) => Math.max(0, own[axis] - (v % BLOCK ? 0 : 1))); // its cells begin there
-    for (const z of new Set([own[2], below[2]]))
-      for (const y of new Set([own[1], below[1]]))
-        for (const x of new Set([own[0], below[0]])) distance[at(x, y, z)] = 0;
-  }
-  // One block further with each pass.
-  for (let changed = true; changed; ) {
-    const before = distance;
-    distance = before.slice();
-    for (let z = 0; z < blocks; z++)
-      for (let y = 0; y < blocks; y++)
-        for (let x = 0; x < blocks; x++) {
-          let least = before[at(x, y, z)];
-          for (let k = Math.max(0, z - 1); k <= Math.min(blocks - 1, z + 1); k++)
-            for (let j = Math.max(0, y - 1); j <= Math.min(blocks - 1, y + 1); j++)
-              for (let i = Math.max(0, x - 1); i <= Math.min(blocks - 1, x + 1); i++)
-                least = Math.min(least, before[at(i, j, k)] + 1);
-          distance[at(x, y, z)] = least;
-        }
-    changed = distance.some((value, k) => value !== before[k]);
-  }
+  const blocks = side / BLOCK, distance = new Uint8Array(blocks ** 3).fill(blocks);
+  for (let z = 0, k = 0; z < side; z++)
+    for (let y = 0; y < side; y++)
+      for (let x = 0; x < side; x++, k++) {
+        if (density[k] <= MIN_DENSITY) continue;
+        // A node belongs to the cells on both of its sides.
+        for (let c = blockBelow(z); c <= Math.floor(z / BLOCK); c++)
+          for (let b = blockBelow(y); b <= Math.floor(y / BLOCK); b++)
+            for (let a = blockBelow(x); a <= Math.floor(x / BLOCK); a++) distance[(c * blocks + b) * blocks + a] = 0;
+      }
+  // Forth from those before, and back from those after: a chessboard's distance is exact in two passes.
+  for (const [start, step] of [[0, 1], [blocks - 1, -1]])
+    for (let z = start; z >= 0 && z < blocks; z += step)
+      for (let y = start; y >= 0 && y < blocks; y += step)
+        for (let x = start; x >= 0 && x < blocks; x += step) distance[(z * blocks + y) * blocks + x] = nearest(distance, blocks, x, y, z);
   return distance;
+}
+
+function blockBelow(place) {
+  return Math.max(0, Math.floor((place - 1) / BLOCK));
+}
+
+// A block's distance, or a step more than its neighbours'.
+function nearest(distance, blocks, x, y, z) {
+  let least = distance[(z * blocks + y) * blocks + x];
+  for (let c = Math.max(0, z - 1); c <= Math.min(blocks - 1, z + 1); c++)
+    for (let b = Math.max(0, y - 1); b <= Math.min(blocks - 1, y + 1); b++)
+      for (let a = Math.max(0, x - 1); a <= Math.min(blocks - 1, x + 1); a++)
+        least = Math.min(least, distance[(c * blocks + b) * blocks + a] + 1);
+  return least;
 }

@@ -145,6 +145,8 @@ async function rebake(first = false) {
   const mine = ++version, started = performance.now();
   working = true;
   for (const model of models) {
+    await new Promise((resolve) => setTimeout(resolve)); // while a slider moves, only where it is now counts
+    if (mine !== version) return;
     const rival = models.find((one) => one !== model) ?? model;
     model.weights = edited(model.net, edits, rival.written);
     const volume = await bakeInBrowser(model.net, model.weights, grid, () => mine === version);

@@ -170,7 +170,14 @@ function activationsAt(net, weights, point) {
 
 // Density in 1/world unit and colour from the last layer's four numbers.
 function seenOf(net, values, start) {
-  const [a, ...rgb] = values.subarray(start, start + 4);
-  const softplus = a > 20 ? a : Math.log1p(Math.exp(a));
-  return { density: net.densityScale * softplus, colour: rgb.map((value) => 1 / (1 + Math.exp(-value))) };
+  const rgb = [...values.subarray(start + 1, start + 4)];
+  return { density: net.densityScale * softplus(values[start]), colour: rgb.map(sigmoid) };
+}
+
+function softplus(x) {
+  return x > 20 ? x : Math.log1p(Math.exp(x));
+}
+
+function sigmoid(x) {
+  return 1 / (1 + Math.exp(-x));
 }
