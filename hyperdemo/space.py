@@ -123,7 +123,7 @@ def _all(pattern: str, values: Any) -> bool:
     return isinstance(values, list) and bool(values) and all(_is(pattern, v) for v in values)
 
 
-def main(argv: Sequence[str] | None = None, *, api: HfApi | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0 on success, 2 where something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m hyperdemo.space", description=__doc__)
     parser.add_argument("name", metavar="USER/NAME", help="of the Space, made if it is not there")
@@ -145,7 +145,7 @@ def main(argv: Sequence[str] | None = None, *, api: HfApi | None = None) -> int:
         files, wrong = [], [str(error)]
     if not _is(r"[\w.-]+/[\w.-]+", args.name):
         wrong.append(f"a name like user/demo expected, got {args.name!r}")
-    if api is None and get_token() is None:
+    if get_token() is None:
         wrong.append("you are not logged in to the hub; run `hf auth login`")
     sizes = {path: (args.out / path).stat().st_size for path in files}
     if args.dry_run:
@@ -156,18 +156,27 @@ def main(argv: Sequence[str] | None = None, *, api: HfApi | None = None) -> int:
         print(f"wrong: {what}", file=sys.stderr)
     if wrong or args.dry_run:
         return 2 if wrong else 0
-    api = api or HfApi()
+    try:
+        print(upload(args.name, args.out, hardware=hardware))
+    except Exception as error:  # its client's, or those of whatever HTTP library that stands on
+        print(f"wrong: the hub did not take it: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def upload(name: str, folder: Path, *, hardware: str) -> str:
+    """Make the Space if it is not there, and let it hold this folder alone; returns its address."""
+    api = HfApi()
     # With its hardware: on the default one a free account may make no Space.
-    api.create_repo(
-        args.name, repo_type="space", space_sdk="gradio", space_hardware=SpaceHardware(hardware),
+    made = api.create_repo(
+        name, repo_type="space", space_sdk="gradio", space_hardware=SpaceHardware(hardware),
         exist_ok=True,
     )  # fmt: skip
-    done = api.upload_folder(
-        repo_id=args.name, repo_type="space", folder_path=args.out, delete_patterns="*",
+    api.upload_folder(
+        repo_id=name, repo_type="space", folder_path=folder, delete_patterns="*",
         commit_message="The demo, its weights and its examples",
     )  # fmt: skip
-    print(f"{done}\nhttps://huggingface.co/spaces/{args.name}")
-    return 0
+    return str(made)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,13 @@ import pytest
 from PIL import Image
 
 import hyperdemo
-from hyperdemo import checkpoints
 from hyperdemo.checkpoints import find_weights, save_checkpoint
 from hyperdemo.config import ViewRequest
 from hyperdemo.events import Frames
 from hyperdemo.pipeline import ViewPipeline
 from tests import tiny
 from tests.conftest import ROOT
+from tests.hub import TOKEN, running_hub
 
 NEEDED = {"requirements.txt": "", "requirements-ray.txt": '; extra == "ray"'}
 SOURCES = ("hyperdemo", "pyproject.toml", *NEEDED, "README.md", "LICENSE")
@@ -129,15 +129,22 @@ def test_weights_are_looked_for_in_order(monkeypatch, tmp_path, weights):
     assert find_weights(weights) == weights and find_weights() == tmp_path
     monkeypatch.delenv("HYPERDEMO_WEIGHTS")
     assert find_weights() == ROOT / "weights"
-    # An installed package: there is nothing beside it, and a fetched Space is in the cache.
-    monkeypatch.setattr(checkpoints, "__file__", str(tmp_path / "site" / "hyperdemo" / "c.py"))
-    asked = {}
 
-    def download(space, **options):
-        asked.update(options, space=space)
-        return str(weights.parent)
 
-    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    monkeypatch.setattr(checkpoints, "HUB_SPACE", "ann/demo")
-    assert find_weights() == Path(weights.parent) / "weights"
-    assert asked == {"space": "ann/demo", "repo_type": "space", "allow_patterns": "weights/*"}
+def test_an_installed_package_fetches_a_spaces_weights_once(site, weights, tmp_path):
+    code = "from hyperdemo.checkpoints import find_weights\nprint(find_weights())"
+    named = {"HYPERDEMO_WEIGHTS": "", "HYPERDEMO_HUB": "ann/demo", "PYTHONPATH": str(site)}
+    named |= {"HF_HUB_OFFLINE": "0", "HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path / "hub")}
+    with running_hub() as hub:
+        hub.made["ann/demo"] = {}
+        hub.files = {f"weights/{p.name}": p.read_bytes() for p in weights.iterdir()}
+        hub.files["app.py"] = b"not needed"
+        named["HF_ENDPOINT"] = hub.url
+        fetched = run("-c", code, folder=tmp_path, **named)
+    kept = run("-c", code, folder=tmp_path, **named)  # the hub is away
+    assert fetched.stdout == kept.stdout != "", fetched.stderr + kept.stderr
+    found = Path(fetched.stdout.strip())
+    assert {p.name: p.read_bytes() for p in found.iterdir()} == {
+        p.name: p.read_bytes() for p in weights.iterdir()
+    }
+    assert not (found.parent / "app.py").exists()

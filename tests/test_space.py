@@ -9,13 +9,14 @@ import urllib.request
 from contextlib import closing
 
 import pytest
-from huggingface_hub import HfApi, SpaceCard
+from huggingface_hub import SpaceCard
 
 from hyperdemo import space
 from hyperdemo.checkpoints import save_checkpoint
 from hyperdemo.space import main, problems, write_space, wrong_keys
 from tests import tiny
 from tests.conftest import ROOT
+from tests.hub import TOKEN, running_hub
 
 NAME = "ann/demo"
 
@@ -112,26 +113,40 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
-class Hub(HfApi):
-    """Holds what is uploaded, as the hub would."""
-
-    def __init__(self):
-        super().__init__()
-        self.made, self.files = {}, set()
-
-    def create_repo(self, name, *, repo_type, space_sdk, space_hardware, exist_ok):
-        self.made[name] = (repo_type, space_sdk, space_hardware.value)
-
-    def upload_folder(self, *, repo_id, repo_type, folder_path, delete_patterns, commit_message):
-        assert repo_id in self.made and repo_type == "space" and delete_patterns == "*"
-        self.files = {p.relative_to(folder_path) for p in folder_path.rglob("*") if p.is_file()}
+def uploaded(hub, out, *, token=TOKEN):
+    """Run the command with the hub's own client, against a hub of ours."""
+    environment = os.environ | {
+        "HF_ENDPOINT": hub.url, "HF_TOKEN": token, "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+    }  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", "hyperdemo.space", NAME, "--out", str(out)], cwd=ROOT,
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
-def test_the_written_folder_is_uploaded_whole(out):
-    hub = Hub()
-    assert main([NAME, "--out", str(out)], api=hub) == 0
-    assert hub.made == {NAME: ("space", "gradio", "zero-a10g")}
-    assert hub.files == set(write_space(NAME, out))
+def test_the_space_holds_what_was_written_and_nothing_else(out):
+    with running_hub() as hub:
+        hub.files = {"weights/view-old.safetensors": b"of last year"}
+        done = uploaded(hub, out)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"{hub.url}/spaces/{NAME}\n")
+    assert hub.made == {
+        NAME: {"organization": "ann", "name": "demo", "type": "space", "sdk": "gradio",
+               "hardware": "zero-a10g"}
+    }  # fmt: skip
+    assert set(hub.files) == {path.as_posix() for path in write_space(NAME, out)}
+    for path, data in hub.files.items():
+        assert (out / path).read_bytes() == data
+
+
+def test_a_hub_that_refuses_and_one_that_is_away_are_told_in_a_line(out):
+    with running_hub() as hub:
+        refused = uploaded(hub, out, token="hf_of_nobody")
+    away = uploaded(hub, out)
+    for done, why in ((refused, "401"), (away, "refused")):
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+        assert "the hub did not take it: " in done.stderr and why in done.stderr
 
 
 @pytest.mark.slow
