@@ -16,7 +16,7 @@ YARDSTICK, WHISKER = GREY, GREY
 FIXED = {
     "foundation": PRETRAINED, "pretrained": PRETRAINED, "INR": PRETRAINED,
     "scratch": SCRATCH, "from scratch": SCRATCH,
-    "foundation-refined": "#a5a7f7", "scratch-refined": "#f9c978",
+    "foundation-refined": "#a5a7f7", "scratch-refined": "#f9c978", "INR, transformed": "#a5a7f7",
 }  # fmt: skip
 _OTHERS = ("#14b8a6", "#ec4899", "#0ea5e9", "#84cc16", "#a855f7")
 _GRID = "rgba(133, 144, 162, 0.25)"

@@ -2,7 +2,6 @@ import json
 import lzma
 import math
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -14,14 +13,12 @@ from tests import tiny
 from tests.train.sound.test_baselines import noises
 from tests.train.sound.test_evaluate import write_speech
 from train.sound import rates
+from train.sound.codecs import Coded, code_pcm
 from train.sound.evaluate import model_answer
 from train.sound.rates import (
     INR_BITS,
-    Coded,
-    code_mu_law,
     code_networks,
-    code_opus,
-    code_pcm,
+    code_transformed,
     float16_range,
     measure,
     pack,
@@ -29,6 +26,7 @@ from train.sound.rates import (
     score_coded,
     write,
 )
+from train.sound.transform import fit_transform, transformed
 
 RATE_HZ = 16_000
 FILTER = {"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 0, "pb": 0}
@@ -43,15 +41,6 @@ def loaded():
 def heard():
     """More than a window of the tiny model, and no whole number of stretches."""
     return noises(1).sound(0).numpy()[:9_000]
-
-
-@pytest.fixture(scope="module")
-def chirp():
-    """As speech: a gliding pitch of 100 to 200 Hz with its harmonics, louder and softer."""
-    t = np.arange(2 * RATE_HZ + 123) / RATE_HZ
-    phase = 2 * np.pi * (100 * t + 25 * t**2)
-    voice = sum(np.sin(k * phase + k) / k for k in range(1, 21))
-    return (0.1 * voice * (1 + np.sin(2 * np.pi * 4 * t))).astype(np.float32)
 
 
 def unpack(packed, *, bits, shape):
@@ -155,57 +144,15 @@ def test_more_bits_say_it_more_exactly(loaded, heard):
         assert 3 < gained < 9
 
 
-def test_opus_is_aligned_and_as_long_as_what_went_in(chirp):
-    for n in (len(chirp), 20_000, 16_001):
-        truth = chirp[:n]
-        coded = code_opus(truth, kbit_s=128)
-        assert coded.said.shape == (n,) and coded.n_bytes_plain is None
-        assert si_snr(coded.said, truth) > 25
-    for kbit_s in (12, 24, 48, 128):
-        said = code_opus(chirp, kbit_s=kbit_s).said.astype(np.float64)
-        spectrum = np.fft.rfft(said, 2 * n) * np.fft.rfft(chirp, 2 * n).conj()
-        assert np.argmax(np.fft.irfft(spectrum)) == 0
-
-
-def test_opus_spends_about_what_was_asked():
-    noise = noises(1).sound(0).numpy()  # what no predictor makes shorter
-    for asked in (8, 24, 96):
-        assert code_opus(noise, kbit_s=asked).n_bytes == pytest.approx(125 * asked, rel=0.2)
-
-
-def test_sixteen_bits_of_pcm_are_what_a_prompt_is(heard):
-    coded = code_pcm(heard)
-    assert np.array_equal(coded.said, heard) and coded.n_bytes == 2 * len(heard)
-    assert code_pcm(np.float32([1.5, -1.5])).said.tolist() == [32767 / 32768, -1]
-
-
-def test_mu_law_in_closed_form(heard):
-    coded = code_mu_law(heard)
-    assert coded.n_bytes == len(heard)
-    levels = np.arange(-127, 128) / 127
-    known = np.sign(levels) * (256 ** np.abs(levels) - 1) / 255
-    assert np.abs(coded.said[:, None] - known).min(1).max() < 1e-7
-    # The nearest level on the companded scale is never further than half of it.
-    companded = np.sign(heard) * np.log(1 + 255 * np.abs(heard.astype(float))) / np.log(256)
-    back = np.sign(coded.said) * np.log(1 + 255 * np.abs(coded.said.astype(float))) / np.log(256)
-    assert np.abs(companded - back).max() <= 0.5 / 127 + 1e-6
-    ends = np.float32([-1, 0, 1, 2])
-    np.testing.assert_allclose(code_mu_law(ends).said, [-1, 0, 1, 1], atol=1e-6)
-
-
-def test_mu_law_is_as_good_as_the_telephone_s(heard):
-    codec = av.CodecContext.create("pcm_mulaw", "w")
-    codec.sample_rate, codec.layout, codec.format = RATE_HZ, "mono", "s16"
-    samples = np.rint(heard * 32768).astype(np.int16)[None]
-    frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-    frame.sample_rate = RATE_HZ
-    packets = [*codec.encode(frame), *codec.encode(None)]
-    decoder = av.CodecContext.create("pcm_mulaw", "r")
-    decoder.sample_rate, decoder.layout = RATE_HZ, "mono"
-    parts = [f.to_ndarray()[0] for p in packets for f in decoder.decode(p)]
-    theirs = np.concatenate(parts) / 32768
-    assert sum(p.size for p in packets) == len(heard)
-    assert si_snr(code_mu_law(heard).said, heard) == pytest.approx(si_snr(theirs, heard), abs=1)
+def test_gains_are_counted_beside_the_coefficients(loaded, heard):
+    written = write(loaded, heard)
+    transform = fit_transform(written.config, [written.inrs], probes=4)
+    coded = code_transformed(written, transform, step=0.01)
+    assert coded.n_bytes == transformed(written.inrs, transform, step=0.01)[1] + 2 * 23
+    truth = synthesise(written, rate_hz=RATE_HZ).numpy()
+    assert si_snr(coded.said, truth) > si_snr(
+        code_transformed(written, transform, step=0.1).said, truth
+    )
 
 
 def test_a_point_is_all_bits_by_all_seconds():
@@ -238,15 +185,16 @@ def test_rounding_errors_of_a_perfect_copy_are_no_ratio(monkeypatch):
     assert score_coded(other, heard, with_pesq=False) == {"si_snr": 310.0, "lsd": 0.0}
 
 
-def test_the_command_writes_three_curves_and_leaves_the_rest(tmp_path, monkeypatch, capsys):
+def test_the_command_writes_all_curves_and_leaves_the_rest(tmp_path, monkeypatch, capsys):
     splits, weights = write_speech(tmp_path), tmp_path / "weights"
     save_checkpoint(tiny.sound_model(), weights, name="sound-foundation", facts={"git": "abc"})
     out = tmp_path / "results.json"
     out.write_text(json.dumps({"view": 1, "sound": {"models": 2}}))
     argv = ["r", "--weights", str(weights), "--speech", str(tmp_path), "--splits", str(splits)]
     monkeypatch.setattr(rates, "INR_BITS", (16, 4))
+    monkeypatch.setattr(rates, "STEPS", (0.01,))
     monkeypatch.setattr(rates, "OPUS_KBIT_S", (24,))
-    monkeypatch.setattr("sys.argv", [*argv, "--limit", "2", "--out", str(out)])
+    monkeypatch.setattr("sys.argv", [*argv, "--limit", "2", "--fit", "2", "--out", str(out)])
     rates.main()
     results = json.loads(out.read_text())
     assert results["view"] == 1 and results["sound"]["models"] == 2
@@ -254,7 +202,7 @@ def test_the_command_writes_three_curves_and_leaves_the_rest(tmp_path, monkeypat
     assert (found["split"], found["prompts"], found["seconds"]) == ("test", 2, 1.2)
     assert (found["model"], found["git"]) == ("foundation", "abc") and found["reading"]
     assert {n: len(points) for n, points in found["curves"].items()} == {
-        "INR": 2, "Opus": 1, "PCM": 2
+        "INR": 2, "INR, transformed": 1, "Opus": 1, "PCM": 2
     }  # fmt: skip
     assert [point["bits"] for point in found["curves"]["INR"]] == [16, 4]
     for point in found["curves"]["INR"]:
