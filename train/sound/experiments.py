@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from train.experiments import SCRATCH, SHORT, THREE, Arm, Changes, Experiment, Pairs, Sweep
 
 _PAIRS = Pairs(SCRATCH["sound"])
@@ -26,9 +29,111 @@ def _highest(max_freq_hz: float, *, n_freqs: int) -> Changes:
     return {"model.field.n_freqs": n_freqs, "model.field.max_freq_hz": max_freq_hz}
 
 
+_ON_PROMPTS: Mapping[str, Experiment] = {
+    "input": Experiment(
+        "What must the encoder hear?",
+        "Log-mel frames as Whisper knows them, patches of the waveform, or both.",
+        (
+            *_PAIRS.both("log-mel and waveform", {}),
+            *_PAIRS.both("waveform alone", {"model.backbone.inputs": "raw"}),
+            Arm("log-mel alone", {"model.backbone.inputs": "mel"}),
+        ),
+        reading=(
+            "The waveform itself must be heard: log-mel frames hold no phase, and from them "
+            "alone the model stays near silence. Once it is there, the log-mel frames that "
+            "Whisper grew up with are what makes its pretraining useful; with the waveform "
+            "alone the pretrained encoder is no better than a random one."
+        ),
+    ),
+    "backbone": Experiment(
+        "Does it matter what the encoder was trained on?",
+        "Whisper, which learned from speech, and DINOv2, which learned from photographs and is "
+        "shown the spectrogram as a picture; each against random weights in its own shape.",
+        (*_PAIRS.both(_WHISPER, {}, seeds=THREE), *_PAIRS.both(_VIT, _DINO, seeds=THREE)),
+        reading=(
+            "DINOv2 has never heard a sound, yet shown the spectrogram as a picture it does "
+            "about as well as Whisper, and better than random weights of its own shape. "
+            "What carries over is more general than knowledge of speech, which is what the "
+            "paper claims."
+        ),
+    ),
+    "adaptation": _PAIRS.adaptation(
+        "Sixteen learned prompts in each block of an encoder that is otherwise left "
+        "alone come level in STOI and SI-SNR with training everything from random "
+        "weights, with a twentieth of the parameters to train. Changing nothing in the "
+        "encoder falls behind, and training all of it from Whisper's weights is the "
+        "easiest to understand."
+    ),
+    "data": Experiment(
+        "How much speech is needed?",
+        "A share of the training prompts, the same number of steps.",
+        _PAIRS.shares({1: THREE, 10: THREE, 25: THREE, 50: (0,), 100: THREE}),
+        x_label="share of the training prompts (%)",
+        reading=(
+            "At this budget the amount of speech hardly matters: 16 prompts, 40 seconds, do "
+            "nearly as well as 1,615, and pretraining gains hardly more on few than on "
+            "many. To write networks of 30 ms is so local a task that any little speech "
+            "teaches it, so here the paper's claim about scarce data finds no support."
+        ),
+    ),
+    "parts": _PAIRS.parts("1-2", "3-4"),
+    "window": Experiment(
+        "How long a window?",
+        "Windows of half a second, one and two, as much sound a step in each.",
+        (
+            Arm("0.5 s", _window(0.5, batch=8), x=0.5),
+            Arm("1 s", x=1.0),
+            Arm("2 s", _window(2.0, batch=2), x=2.0),
+        ),
+        x_label="seconds a window",
+        reading=(
+            "Half a second does as well as a second. Two seconds do worse: as much sound a "
+            "step, but in two pieces instead of four or eight, and longer for attention to "
+            "search."
+        ),
+    ),
+    "inr": Experiment(
+        "How large an INR?",
+        "The width of each 30 ms network, and how high its frequencies reach.",
+        (
+            Arm("32 wide", {"model.field.width": 32}, "width"),
+            Arm("64 wide, to 4 kHz", series="width"),
+            Arm("128 wide", {"model.field.width": 128}, "width"),
+            Arm("to 2 kHz", _highest(2000.0, n_freqs=60), "highest frequency"),
+            Arm("64 wide, to 4 kHz", series="highest frequency"),
+            Arm("to 8 kHz", _highest(8000.0, n_freqs=240), "highest frequency"),
+        ),
+        x_label="generated numbers per 25 ms",
+        x_from="written",
+        reading=(
+            "A wider network holds more, and the hypernetwork finds it no harder to write: "
+            "128 units sound clearly better than 64, at a third more numbers and nearly "
+            "twice the training time. Frequencies above 4 kHz buy little for speech; "
+            "without those above 2 kHz it is harder to understand."
+        ),
+    ),
+    "loss": Experiment(
+        "What should the loss compare?",
+        "The waveform alone, or spectrograms at three resolutions beside it, by their weight.",
+        (
+            Arm("waveform alone", {"data.spectral_weight": 0.0}),
+            Arm("STFT × 0.02"),
+            Arm("STFT × 0.1", {"data.spectral_weight": 0.1}),
+            Arm("STFT × 0.5", {"data.spectral_weight": 0.5}),
+        ),
+        reading=(
+            "Comparing spectrograms trades the waveform for the sound: with more weight SI-SNR "
+            "falls, and LSD gets better, as does STOI up to a weight of 0.1. There PESQ is "
+            "best too, at five times the weight that is shipped; whoever trains for ears "
+            "rather than for decibels should start there."
+        ),
+    ),
+}
+"""What was asked of a smaller INR, of the studio prompts alone and in fewer steps."""
+
 SOUND = Sweep(
-    base="sound-cpu",
-    budget=SHORT,
+    base="sound-sweep",
+    budget={},
     experiments={
         "main": Experiment(
             "Does pretraining help on sound?",
@@ -42,103 +147,9 @@ SOUND = Sweep(
                 "long, shows where this leads: there next to nothing is left of the difference."
             ),
         ),
-        "input": Experiment(
-            "What must the encoder hear?",
-            "Log-mel frames as Whisper knows them, patches of the waveform, or both.",
-            (
-                *_PAIRS.both("log-mel and waveform", {}),
-                *_PAIRS.both("waveform alone", {"model.backbone.inputs": "raw"}),
-                Arm("log-mel alone", {"model.backbone.inputs": "mel"}),
-            ),
-            reading=(
-                "The waveform itself must be heard: log-mel frames hold no phase, and from them "
-                "alone the model stays near silence. Once it is there, the log-mel frames that "
-                "Whisper grew up with are what makes its pretraining useful; with the waveform "
-                "alone the pretrained encoder is no better than a random one."
-            ),
-        ),
-        "backbone": Experiment(
-            "Does it matter what the encoder was trained on?",
-            "Whisper, which learned from speech, and DINOv2, which learned from photographs and is "
-            "shown the spectrogram as a picture; each against random weights in its own shape.",
-            (*_PAIRS.both(_WHISPER, {}, seeds=THREE), *_PAIRS.both(_VIT, _DINO, seeds=THREE)),
-            reading=(
-                "DINOv2 has never heard a sound, yet shown the spectrogram as a picture it does "
-                "about as well as Whisper, and better than random weights of its own shape. "
-                "What carries over is more general than knowledge of speech, which is what the "
-                "paper claims."
-            ),
-        ),
-        "adaptation": _PAIRS.adaptation(
-            "Sixteen learned prompts in each block of an encoder that is otherwise left "
-            "alone come level in STOI and SI-SNR with training everything from random "
-            "weights, with a twentieth of the parameters to train. Changing nothing in the "
-            "encoder falls behind, and training all of it from Whisper's weights is the "
-            "easiest to understand."
-        ),
-        "data": Experiment(
-            "How much speech is needed?",
-            "A share of the training prompts, the same number of steps.",
-            _PAIRS.shares({1: THREE, 10: THREE, 25: THREE, 50: (0,), 100: THREE}),
-            x_label="share of the training prompts (%)",
-            reading=(
-                "At this budget the amount of speech hardly matters: 16 prompts, 40 seconds, do "
-                "nearly as well as 1,615, and pretraining gains hardly more on few than on "
-                "many. To write networks of 30 ms is so local a task that any little speech "
-                "teaches it, so here the paper's claim about scarce data finds no support."
-            ),
-        ),
-        "parts": _PAIRS.parts("1-2", "3-4"),
-        "window": Experiment(
-            "How long a window?",
-            "Windows of half a second, one and two, as much sound a step in each.",
-            (
-                Arm("0.5 s", _window(0.5, batch=8), x=0.5),
-                Arm("1 s", x=1.0),
-                Arm("2 s", _window(2.0, batch=2), x=2.0),
-            ),
-            x_label="seconds a window",
-            reading=(
-                "Half a second does as well as a second. Two seconds do worse: as much sound a "
-                "step, but in two pieces instead of four or eight, and longer for attention to "
-                "search."
-            ),
-        ),
-        "inr": Experiment(
-            "How large an INR?",
-            "The width of each 30 ms network, and how high its frequencies reach.",
-            (
-                Arm("32 wide", {"model.field.width": 32}, "width"),
-                Arm("64 wide, to 4 kHz", series="width"),
-                Arm("128 wide", {"model.field.width": 128}, "width"),
-                Arm("to 2 kHz", _highest(2000.0, n_freqs=60), "highest frequency"),
-                Arm("64 wide, to 4 kHz", series="highest frequency"),
-                Arm("to 8 kHz", _highest(8000.0, n_freqs=240), "highest frequency"),
-            ),
-            x_label="generated numbers per 25 ms",
-            x_from="written",
-            reading=(
-                "A wider network holds more, and the hypernetwork finds it no harder to write: "
-                "128 units sound clearly better than 64, at a third more numbers and nearly "
-                "twice the training time. Frequencies above 4 kHz buy little for speech; "
-                "without those above 2 kHz it is harder to understand."
-            ),
-        ),
-        "loss": Experiment(
-            "What should the loss compare?",
-            "The waveform alone, or spectrograms at three resolutions beside it, by their weight.",
-            (
-                Arm("waveform alone", {"data.spectral_weight": 0.0}),
-                Arm("STFT × 0.02"),
-                Arm("STFT × 0.1", {"data.spectral_weight": 0.1}),
-                Arm("STFT × 0.5", {"data.spectral_weight": 0.5}),
-            ),
-            reading=(
-                "Comparing spectrograms trades the waveform for the sound: with more weight SI-SNR "
-                "falls, and LSD gets better, as does STOI up to a weight of 0.1. There PESQ is "
-                "best too, at five times the weight that is shipped; whoever trains for ears "
-                "rather than for decibels should start there."
-            ),
-        ),
+        **{
+            name: replace(experiment, base="sound-cpu", budget=SHORT)
+            for name, experiment in _ON_PROMPTS.items()
+        },
     },
 )
