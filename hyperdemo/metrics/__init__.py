@@ -6,6 +6,7 @@ from hyperdemo.metrics.audio import (
     si_snr,
     snr,
     stoi,
+    visqol,
     waveform_psnr,
 )
 from hyperdemo.metrics.image import perceptual_distance, psnr, ssim
@@ -22,5 +23,6 @@ __all__ = [
     "snr",
     "ssim",
     "stoi",
+    "visqol",
     "waveform_psnr",
 ]

@@ -14,6 +14,7 @@ import math
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.signal import resample_poly
 from torch import Tensor
 
 from hyperdemo.metrics.stft import stft_power
@@ -23,6 +24,8 @@ Signal = Float[np.ndarray, " n"]
 LSD_FLOOR_DB = -80.0
 PESQ_RATE_HZ = 16_000
 PESQ_MIN_SECONDS = 0.25
+VISQOL_MIN_SECONDS = 1.0
+_VISQOL_RATE_HZ = 48_000
 
 # STOI works at 10 kHz on frames of 256 samples every 128, and compares 30 of them at a time.
 # pystoi leaves out a frame that ends just where the signal does.
@@ -199,6 +202,36 @@ def pesq_wb(estimate: Signal, target: Signal, *, rate_hz: int) -> float | None:
         return float(pesq.pesq(rate_hz, target, estimate, "wb"))
     except pesq.NoUtterancesError:
         return None
+
+
+def visqol(estimate: Signal, target: Signal, *, rate_hz: int) -> float | None:
+    """ViSQOL of any sound (Chinen et al., QoMEX 2020, its mode for audio), 1 to about 4.7.
+
+    It needs the package `visqol-python`, which the app does without, and takes a third of the
+    sound's time.
+
+    Returns:
+        None where either signal is silent, or less than a second: it compares patches as long.
+
+    Raises:
+        ValueError: as for `waveform_psnr`.
+        ModuleNotFoundError: the package `visqol-python` is not installed.
+    """
+    estimate, target = _checked(estimate, target)
+    if importlib.util.find_spec("visqol") is None:
+        raise ModuleNotFoundError(
+            "expected the package 'visqol-python' for ViSQOL, got none; run 'pip install "
+            "visqol-python', or leave this metric out"
+        )
+    if len(target) < VISQOL_MIN_SECONDS * rate_hz or not target.any() or not estimate.any():
+        return None
+    judge = importlib.import_module("visqol").VisqolApi()
+    judge.create(mode="audio")
+    common = math.gcd(rate_hz, _VISQOL_RATE_HZ)
+    up, down = _VISQOL_RATE_HZ // common, rate_hz // common
+    target, estimate = (resample_poly(signal, up, down) for signal in (target, estimate))
+    judged = judge.measure_from_arrays(target, estimate, sample_rate=_VISQOL_RATE_HZ)
+    return float(judged.moslqo)
 
 
 def _checked(estimate: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -68,6 +68,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric("pesq", "PESQ", noticed=0.2),
         Metric("lsd", "LSD", "dB", higher=False, noticed=1.0),
         Metric("psnr", "PSNR", "dB", noticed=1.0),
+        Metric("visqol", "ViSQOL", noticed=0.2),
     ),
     "view": (
         Metric("psnr", "PSNR", "dB", noticed=0.5),

@@ -12,6 +12,7 @@ from hyperdemo.metrics.audio import (
     si_snr,
     snr,
     stoi,
+    visqol,
     waveform_psnr,
 )
 
@@ -225,10 +226,31 @@ def test_pesq_refuses_what_it_cannot_judge(monkeypatch):
         pesq_wb(sound, sound, rate_hz=16_000)
 
 
+def test_visqol_ranks_noise():
+    pytest.importorskip("visqol", reason="slow, and not needed: pip install visqol-python")
+    target = speechlike(32_000, rate_hz=16_000)
+    same = visqol(target, target, rate_hz=16_000)
+    assert same == pytest.approx(4.732, abs=0.001)  # the end of its scale
+    a, b = (
+        visqol(target + noise(32_000, level=level), target, rate_hz=16_000)
+        for level in (0.001, 0.03)
+    )
+    assert 4.7 > a > b > 1.0
+    assert visqol(target, np.zeros(32_000), rate_hz=16_000) is None
+    assert visqol(target[:15_999], target[:15_999], rate_hz=16_000) is None
+
+
+def test_visqol_says_what_it_lacks(monkeypatch):
+    monkeypatch.setattr(audio.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="pip install visqol-python"):
+        visqol(noise(16_000), noise(16_000), rate_hz=16_000)
+
+
 @pytest.mark.parametrize(
     "metric",
     [
         *BY_SAMPLES,
+        lambda a, b: visqol(a, b, rate_hz=16_000),
         lambda a, b: stoi(a, b, rate_hz=16_000),
         lambda a, b: pesq_wb(a, b, rate_hz=16_000),
     ],

@@ -178,7 +178,7 @@ def paired_of(task: str, found: Found) -> dict[str, dict[str, Paired]]:
 
 def value(metric: Metric, row: Found) -> str:
     """A mean, its error where that is known, and a dash where the metric has no meaning."""
-    if row[metric.key] is None:
+    if row.get(metric.key) is None:
         return "–"
     return metric.text(row[metric.key]) + _error(metric, row.get(f"{metric.key}_stderr"))
 
@@ -196,7 +196,7 @@ def _difference(metric: Metric, found: Paired | None) -> str:
 
 def _answers(task: str, scored: Found) -> str:
     words = TASKS[task]
-    shown = [m for m in METRICS[task] if any(row[m.key] is not None for row in scored.values())]
+    shown = [m for m in METRICS[task] if any(row.get(m.key) is not None for row in scored.values())]
     rows = [
         [text.format(**row), *(value(metric, row) for metric in shown), words.count.format(**row)]
         for text, row in ((text, scored.get(name)) for name, text in words.answers.items())

@@ -30,7 +30,7 @@ from hyperdemo.checkpoints import LoadedModel, load_checkpoint
 from hyperdemo.config import SAMPLE_RATE_HZ, ModelConfig, SoundRequest
 from hyperdemo.events import Heard
 from hyperdemo.inr import sound_of_stretches
-from hyperdemo.metrics import score_sound
+from hyperdemo.metrics import score_sound, visqol
 from hyperdemo.metrics.paired import paired_difference
 from hyperdemo.pipeline import choose_device
 from hyperdemo.pipeline.sound import SoundPipeline
@@ -47,11 +47,13 @@ METRICS = {
     "psnr": "psnr_db", "si_snr": "si_snr_db", "lsd": "lsd_db", "stoi": "stoi", "pesq": "pesq",
 }  # fmt: skip
 """Names in the results, and in `SoundScores`."""
+VISQOL = "visqol"
+"""Of what is no speech, in the results."""
 MAX_TRAIN_SOUNDS = 500
 """Of LibriSpeech's 28,539 utterances, for the nearest window: two hours."""
 
 WITH_ERROR = ("stoi", "si_snr")
-PAIRED = ("stoi", "si_snr", "lsd", "pesq")
+PAIRED = ("stoi", "si_snr", "lsd", "pesq", VISQOL)
 LOWER_IS_BETTER = ("lsd",)
 SPLITS = ("test", "unseen")
 NOT_SPEECH = ("test-music", "test-effects", "test-kind")
@@ -93,31 +95,36 @@ def ceiling_answer(config: ModelConfig, *, steps: int, device: torch.device = CP
 
 
 def score(
-    answer: Answer, heard: Signal, *, with_pesq: bool, speech: bool = True
+    answer: Answer,
+    heard: Signal,
+    *,
+    with_pesq: bool,
+    with_visqol: bool = False,
+    speech: bool = True,
 ) -> dict[str, float | None]:
     """All metrics of one sound, to four digits, and the seconds that were compared.
 
-    STOI and PESQ are None of what is no speech.
+    STOI and PESQ are None of what is no speech, and nothing else has ViSQOL.
     """
     said = answer(heard)
-    scores = score_sound(
-        said, heard[: len(said)], rate_hz=SAMPLE_RATE_HZ, with_pesq=with_pesq and speech
-    )
+    truth = heard[: len(said)]
+    scores = score_sound(said, truth, rate_hz=SAMPLE_RATE_HZ, with_pesq=with_pesq and speech)
     row = {"seconds": len(said) / SAMPLE_RATE_HZ}
     row |= {name: getattr(scores, field) for name, field in METRICS.items()}
     if not speech:
         row["stoi"] = None
+        if with_visqol:
+            row[VISQOL] = visqol(said, truth, rate_hz=SAMPLE_RATE_HZ)
     return {name: None if value is None else round(value, 4) for name, value in row.items()}
 
 
 def evaluate(
-    sounds: SoundSet, answer: Answer, *, with_pesq: bool, speech: bool = True, words: str = ""
+    sounds: SoundSet, answer: Answer, *, words: str = "", **options: bool
 ) -> dict[str, Any]:
-    """Score an answer on every sound of a set: a summary with its rows."""
+    """Score an answer on every sound of a set, with options of `score`: a summary with its rows."""
     started = time.monotonic()
     rows = [
-        {"prompt": name}
-        | score(answer, sounds.sound(k).numpy(), with_pesq=with_pesq, speech=speech)
+        {"prompt": name} | score(answer, sounds.sound(k).numpy(), **options)
         for k, name in enumerate(tqdm(sounds.ids, desc=words, unit="prompt"))
     ]
     seconds = (time.monotonic() - started) / len(rows)
@@ -130,7 +137,8 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     Where a metric has no meaning for a prompt it is left out of the mean, and `left_out` counts
     it; where it has none for any prompt, the mean is None.
     """
-    values = {name: [row[name] for row in rows if row[name] is not None] for name in METRICS}
+    names = (*METRICS, *([VISQOL] if any(VISQOL in row for row in rows) else []))
+    values = {name: [row[name] for row in rows if row.get(name) is not None] for name in names}
     return {
         **{name: round(float(np.mean(v)), 4) if v else None for name, v in values.items()},
         **{f"{name}_stderr": standard_error(values[name]) for name in WITH_ERROR},
@@ -159,7 +167,8 @@ def compare(
     pairs = [(row, theirs[row["prompt"]]) for row in first if row["prompt"] in theirs]
     found = {}
     for name in PAIRED:
-        both = [(a[name], b[name]) for a, b in pairs if None not in (a[name], b[name])]
+        both = [(a.get(name), b.get(name)) for a, b in pairs]
+        both = [pair for pair in both if None not in pair]
         if both:
             apart = paired_difference(*zip(*both, strict=True), higher=name not in LOWER_IS_BETTER)
             found[name] = {
@@ -206,6 +215,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--speech", help="folder of the speech (that of the models' training)")
     parser.add_argument("--splits", help="splits file (that of the models' training)")
     parser.add_argument("--answers", nargs="+", help="only these, added to what is there")
+    parser.add_argument("--on", nargs="+", metavar="SPLIT", help="only these of the splits")
     parser.add_argument("--limit", type=int, default=100, help="prompts a split")
     parser.add_argument("--train-windows", type=int, default=MAX_WINDOWS, help="for nearest")
     parser.add_argument("--ceiling-windows", type=int, default=8, help="a split")
@@ -275,8 +285,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     data = replace(trained_on(models), **{key: value for key, value in changes.items() if value})
     answers = build_answers(args, models, data)
     facts = {name: dict(models[name].facts) for name in answers if name in models}
-    with_pesq = importlib.util.find_spec("pesq") is not None
-    for split in splits_of(data):
+    by_ear = {f"with_{name}": bool(importlib.util.find_spec(name)) for name in ("pesq", VISQOL)}
+    splits = splits_of(data)
+    if unknown := sorted(set(args.on or ()) - set(splits)):
+        raise SystemExit(f"expected splits among {', '.join(splits)}, got {', '.join(unknown)}")
+    for split in args.on or splits:
         ids = split_ids(data, split)
         kept = spread(ids, args.limit)
         for name, answer in answers.items():
@@ -285,7 +298,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             result = evaluate(
                 sounds,
                 answer,
-                with_pesq=with_pesq,
+                **by_ear,
                 speech=split not in NOT_SPEECH,
                 words=f"{split} {name}",
             )

@@ -137,14 +137,16 @@ SOUND = Sweep(
     experiments={
         "main": Experiment(
             "Does pretraining help on sound?",
-            "The same encoder, once with Whisper's weights and once with random ones, all else "
-            "equal, from three seeds.",
+            "The shipped pair's recipe and recordings for a tenth of its steps, once with "
+            "Whisper's weights and once with random ones, all else equal, from three seeds.",
             _PAIRS.both("log-mel and waveform", {}, seeds=THREE),
             reading=(
-                "After these few steps both copy the waveform equally well (SI-SNR), yet from "
-                "every seed the pretrained one is easier to understand (STOI) and sounds better "
-                "(PESQ, LSD). The shipped pair, trained on more kinds of sound for thirty times as "
-                "long, shows where this leads: there next to nothing is left of the difference."
+                "At a tenth of the shipped pair's training, on the same recordings, the pretrained "
+                "encoder is ahead from every seed and by every measure: a decibel of SI-SNR, 0.3 "
+                "of PESQ, 0.02 of STOI. On music, effects and babies' cries, for which Whisper was "
+                "not made, it gains no less (1.1, 1.2 and 1.6 dB), and least on Mandarin (0.4 dB). "
+                "The shipped pair, trained ten times as long, shows where this leads: next to "
+                "nothing is left of the difference. What pretraining buys here is time."
             ),
         ),
         **{

@@ -43,6 +43,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "between words weighs as much as speech. A change of less than about 1 dB is not heard.",
         "psnr": "**PSNR**: as SI-SNR, but against full scale, so that soft clips score higher; in "
         "decibels, higher is better. A change of less than about 1 dB is not heard.",
+        "visqol": "**ViSQOL**: how good music and other sounds are, estimated, from 1 (bad) to "
+        "4.7 (as the original); higher is better. Less than about 0.2 is not heard.",
     },
 }
 """What each metric is, which way is better, and what a difference is that people notice."""

@@ -69,6 +69,24 @@ def test_scores_are_the_metrics_themselves_of_what_was_said(heard):
     assert found["pesq"] is None and found["seconds"] == 0.75
 
 
+def test_visqol_is_of_what_is_no_speech(heard, monkeypatch):
+    judged = []
+
+    def judge(said, truth, *, rate_hz):
+        judged.append((len(said), rate_hz))
+        return 4.56789 if np.array_equal(said, truth) else 1.0
+
+    monkeypatch.setattr(module, "visqol", judge)
+    found = score(lambda sound: sound, heard, with_pesq=False, with_visqol=True, speech=False)
+    assert found["visqol"] == 4.5679 and found["stoi"] is found["pesq"] is None
+    assert judged == [(len(heard), RATE_HZ)]
+    assert "visqol" not in score(silence, heard, with_pesq=False, with_visqol=True)
+    assert "visqol" not in score(silence, heard, with_pesq=False, speech=False)
+    rows = [row(visqol=4.0), row(visqol=3.0), row()]
+    assert summarise(rows)["visqol"] == 3.5 and summarise(rows)["left_out"]["visqol"] == 1
+    assert compare(rows[:1], [row(visqol=3.75)])["visqol"]["mean"] == 0.25
+
+
 def test_silence_scores(heard):
     found = score(silence, heard, with_pesq=False)
     assert found["stoi"] == 0 and found["si_snr"] is None
@@ -197,6 +215,15 @@ def test_the_command_scores_every_answer(command, tmp_path, capsys):
     assert audio["paired"]["test-music"]["si_snr"]["prompts"] == 1
     assert audio["models"]["foundation"] == {"git": "foundation"}
     assert "unseen nearest" in capsys.readouterr().out
+
+
+def test_some_splits_alone(command):
+    found = command("--answers", "silence", "--on", "test-music", "unseen")["sound"]["splits"]
+    assert {split: set(scored) for split, scored in found.items()} == {
+        "test-music": {"silence"}, "unseen": {"silence"}
+    }  # fmt: skip
+    with pytest.raises(SystemExit, match="expected splits among .*, got noise"):
+        command("--on", "noise")
 
 
 def test_two_processes_are_merged_into_what_one_would_have_written(command, tmp_path):
