@@ -70,7 +70,7 @@ def find_weights(directory: str | Path | None = None) -> Path:
 
     try:
         found = snapshot_download(space, repo_type="space", allow_patterns="weights/*")
-    except (OSError, ValueError) as error:
+    except Exception as error:  # the client's, or those of the HTTP library that it stands on
         said = str(error).strip().partition("\n")[0]
         raise ValueError(
             f"the weights could not be fetched from the hub's Space {space!r} ({said}); "

@@ -159,7 +159,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         print(upload(args.name, args.out, hardware=hardware))
     except Exception as error:  # its client's, or those of whatever HTTP library that stands on
-        print(f"wrong: the hub did not take it: {error}", file=sys.stderr)
+        said = str(error).strip().partition("\n")[0]
+        print(f"wrong: the hub did not take it: {said}", file=sys.stderr)
         return 2
     return 0
 

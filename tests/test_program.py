@@ -141,6 +141,9 @@ def test_an_installed_package_fetches_a_spaces_weights_once(site, weights, tmp_p
         hub.files["app.py"] = b"not needed"
         named["HF_ENDPOINT"] = hub.url
         fetched = run("-c", code, folder=tmp_path, **named)
+    empty = named | {"HF_HOME": str(tmp_path / "nothing")}
+    away = run("-c", code, folder=tmp_path, **empty)
+    assert "ValueError: the weights could not be fetched" in away.stderr.splitlines()[-1]
     kept = run("-c", code, folder=tmp_path, **named)  # the hub is away
     assert fetched.stdout == kept.stdout != "", fetched.stderr + kept.stderr
     found = Path(fetched.stdout.strip())

@@ -25,6 +25,7 @@ from hyperdemo.learn.views import ViewSet, turns_to_front
 from hyperdemo.preprocess.frame import composite_on_white
 
 PICTURES, INPUTS, TOKENS = "views.webp", "inputs.webp", "tokens.safetensors"
+WEBP_MAX_DIMENSION = 16383
 ARMS = ("pretrained", "random")
 
 
@@ -46,7 +47,14 @@ class RaceData:
 
 
 def save_race(data: RaceData, folder: Path) -> None:
-    """Write the three files of a folder, which is made where it is not there."""
+    """Write the three files of a folder, which is made where it is not there.
+
+    Raises:
+        ValueError: more objects than have room in a WebP picture, one below the other.
+    """
+    most = WEBP_MAX_DIMENSION // max(data.views.size, data.inputs.shape[1])
+    if len(data.views) > most:
+        raise ValueError(f"at most {most} objects expected, got {len(data.views)}")
     folder.mkdir(parents=True, exist_ok=True)
     views = data.views
     n, v, size = views.rgba.shape[:3]

@@ -1,6 +1,7 @@
 """Networks opened in a browser: what it composes, runs and edits, against this side's."""
 
 import base64
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
@@ -150,8 +151,6 @@ def test_the_grid_agrees_with_the_server_s_field(page, insides):
 
 
 def test_masks_are_quantised_morphed_and_scrambled(page, insides):
-    from dataclasses import replace
-
     _, inside, other = insides["foundation"]
 
     def rounded(mask, bits):
@@ -196,6 +195,27 @@ def test_every_edit_has_an_inverse(page, insides):
     press(page, "mute")
     w = weights(page, "foundation")[0][0].reshape(-1, 16)
     assert not w[3::4].any() and w[4::4].all() and w[:3].all()
+
+
+def test_a_slider_that_moves_is_followed_to_its_end(page, insides):
+    """Edits that come while one is drawn: the last of them is what is shown."""
+    _, inside, other = insides["foundation"]
+    for _ in range(3):
+        act(page, lambda: [slide(page, "morph", str(share)) for share in (10, 60, 25)])
+        masks = tuple(
+            m + 0.25 * (o - m) for m, o in zip(inside.written.masks, other.masks, strict=True)
+        )
+        assert_same(
+            weights(page, "foundation"), replace(inside.written, masks=masks).params(), atol=1e-5
+        )
+        assert page.evaluate(STATE)["edits"] == [{"kind": "morph", "layer": -1, "share": 0.25}]
+        act(page, lambda: [slide(page, "morph", str(share)) for share in (40, 0)])
+        for name, (_, written, _) in insides.items():
+            assert_same(weights(page, name), written.written.params())
+    page.wait_for_function(
+        "[...document.querySelectorAll('[data-part=effects] span')]"
+        ".every((span) => span.textContent === 'as written')"
+    )
 
 
 def test_many_edits_keep_no_memory(page):

@@ -25,6 +25,13 @@ def test_what_was_saved_is_read(tmp_path):
         assert ((read.tokens[arm] - tokens).abs() <= 0.51 * away / 127 + 1e-6).all()
 
 
+def test_more_objects_than_a_picture_holds_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("hyperdemo.learn.race_data.WEBP_MAX_DIMENSION", 100)
+    with pytest.raises(ValueError, match="at most 3 objects expected, got 4"):
+        save_race(races.race_data(n_objects=4), tmp_path / "race")
+    assert not (tmp_path / "race").exists()
+
+
 def test_a_folder_without_a_race_is_refused(tmp_path):
     with pytest.raises(ValueError, match="does not hold the data of a race"):
         load_race(tmp_path)

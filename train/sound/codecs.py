@@ -25,7 +25,7 @@ class Coded:
     Attributes:
         said: what comes out, at 16 kHz.
         n_bytes: of its payload.
-        n_bytes_plain: before lossless coding, where the codec has that step.
+        n_bytes_plain: before lossless coding, where that is known.
     """
 
     said: Signal

@@ -119,12 +119,19 @@ def score(
 
 
 def evaluate(
-    sounds: SoundSet, answer: Answer, *, words: str = "", **options: bool
+    sounds: SoundSet,
+    answer: Answer,
+    *,
+    with_pesq: bool,
+    with_visqol: bool = False,
+    speech: bool = True,
+    words: str = "",
 ) -> dict[str, Any]:
-    """Score an answer on every sound of a set, with options of `score`: a summary with its rows."""
+    """Score an answer on every sound of a set: a summary with its rows."""
+    asked = {"with_pesq": with_pesq, "with_visqol": with_visqol, "speech": speech}
     started = time.monotonic()
     rows = [
-        {"prompt": name} | score(answer, sounds.sound(k).numpy(), **options)
+        {"prompt": name} | score(answer, sounds.sound(k).numpy(), **asked)
         for k, name in enumerate(tqdm(sounds.ids, desc=words, unit="prompt"))
     ]
     seconds = (time.monotonic() - started) / len(rows)
@@ -283,12 +290,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     changes = {"speech_dir": args.speech, "splits_file": args.splits}
     data = replace(trained_on(models), **{key: value for key, value in changes.items() if value})
-    answers = build_answers(args, models, data)
-    facts = {name: dict(models[name].facts) for name in answers if name in models}
-    by_ear = {f"with_{name}": bool(importlib.util.find_spec(name)) for name in ("pesq", VISQOL)}
     splits = splits_of(data)
     if unknown := sorted(set(args.on or ()) - set(splits)):
         raise SystemExit(f"expected splits among {', '.join(splits)}, got {', '.join(unknown)}")
+    answers = build_answers(args, models, data)
+    facts = {name: dict(models[name].facts) for name in answers if name in models}
+    with_pesq, with_visqol = (bool(importlib.util.find_spec(name)) for name in ("pesq", VISQOL))
     for split in args.on or splits:
         ids = split_ids(data, split)
         kept = spread(ids, args.limit)
@@ -298,7 +305,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             result = evaluate(
                 sounds,
                 answer,
-                **by_ear,
+                with_pesq=with_pesq,
+                with_visqol=with_visqol,
                 speech=split not in NOT_SPEECH,
                 words=f"{split} {name}",
             )

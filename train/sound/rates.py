@@ -11,7 +11,7 @@ Curves over the same held-out prompts, scored by the same metrics:
 - PCM: samples as they are, and through the μ-law of telephony.
 
 Bytes are those of the payload: no curve counts a container, nor how long the clip is. The kbit/s
-of a set are all its bits by all its seconds. `kbit_s_plain` of the INRs has every number in
+of a set are all its bits by all its seconds. `kbit_s_plain` of the first INRs has every number in
 as many bits as it was rounded to; `kbit_s` is after lossless coding, where that helps.
 """
 
@@ -48,12 +48,12 @@ from train.subsets import spread
 # Of the shipped model on 40 prompts, measured before it was written.
 READING = (
     "Rounded from 16 to 8 bits a number, what the model writes takes 83 kbit/s instead of 251 and "
-    "loses 0.4 dB of SI-SNR. Rounded in coordinates that are fitted to it, it takes half of that "
-    "and sounds better: 41 kbit/s, at a PESQ of 3.7 instead of 3.6. With 16 kbit/s and less it is "
-    "then nearer to the waveform than Opus (14.8 dB with 10 kbit/s; Opus has 14.1 with 12), on "
-    "voices to which the coordinates were fitted, but not nearer to the ear: Opus has that PESQ of "
-    "3.7 with 12 kbit/s. It spends its bits where an ear would miss them, and nothing in this "
-    "training asked for that."
+    "loses 0.4 dB of SI-SNR. Rounded in coordinates that are fitted to it (transformed), it takes "
+    "half of that and sounds better: 41 kbit/s, at a PESQ of 3.7 instead of 3.6. With 16 kbit/s "
+    "and less it is then nearer to the waveform than Opus (14.8 dB with 10 kbit/s; Opus has 14.1 "
+    "with 12), on voices to which the coordinates were fitted, but not nearer to the ear: Opus has "
+    "that PESQ of 3.7 with 12 kbit/s. Opus spends its bits where an ear would notice; nothing in "
+    "this training asked for that."
 )
 READ_MODEL = "foundation"
 HALF = 16
@@ -227,7 +227,7 @@ def curves(
         ],
         "INR, transformed": [
             point(
-                f"steps of {100 * step:g} %",
+                f"rounded to {100 * step:g} % of the sound",
                 (code_transformed(w, transform, step=step) for w in written),
             )
             for step in STEPS

@@ -27,7 +27,7 @@ from train.subsets import spread
 PROBES = 100
 """Networks whose Jacobians are taken; each has as many rows as a stretch has samples."""
 LEAST_HEARD = 1e-7
-"""Directions that are heard less than this share of the best are left at their mean."""
+"""Directions with less than this share of the best one's energy are left at their mean."""
 _MOST = 32767
 _NARROWEST = 1e-3  # of a Laplacian, in steps
 _FAMILY = constriction.stream.model.QuantizedLaplace(-_MOST, _MOST)
@@ -61,7 +61,13 @@ class MaskTransform:
 
 
 def numbers_of(inrs: ModulatedInrs) -> Float[Tensor, "n g"]:
-    """All masks of each network in a row."""
+    """All masks of each network in a row.
+
+    Raises:
+        ValueError: the networks differ in more than their masks.
+    """
+    if inrs.shifts:
+        raise ValueError("networks that share their biases expected, got some with their own")
     return torch.cat([mask.flatten(1) for mask in inrs.masks], 1)
 
 

@@ -35,8 +35,8 @@ SMALL_PRINT = (
     "networks are small ({n:,} weights). The {total} objects, of the kinds {kinds}, are seen from "
     "a few sides at {size} pixels; a quarter of them, drawn by the seed, nobody learns from. "
     "Kinds and backdrops were chosen because the two encoders differ on them: with the same "
-    "objects cut out, as on the other tabs, the pretrained one ends 0.8 dB ahead. Neither is "
-    "as good as the models of the other tabs, which trained in full, and for hours."
+    "objects cut out, as on the other tabs, the pretrained one ends 0.7 to 1.1 dB ahead. Neither "
+    "is as good as the models of the other tabs, which trained in full, and for hours."
 )
 
 

@@ -46,6 +46,27 @@ function hasGraphics() {
   return !/swiftshader|llvmpipe|software/i.test(name);
 }
 
+// A job of which one runs at a time; if it is asked for meanwhile, it is done once more after that. `ask` gives the
+// promise of the end of it all.
+function repeated(job) {
+  let asked = 0, running = null;
+  const run = async () => {
+    for (let done = 0; done !== asked; ) {
+      done = asked;
+      await job();
+      await new Promise((resolve) => setTimeout(resolve)); // what a visitor did meanwhile comes first
+    }
+  };
+  return {
+    get asked() { return asked; },
+    get working() { return running !== null; },
+    ask() {
+      asked++;
+      return (running ??= run().finally(() => { running = null; }));
+    },
+  };
+}
+
 // The nodes of a grid over [-1, 1]³ that lie in the unit sphere or next to it, x fastest, and their
 // encodings, which all networks share, as tensors of some points each.
 class Grid {

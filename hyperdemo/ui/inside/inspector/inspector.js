@@ -9,8 +9,7 @@ const TURN_DEG = 180, KEY_DEG = 8, MAX_TILT_DEG = 80, COMPARED = 96;
 let models = []; // {key, label, net, written, weights}
 let shown = "", other = "", backend = "", failure = "", scene = null, grid = null;
 let chosen = { token: 0, block: 0, head: -1 };
-let edits = [], version = 0, working = false, camera = { azimuthDeg: 0, elevationDeg: 20, zoom: 1 };
-let editMs = 0;
+let edits = [], editMs = 0, comparing = 0, ended = false, camera = { azimuthDeg: 0, elevationDeg: 20, zoom: 1 };
 
 document.dispatchEvent(new Event("hyperdemo-inspector")); // ends one that stood here before
 
@@ -32,7 +31,7 @@ async function update() {
     backend = await startRuntime(value.runtime);
     scene ??= new Scene(part.canvas);
     grid ??= new Grid(SIDES[backend], models[0].net.freqs, POINTS_AT_ONCE[backend]);
-    await rebake(true);
+    await drawing.ask();
     say("");
   } catch (error) {
     if (mine === shown) say((failure = `This cannot be shown here: ${error.message}.`));
@@ -141,31 +140,33 @@ function hover(model, name, canvas, event) {
 
 // ---- station 4: edits ----
 
-async function rebake(first = false) {
-  const mine = ++version, started = performance.now();
-  working = true;
-  for (const model of models) {
-    await new Promise((resolve) => setTimeout(resolve)); // while a slider moves, only where it is now counts
-    if (mine !== version) return;
-    const rival = models.find((one) => one !== model) ?? model;
-    model.weights = edited(model.net, edits, rival.written);
-    const volume = await bakeInBrowser(model.net, model.weights, grid, () => mine === version);
-    if (!volume) return;
-    if (first) scene.put(`${model.key} written`, volume);
-    scene.put(model.key, volume);
-    model.volume = volume;
-  }
-  working = false;
+// Draws the networks as they are now edited.
+const drawing = repeated(async () => {
+  const started = performance.now(), mine = models, still = () => mine === models && !ended;
+  for (const model of mine) if (!(await bake(model, still))) return;
   editMs = performance.now() - started;
   draw();
-  for (const model of models) showMaps(model);
+  for (const model of mine) showMaps(model);
   tellEdits();
+});
+
+async function bake(model, still) {
+  const rival = models.find((one) => one !== model) ?? model;
+  if (!model.asWritten) {
+    model.asWritten = await bakeInBrowser(model.net, model.written, grid, still);
+    if (!model.asWritten) return false;
+    scene.put(`${model.key} written`, model.asWritten);
+  }
+  model.weights = edited(model.net, edits, rival.written);
+  model.volume = edits.length ? await bakeInBrowser(model.net, model.weights, grid, still) : model.asWritten;
+  if (model.volume) scene.put(model.key, model.volume);
+  return model.volume;
 }
 
 function edit(...changes) {
   edits = [...edits, ...changes];
   tellEdits();
-  if (scene) rebake();
+  if (scene) drawing.ask();
 }
 
 function tellEdits() {
@@ -226,7 +227,6 @@ function draw() {
   compare();
 }
 
-let comparing = 0;
 function compare() {
   clearTimeout(comparing);
   comparing = setTimeout(() => part.effects.replaceChildren(...spans(models.map(({ key }) => {
@@ -286,7 +286,7 @@ const resized = new ResizeObserver(draw);
 resized.observe(part.canvas);
 const named = (wanted) => models.find(({ key }) => key === wanted);
 const api = {
-  get state() { return { models: models.length, backend, working, failure, edits, version, editMs, side: grid?.side, chosen, camera }; },
+  get state() { return { models: models.length, backend, working: drawing.working, failure, edits, version: drawing.asked, editMs, side: grid?.side, chosen, camera }; },
   volume: (key) => named(key).volume,
   weights: (key) => named(key).weights,
   attention: (key, ...what) => attentionOf(named(key).net, ...what),
@@ -299,7 +299,7 @@ const api = {
   at: (key, point) => activationsAt(named(key).net, named(key).weights, point),
   dispose() {
     resized.disconnect();
-    version++;
+    ended = true;
     for (const tensor of grid?.parts ?? []) tensor.dispose();
     scene?.gl.getExtension("WEBGL_lose_context")?.loseContext();
   },

@@ -165,13 +165,12 @@ function activationsAt(net, weights, point) {
       hidden.push(x);
     } else x = out;
   });
-  return { encoding, hidden, ...seenOf(net, x, 0) };
+  return { encoding, hidden, ...seenOf(net, x) };
 }
 
 // Density in 1/world unit and colour from the last layer's four numbers.
-function seenOf(net, values, start) {
-  const rgb = [...values.subarray(start + 1, start + 4)];
-  return { density: net.densityScale * softplus(values[start]), colour: rgb.map(sigmoid) };
+function seenOf(net, [a, ...rgb]) {
+  return { density: net.densityScale * softplus(a), colour: rgb.map(sigmoid) };
 }
 
 function softplus(x) {
