@@ -155,7 +155,7 @@ def encode(levels: Levels, spread: Float[np.ndarray, " c"]) -> bytes:
     """
     coder = constriction.stream.queue.RangeEncoder()
     scales = _scales(spread, len(levels))
-    coder.encode(levels.astype(np.int32).ravel(), _FAMILY, np.zeros(scales.size), scales)
+    coder.encode(levels.ravel(), _FAMILY, np.zeros(scales.size), scales)
     return coder.get_compressed().tobytes()
 
 

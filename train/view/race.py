@@ -8,7 +8,7 @@ random ViT give at the same random weight tokens for pictures of them before ran
 encoders stay as they are.
 
 The backdrops are what makes the race. With the same objects over white, where a silhouette says
-much, the pretrained arm ends 0.7 to 1.1 dB ahead (seeds 0 to 5); with them 1.2 to 2.2, and after
+much, the pretrained arm ends 0.7 to 1.1 dB ahead (seeds 0 to 5); with them 1.1 to 2.2, and after
 the first hundred steps it is 1.1 to 2.1 ahead already.
 """
 
