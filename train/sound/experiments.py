@@ -150,6 +150,12 @@ SOUND = Sweep(
                 "nothing is left of the difference. What pretraining buys here is time."
             ),
         ),
+        "recordings": Experiment(
+            "How many recordings are needed?",
+            "A share of the training recordings of all kinds, the same number of steps.",
+            _PAIRS.shares({1: THREE, 10: THREE, 100: THREE}),
+            x_label="share of the training recordings (%)",
+        ),
         **{
             name: replace(experiment, base="sound-cpu", budget=SHORT)
             for name, experiment in _ON_PROMPTS.items()
