@@ -55,6 +55,8 @@ CSS = """
 .gradio-container :is(.min_value, .max_value, .reset-button) { font-size: 14px; }
 
 #tasks { gap: .5rem; }
+/* Tabs whose names grow, in another language, go into the menu, and do not widen the page. */
+.tab-container:not(.visually-hidden) { contain: inline-size; }
 .dark .tab-container button.selected { color: var(--primary-300); }
 .introduction p { margin: 0; line-height: 1.4; font-size: .95rem; }
 .stage { gap: 1.25rem; }
@@ -93,6 +95,7 @@ CSS = """
 .findings { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
 .findings > .column { padding: .8rem 1rem; border: 1px solid var(--border-color-primary);
                       border-radius: var(--radius-lg); }
+.js-plotly-plot .main-svg { overflow: visible !important; }  /* longer words of other languages */
 .js-plotly-plot text { fill: var(--body-text-color) !important; }
 .modebar { display: none !important; }
 .evidence > .column { gap: .5rem; min-width: 0 !important; }
@@ -149,7 +152,7 @@ html.large .gradio-container { max-width: 1700px !important; }
 
 @media (max-width: 640px) {
   #top { flex-wrap: wrap; gap: .25rem; }
-  #header { flex: 1 0 100%; }
+  #header, #tour { flex: 1 0 100%; }
   #stage > .column:has(#watch) { order: -1; }  /* on a phone the result stands above the form */
   .status { flex-direction: column; align-items: stretch; gap: .3rem; }
   .status span, .status progress { flex: none; width: 100%; }

@@ -3,6 +3,7 @@
 const PATIENCE_MS = 20000, POLL_MS = 100;
 const FRAME = "outline: 3px solid #6366f1; outline-offset: 4px; border-radius: 8px;";
 const { steps, tabs } = props.value;
+const { words } = document.documentElement;
 let at = -1, framed = null, asked = 0;
 
 const find = (selector) => document.querySelector(selector);
@@ -22,7 +23,7 @@ const ACTS = {
 // On a phone the last ones are in a menu.
 const tabButton = (name) =>
   [...document.querySelectorAll("#tasks > .tab-wrapper :is([role=tab], .overflow-dropdown button)")].find(
-    (button) => button.textContent.trim() === name,
+    (button) => words.english(button) === name,
   );
 
 async function until(there) {
@@ -45,7 +46,7 @@ async function go(to) {
   else here.searchParams.set("step", at + 1);
   history.replaceState(history.state, "", here);
   part.step.hidden = at < 0;
-  part.begin.hidden = part.link.hidden = part.large.hidden = at >= 0;
+  part.begin.hidden = part.link.hidden = part.large.hidden = part.language.hidden = at >= 0;
   if (at < 0) return part.begin.focus();
   const { title, text, tab, target, act } = steps[at];
   part.count.textContent = `${at + 1} of ${steps.length}`;
@@ -69,7 +70,7 @@ async function go(to) {
 // The address of what is on the page: tab, example and side.
 function address() {
   const wanted = new URLSearchParams(), open = find("#tasks > .tab-wrapper [role=tab][aria-selected=true]");
-  const [tab] = Object.entries(tabs).find(([, name]) => name === open?.textContent.trim()) ?? [];
+  const [tab] = Object.entries(tabs).find(([, name]) => open && name === words.english(open)) ?? [];
   if (tab && tab !== "object") wanted.set("tab", tab);
   const { ready, example, azimuthDeg, elevationDeg } = viewer()?.state ?? {};
   if (ready && example) {
@@ -78,6 +79,7 @@ function address() {
     wanted.set("el", Math.round(elevationDeg));
   }
   if (isLarge()) wanted.set("large", 1);
+  wanted.set("lang", words.language());
   return `${location.origin}${location.pathname}?${wanted}`;
 }
 
@@ -100,6 +102,9 @@ function enlarge(on) {
 }
 part.large.onclick = () => enlarge(!isLarge());
 enlarge(new URLSearchParams(location.search).has("large"));
+part.language.replaceChildren(...Object.entries(words.languages).map(([code, name]) => new Option(name, code)));
+part.language.value = words.language();
+part.language.onchange = () => words.speak(part.language.value);
 part.begin.onclick = () => go(0);
 part.back.onclick = () => go(at - 1);
 part.next.onclick = () => go(at + 1);

@@ -171,7 +171,7 @@ function edit(...changes) {
 
 function tellEdits() {
   part.undo.disabled = part.reset.disabled = !edits.length;
-  part.done.textContent = edits.length ? edits.map(wordsOf).join(", ") : "as it was written";
+  sayInRow(part.done, edits.length ? edits.map(wordsOf) : ["as it was written"]);
   part.bandName.textContent = `${part.band.value * 1 + 1} of ${models[0].net.freqs.length}`;
   part.bits.value = edits.findLast(({ kind }) => kind === "quantise")?.bits ?? 0;
   const share = edits.findLast(({ kind }) => kind === "morph")?.share ?? 0;

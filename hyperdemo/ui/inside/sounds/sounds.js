@@ -57,7 +57,7 @@ function build() {
   part.about.textContent =
     `The first ${(samples / rate).toFixed(1)} s of the sound are ${nets.length} networks, each for ${((1000 * stretch) / rate).toFixed(0)} ms and faded into the next ` +
     `within ${((1000 * overlap) / rate).toFixed(0)} ms. Each has ${weights.toLocaleString("en")} weights, of which ${numbers} numbers were written for it. They run in your browser: change them.`;
-  part.model.replaceChildren(...voices.map(({ label }) => new Option(label)));
+  part.model.replaceChildren(...voices.map(({ label }, k) => new Option(label, k)));
   part.layer.replaceChildren(new Option("all layers", -1), ...net.layers.map((_, k) => new Option(`layer ${k + 1}`, k)));
   part.cut.max = part.cut.value = freqs.length;
   part.swap.hidden = voices.length < 2;
@@ -109,8 +109,8 @@ function tell() {
   part.bitsName.textContent = part.bits.value < KEPT ? part.bits.value : "all";
   part.undo.disabled = !layers.length;
   const louder = now ? peak(now) : 0;
-  const quieter = louder > 1 ? `, played ${(20 * Math.log10(louder)).toFixed(0)} dB quieter` : "";
-  part.done.textContent = working ? "Working…" : `${layers.map(({ words }) => words).join(", ")}${layers.length ? ": " : ""}${distance(own.written, now) || "another length"}${quieter}`;
+  const quieter = louder > 1 ? [`played ${(20 * Math.log10(louder)).toFixed(0)} dB quieter`] : [];
+  sayInRow(part.done, working ? ["Working…"] : [...layers.map(({ words }) => words), distance(own.written, now) || "another length", ...quieter]);
 }
 
 const peak = (samples) => samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0);

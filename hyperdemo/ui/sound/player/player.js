@@ -207,10 +207,10 @@ function inWords(samples) {
 
 function show() {
   const at = position(), ready = tracks.length > 0 && arrived() > 0;
-  part.hint.hidden = total > 0;
   part.hint.style.display = total > 0 ? "none" : "";
   part.play.disabled = part.seek.disabled = !ready;
   part.play.setAttribute("aria-label", wanted ? "Pause" : "Play");
+  part.play.toggleAttribute("data-playing", wanted);
   part.seek.max = Math.max(1, total);
   part.seek.value = at;
   part.seek.setAttribute("aria-valuetext", `${inWords(at)} of ${inWords(total)}`);

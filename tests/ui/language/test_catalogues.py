@@ -1,0 +1,42 @@
+"""The catalogues of translations, and how they are served."""
+
+import re
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from hyperdemo.ui.language import LANGUAGES, catalogue, language_head, language_route
+
+OTHERS = list(LANGUAGES)[1:]
+PLACE = re.compile(r"\{(\d+)n?\}")
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_translation_has_the_parts_of_its_message(language):
+    for message, translation in catalogue(language).items():
+        assert message == re.sub(r"\s+", " ", message).strip() and translation, message
+        assert "  " not in translation and translation == translation.strip(), message
+        assert message.count("|") == translation.count("|"), message
+        places = PLACE.findall(message)
+        assert places == [str(k) for k in range(len(places))], message
+        assert set(PLACE.findall(translation)) == set(places), message
+        assert re.search(r"[^\W\d_]{2}", PLACE.sub("", message)), message
+        assert "n}" not in translation, message
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_all_languages_have_all_messages(language):
+    assert list(catalogue(language)) == list(catalogue(OTHERS[0]))
+
+
+def test_catalogues_are_served_and_nothing_else():
+    http = TestClient(Starlette(routes=[language_route()]))
+    for language in LANGUAGES:
+        assert http.get(f"/language/{language}.json").json() == catalogue(language)
+    for name in ("xx", "..%2fde", "__init__"):
+        assert http.get(f"/language/{name}.json").status_code == 404
+
+
+def test_the_script_knows_the_languages():
+    assert '"de": "Deutsch"' in language_head() and language_head().count("</script>") == 1
