@@ -16,8 +16,14 @@ from typing import Any
 from hyperdemo.metrics.paired import Paired
 from hyperdemo.results.verdicts import Verdict
 
-SPLITS = ("test", "unseen", "test-models")
-"""Of those that are scored, what the page and the README show."""
+SPLITS: Mapping[str, tuple[str, ...]] = {
+    "view": ("test", "unseen", "test-models"),
+    "sound": (
+        "test", "test-speakers", "unseen", "test-language", "test-music", "test-effects",
+        "test-kind",
+    ),
+}  # fmt: skip
+"""Of those that a task is scored on, what the page shows."""
 FILE_NAME = "evidence/measured.json"
 
 
@@ -43,14 +49,8 @@ class Metric:
     noticed: float | None = None
 
     @property
-    def label(self) -> str:
-        """For choosing it."""
-        unit = f" in {self.unit}" if self.unit else ""
-        return f"{self.name}{unit} ({'higher' if self.higher else 'lower'} is better)"
-
-    @property
     def axis(self) -> str:
-        """Beside an axis."""
+        """Beside an axis, and for choosing it."""
         return f"{self.name}{f' ({self.unit})' if self.unit else ''} {'↑' if self.higher else '↓'}"
 
     def text(self, value: float) -> str:
@@ -235,7 +235,12 @@ class TaskEvidence:
     def splits(self) -> tuple[str, ...]:
         """Those with a value somewhere; the first if there is none, as for bit rates alone."""
         known = {split for split, _ in self._measured()}
-        return tuple(split for split in SPLITS if split in known) or SPLITS[:1]
+        own = SPLITS[self.task]
+        return tuple(split for split in own if split in known) or own[:1]
+
+    def has(self, metric: str, split: str) -> bool:
+        """Whether anything was measured by this metric on this split."""
+        return any(metric in one.values for own, one in self._measured() if own == split)
 
     def __bool__(self) -> bool:
         return bool(self.metrics)

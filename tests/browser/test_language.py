@@ -48,6 +48,11 @@ def test_all_that_the_page_says_is_translated(page, tiny_url, tmp_path, artefact
         page.wait_for_timeout(500)
         assert not untranslated(page)
         page.screenshot(path=artefacts / f"german-{name.lower().replace(' ', '-')}.png")
+    radios = page.locator("#evidence-page input[type=radio]:visible")
+    for k in range(radios.count()):
+        radios.nth(k).click()
+        page.wait_for_timeout(500)
+        assert not untranslated(page)
     page.evaluate(OPEN_TAB, "Object")
     page.locator("#picture input[type=file]").set_input_files(photo_of_a_box(tmp_path))
     page.get_by_role("button", name=german["Generate"], exact=True).click()

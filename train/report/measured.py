@@ -47,7 +47,7 @@ def measured(results: Mapping[str, Any]) -> dict[str, TaskEvidence]:
 def _splits(rows: Mapping[str, Any], task: str) -> dict[str, Measured]:
     return {
         split: Measured(values, row.get(THINGS[task]), row.get("of"))
-        for split, row in ((split, rows.get(split, {})) for split in SPLITS)
+        for split, row in ((split, rows.get(split, {})) for split in SPLITS[task])
         if (values := _values(row, task))
     }
 
@@ -59,7 +59,7 @@ def _values(row: Mapping[str, Any], task: str) -> dict[str, float]:
 
 def _answers(own: Mapping[str, Any], task: str) -> dict[str, dict[str, Measured]]:
     by_split = own.get("splits", {})
-    names = dict.fromkeys(name for split in SPLITS for name in by_split.get(split, {}))
+    names = dict.fromkeys(name for split in SPLITS[task] for name in by_split.get(split, {}))
     return {
         name: splits
         for name in names
@@ -78,7 +78,7 @@ def _same(own: Mapping[str, Any], task: str) -> dict[str, dict[str, dict[str, Me
             if answer.get("rows")
         }
         models = {name: rows[name] for name in ("foundation", "scratch") if name in rows}
-        for name, own_rows in rows.items() if split in SPLITS else ():
+        for name, own_rows in rows.items() if split in SPLITS[task] else ():
             shared = {m: [r[t] for t in own_rows if t in r] for m, r in models.items()}
             fewer = all(len(own_rows) < len(r) for r in models.values())
             if models and fewer and all(len(s) == len(own_rows) for s in shared.values()):

@@ -9,7 +9,7 @@ from typing import Any
 
 from hyperdemo.metrics.paired import Paired
 from hyperdemo.results.markdown import markdown_table
-from hyperdemo.results.measured import METRICS, SPLITS, THINGS, Metric
+from hyperdemo.results.measured import METRICS, THINGS, Metric
 from train.paired import compare
 
 MODELS = ("scratch", "foundation")
@@ -130,6 +130,7 @@ def task_tables(task: str, found: Found) -> str:
 
 
 _IN_SHORT = {"view": 1, "sound": 2}
+_SPLITS_IN_SHORT = ("test", "unseen", "test-models")
 
 
 def summary_table(results: Found) -> str:
@@ -139,7 +140,7 @@ def summary_table(results: Found) -> str:
     for task in TASKS:
         found = results.get(task, {"splits": {}})
         paired = paired_of(task, found)
-        for split in SPLITS:
+        for split in _SPLITS_IN_SHORT:
             scored = found["splits"].get(split, {})
             for metric in METRICS[task][: _IN_SHORT[task]] if set(MODELS) <= set(scored) else ():
                 cells = [value(metric, scored[name]) for name in MODELS]

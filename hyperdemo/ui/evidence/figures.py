@@ -31,6 +31,8 @@ from hyperdemo.ui.evidence.rows import Row, rows_figure
 LOG_FROM = 20.0
 """An axis is logarithmic if its largest number is more than this many times its smallest."""
 _LINE_PX = 330
+MOST_SPLITS = 3
+"""More than these beside each other are hard to read: then the first stands beside the chosen."""
 
 
 def answers_figure(
@@ -41,7 +43,7 @@ def answers_figure(
     labels: Mapping[str, str],
     split_labels: Mapping[str, str],
 ) -> go.Figure:
-    """Every answer on every split, as hollow dots on the others; then those that were measured on
+    """Every answer on a split, and as hollow dots on others; then those that were measured on
     fewer, beside what the two models reach on the same.
 
     Args:
@@ -53,6 +55,8 @@ def answers_figure(
     """
     names = sorted(evidence.answers, key=lambda name: _place(name, labels))
     fewer = evidence.same.get(split, {})
+    splits = evidence.splits
+    shown = splits if len(splits) <= MOST_SPLITS else {splits[0], split}
 
     def row(label: str, name: str, each: str, measured: Measured) -> Row:
         return Row(
@@ -64,7 +68,7 @@ def answers_figure(
         row(labels.get(name, name), name, each, measured)
         for name in names if name not in fewer
         for each, measured in evidence.answers[name].items()
-        if metric.key in measured.values
+        if each in shown and metric.key in measured.values
     ]  # fmt: skip
     alike = {
         (-found.n, _place(one, labels), one): found

@@ -14,6 +14,7 @@ from hyperdemo.ui.evidence.canvas import nothing, seeds, sheet, whiskers
 
 ROW_PX, GAP_ROWS = 24, 0.6
 LABEL_CHARS = 19
+LEGEND_CHAR_PX = 10
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,11 @@ def rows_figure(rows: Sequence[Row], metric: Metric, *, legend: Mapping[str, str
         showgrid=False, ticklabelstandoff=6, tickvals=list(ticks.values()),
         ticktext=[_wrapped(label) for label in ticks],
     )  # fmt: skip
-    return figure.update_layout(annotations=_numbers(rows, heights, metric))
+    # Wide enough for longer words of other languages.
+    width = LEGEND_CHAR_PX * max(map(len, legend), default=0)
+    return figure.update_layout(
+        annotations=_numbers(rows, heights, metric), legend_entrywidth=width or None
+    )
 
 
 def _reach(rows: Sequence[Row]) -> list[float]:

@@ -157,7 +157,7 @@ def _section(evidence: TaskEvidence, sheets: Sequence[Path]) -> None:
     labels = texts.SPLIT_LABELS[evidence.task]
     with gr.Row():
         metric = gr.Dropdown(
-            [(one.label, one.key) for one in metrics.values()], label="Measured by",
+            [(one.axis, one.key) for one in metrics.values()], label="Measured by",
             value=next(iter(metrics)), min_width=220,
         )  # fmt: skip
         split = gr.Radio(
@@ -171,15 +171,29 @@ def _section(evidence: TaskEvidence, sheets: Sequence[Path]) -> None:
     if sheets:
         _contact_sheets(sheets)
 
-    def redraw(metric_key: str, split_key: str) -> list:
-        drawn = [panel.draw(metrics[metric_key], split_key) for panel in shown]
-        parts = [part for one in drawn for part in (one.words, one.figure, one.caption)]
-        return [meanings[metric_key], *parts]
+    def following(choice: gr.Dropdown | gr.Radio) -> Callable[[str, str], list]:
+        """What draws anew after a choice; the other choice gives way where the two were not
+        measured together, as intelligibility on music."""
 
-    gr.on(
-        [metric.input, split.input], redraw, [metric, split], [meaning, *outputs],
-        api_visibility="private", show_progress="hidden", queue=False, trigger_mode="always_last",
-    )  # fmt: skip
+        def redraw(metric_key: str, split_key: str) -> list:
+            if choice is metric:
+                there = [one for one in evidence.splits if evidence.has(metric_key, one)]
+                split_key = split_key if split_key in there else [*there, split_key][0]
+            else:
+                there = [one for one in metrics if evidence.has(one, split_key)]
+                metric_key = metric_key if metric_key in there else [*there, metric_key][0]
+            drawn = [panel.draw(metrics[metric_key], split_key) for panel in shown]
+            parts = [part for one in drawn for part in (one.words, one.figure, one.caption)]
+            return [metric_key, split_key, meanings[metric_key], *parts]
+
+        return redraw
+
+    for choice in (metric, split):
+        choice.input(
+            following(choice), [metric, split], [metric, split, meaning, *outputs],
+            api_visibility="private", show_progress="hidden", queue=False,
+            trigger_mode="always_last",
+        )  # fmt: skip
 
 
 def _findings(found: Sequence[Finding]) -> None:

@@ -50,7 +50,15 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
 """What each metric is, which way is better, and what a difference is that people notice."""
 
 SPLIT_LABELS: Mapping[str, Mapping[str, str]] = {
-    "sound": {"test": "Held-out prompts", "unseen": "Held-out voice"},
+    "sound": {
+        "test": "Held-out prompts",
+        "test-speakers": "Held-out speakers",
+        "unseen": "Held-out voice",
+        "test-language": "Held-out language",
+        "test-music": "Music",
+        "test-effects": "Effects",
+        "test-kind": "Held-out kind",
+    },
     "view": {
         "test": "Held-out objects",
         "unseen": "Held-out classes",
@@ -59,7 +67,15 @@ SPLIT_LABELS: Mapping[str, Mapping[str, str]] = {
 }
 
 OF_SPLIT: Mapping[str, Mapping[str, str]] = {
-    "sound": {"test": "held-out prompts", "unseen": "prompts of a held-out voice"},
+    "sound": {
+        "test": "held-out prompts",
+        "test-speakers": "clips of held-out speakers",
+        "unseen": "prompts of a held-out voice",
+        "test-language": "clips in a language that no training heard, Mandarin",
+        "test-music": "clips of held-out music",
+        "test-effects": "held-out effects",
+        "test-kind": "clips of a kind that no training heard, babies crying",
+    },
     "view": {
         "test": "held-out objects",
         "unseen": "objects of held-out classes",

@@ -1,9 +1,9 @@
 // The page in another language. Everything on it is written in English; here each message is replaced by
 // its translation, and again whenever the page says something new. A message is the text of one block or
 // one attribute; inline tags cut it into segments, joined by "|". `{0}` in a catalogue stands for what
-// varies, `{0n}` for a number. What is not there as a whole is translated by segments, then by sentences. English has a
-// catalogue too, for what Gradio says in words that are none. `LANGUAGES`, a name for each code, stands
-// before this script.
+// varies, `{0n}` for a number, `{0t}` for what must have a translation itself. What is not there as a whole
+// is translated by segments, then by sentences. English has a catalogue too, for what Gradio says in words
+// that are none. `LANGUAGES`, a name for each code, stands before this script.
 
 (() => {
   const INLINE = new Set(["a", "b", "strong", "em", "i", "code", "sub", "sup", "kbd", "tspan", "br"]);
@@ -15,7 +15,7 @@
   let language = "en"; // what is asked for
   let messages = new Map(), templates = [], found = new Map();
 
-  const PLACE = /\{(\d+)n?\}/g;
+  const PLACE = /\{(\d+)[nt]?\}/g;
 
   const hasWords = (text) => /\p{L}{2}/u.test(text);
   const tidy = (text) => text.replace(/\s+/g, " ").trim();
@@ -31,23 +31,32 @@
 
   function fill(message) {
     if (!hasWords(message)) return message;
-    for (const { pattern, translation } of templates) {
+    for (const { pattern, translation, told } of templates) {
       const match = pattern.exec(message);
-      if (match) return translation.replace(PLACE, (_, k) => lookUp(match[+k + 1]) ?? match[+k + 1]);
+      if (!match) continue;
+      const parts = match.slice(1).map(lookUp);
+      if (told.some((k) => parts[k] === null)) continue;
+      return translation.replace(PLACE, (_, k) => parts[k] ?? match[+k + 1]);
     }
     const sentences = message.split(/(?<=[.!?]) (?=\p{Lu}|\d)/u);
-    if (sentences.length === 1) return null;
+    if (sentences.length === 1) return sentences[0].endsWith(".") ? withPoint(sentences[0].slice(0, -1)) : null;
     const each = sentences.map(lookUp);
     return each.includes(null) ? null : each.join(" ");
   }
 
+  function withPoint(message) {
+    const shown = lookUp(message);
+    return shown === null ? null : `${shown}.`;
+  }
+
   function compiled([message, translation]) {
     const fixed = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    const parts = message.split(/(\{\d+n?\})/).map((part, k) => {
+    const parts = message.split(/(\{\d+[nt]?\})/).map((part, k) => {
       if (k % 2 === 0) return fixed(part);
       return part.endsWith("n}") ? "([\\d.,]+)" : "([^|]+?)";
     });
-    return { pattern: new RegExp(`^${parts.join("")}$`), translation, weight: message.length };
+    const told = [...message.matchAll(/\{(\d+)t\}/g)].map(([, k]) => +k);
+    return { pattern: new RegExp(`^${parts.join("")}$`), translation, told, weight: message.length };
   }
 
   // What the page itself put there, also where it was translated since.
@@ -70,6 +79,12 @@
   // What stands in place of a block's texts: its message in translation, or else each segment in its
   // own; null where there is none.
   function inTranslation(sources) {
+    const shown = translated(sources);
+    if (shown && /^\s*\p{Lu}/u.test(sources[0])) shown[0] = shown[0].replace(/^\s*\p{Ll}/u, (first) => first.toUpperCase());
+    return shown;
+  }
+
+  function translated(sources) {
     const segments = sources.length > 1 ? lookUp(sources.map(tidy).join("|"))?.split("|") : null;
     if (segments?.length === sources.length) return segments;
     const each = sources.map((own) => lookUp(tidy(own)));
@@ -149,7 +164,7 @@
     const catalogue = await fetched(wanted);
     if (language !== wanted) return; // another was chosen meanwhile
     if (!catalogue) return void (language = before);
-    const varies = ([message]) => /\{\d+n?\}/.test(message), all = Object.entries(catalogue);
+    const varies = ([message]) => /\{\d+[nt]?\}/.test(message), all = Object.entries(catalogue);
     messages = new Map(all.filter((entry) => !varies(entry)));
     templates = all.filter(varies).map(compiled).sort((a, b) => b.weight - a.weight);
     found = new Map();
@@ -190,6 +205,8 @@
     untranslated,
     english: (element) => sourcesOf(textsOf(element)).map(tidy).join("|"),
   };
-  observer.observe(document, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ATTRIBUTES });
+  observer.observe(document, {
+    subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ATTRIBUTES,
+  });
   speak(first);
 })();

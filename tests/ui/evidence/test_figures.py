@@ -178,3 +178,13 @@ def test_the_two_models_have_the_same_colours_everywhere():
 def test_figures_are_clear_and_light(answers):
     assert answers.layout.paper_bgcolor == answers.layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert len(answers.to_json()) < 6_000
+
+
+def test_of_many_splits_the_first_alone_stands_beside_the_chosen(audio):
+    splits = ("test", "test-speakers", "unseen", "test-language", "test-music")
+    known = {split: Measured({"stoi": 0.1 * k}, 9) for k, split in enumerate(splits)}
+    many = dataclasses.replace(audio, answers={"foundation": known}, same={})
+    labels = dict(labels=ANSWER_LABELS["sound"], split_labels=SPLIT_LABELS["sound"])
+    rows = answers_figure(many, STOI, "test-language", **labels).data[0]
+    assert rows.x == pytest.approx((0.0, 0.3))
+    assert rows.marker.symbol == ("circle-open", "circle")

@@ -47,7 +47,7 @@ def test_the_tab_is_the_last_with_a_section_a_task(demo):
     assert own == ["Object", "Look inside", "Sound", "Evidence", "Objects", "Sound"]
     *_, metric = [block for block in of_kind(demo, gr.Dropdown) if block.label == "Measured by"]
     assert [key for _, key in metric.choices] == ["stoi", "si_snr", "lsd"]
-    assert metric.choices[2][0] == "LSD in dB (lower is better)"
+    assert metric.choices[2][0] == "LSD (dB) ↓"
 
 
 def test_without_sound_it_is_the_third(pipeline, weights):
@@ -82,21 +82,30 @@ def test_panels_are_what_there_is():
 
 
 def test_another_metric_redraws_everything(demo):
-    _, audio = redraws(demo)
-    values = audio.fn("stoi", "test"), audio.fn("si_snr", "unseen")
-    assert all(len(value) == len(audio.outputs) == 1 + 3 * 6 for value in values)
-    kinds = [gr.Markdown] + [gr.Markdown, gr.Plot, gr.Markdown] * 6
+    *_, audio = redraws(demo)
+    values = audio.fn("stoi", "test"), audio.fn("lsd", "test")
+    assert all(len(value) == len(audio.outputs) == 3 + 3 * 6 for value in values)
+    kinds = [gr.Dropdown, gr.Radio, gr.Markdown] + [gr.Markdown, gr.Plot, gr.Markdown] * 6
     assert [type(block) for block in audio.outputs] == kinds
-    assert values[0][0].startswith("**STOI**") and values[1][0].startswith("**SI-SNR**")
+    assert values[1][:2] == ["lsd", "test"]
+    values = [value[2:] for value in values]
+    assert values[0][0].startswith("**STOI**") and values[1][0].startswith("**LSD**")
     main, other = (value[7:10] for value in values)
     assert main[0] == "It helps." and "40 held-out prompts" in main[2]
     assert main[1].layout.xaxis.title.text.startswith("STOI")
-    assert not other[1].data and other[2] == ""  # not measured on unseen data
+    assert not other[1].data and other[2] == ""  # no run measured it
+
+
+def test_where_a_choice_was_not_measured_with_the_other_the_other_gives_way(demo):
+    *_, by_metric, by_split = redraws(demo)
+    assert by_split.fn("lsd", "unseen")[:2] == ["stoi", "unseen"]
+    assert by_metric.fn("lsd", "unseen")[:2] == ["lsd", "test"]
+    assert by_metric.fn("stoi", "unseen")[:2] == ["stoi", "unseen"]
 
 
 def test_the_page_comes_with_its_figures(demo):
     plots = {plot._id: plot for plot in of_kind(demo, gr.Plot)}
-    drawn = [block for fn in redraws(demo) for block in fn.outputs if block._id in plots]
+    drawn = [block for fn in redraws(demo)[::2] for block in fn.outputs if block._id in plots]
     assert len(drawn) == 7 and all(plot.value for plot in drawn)
 
 
