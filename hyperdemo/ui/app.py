@@ -20,7 +20,7 @@ from hyperdemo.ui.api import offer_api
 from hyperdemo.ui.evidence.tab import evidence_tab, find_contact_sheets
 from hyperdemo.ui.guard import Guard
 from hyperdemo.ui.inside.tab import inside_tab
-from hyperdemo.ui.language import language_head, language_route
+from hyperdemo.ui.language import Translated, language_route
 from hyperdemo.ui.object import texts
 from hyperdemo.ui.object.tab import object_tab
 from hyperdemo.ui.race.tab import find_race, race_tab
@@ -38,7 +38,7 @@ DESCRIPTION = (
     "One photo or one sound goes in; a pretrained Transformer writes the weights of a small "
     "network that is what it saw or heard. See it turn, open it, break it."
 )
-HEAD = f'<meta name="description" content="{DESCRIPTION}">{language_head()}'
+HEAD = f'<meta name="description" content="{DESCRIPTION}">'
 TABS = {
     "object": "Object", "inside": "Look inside", "race": "Race", "sound": "Sound",
     "evidence": "Evidence",
@@ -155,7 +155,7 @@ def launch_options(pipeline: ModelPair, *others: ModelPair) -> dict[str, Any]:
         "mcp_server": True,
         "state_session_capacity": MAX_SESSIONS,
         "app_kwargs": {
-            "middleware": [Middleware(Guard)],
+            "middleware": [Middleware(Guard), Middleware(Translated)],
             "routes": [health_route(pipeline, *others), code_route(), language_route()],
         },
         "footer_links": ["api", "gradio", "settings"],

@@ -107,7 +107,29 @@ def test_the_first_language_of_the_browser_that_is_there_is_spoken(browser, tiny
         page.goto(tiny_url)
         page.get_by_role("button", name=catalogue("fr")["Take the tour"]).wait_for()
         page.goto(f"{tiny_url}?lang=xx&step=1")  # none that is there: as without
-        page.get_by_role("heading", name=catalogue("fr")["What goes in"]).or_(
-            page.get_by_role("heading", name=catalogue("fr")["A network that writes a network"])
+        page.get_by_role(
+            "heading", name=catalogue("fr")["A network that writes a network"]
         ).wait_for()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.goto(f"{tiny_url}?lang=en&tab=sound")  # Gradio's own words, too
+        page.locator("#sound-clip", has_text="Click to Upload").wait_for()
+
+
+def test_a_language_that_cannot_be_had_changes_nothing(page, tiny_url):
+    page.route("**/language/fr.json", lambda route: route.abort())
+    page.goto(f"{tiny_url}?lang=de")
+    page.wait_for_function(f"{STATE}.ready")
+    page.get_by_role("button", name=catalogue("de")["Take the tour"]).wait_for()
+    choice = page.locator("#tour select")
+    choice.select_option("fr")
+    page.wait_for_function("(choice) => choice.value === 'de'", arg=choice.element_handle())
+    assert page.evaluate("document.documentElement.lang") == "de"
+    # Of two choices the last counts, whichever catalogue comes first.
+    slow = []
+    page.route("**/language/es.json", lambda route: slow.append(route))
+    choice.select_option("es")
+    choice.select_option("en")
+    page.get_by_role("button", name="Take the tour", exact=True).wait_for()
+    slow[0].continue_()
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.documentElement.lang") == "en"

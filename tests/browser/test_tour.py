@@ -63,7 +63,7 @@ def test_an_address_opens_what_it_names(page, context, url, artefacts):
     page.get_by_role("button", name="Copy link").click()
     page.get_by_role("button", name="Link copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == f"{url}?tab=evidence&example=box&az=120&el=-30&lang=en"
+    assert copied == f"{url}?tab=evidence&example=box&az=120&el=-30"
     code = page.get_by_role("img", name="QR code of this address")
     page.wait_for_function("code => code.naturalWidth > 200", arg=code.element_handle())
     page.screenshot(path=artefacts / "code.png")

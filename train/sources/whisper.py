@@ -110,7 +110,7 @@ _LINEAR = {
 _NORM = {"attn_ln": "self_attention/layer_norm", "mlp_ln": "ffn/layer_norm"}
 _QKV = "self_attention/linear_0"
 _KINDS = ("weight", "bias")
-_REMEDY = "delete what is under data/sources and run python -m train.sources.whisper again"
+_REMEDY = "delete it and run python -m train.sources.whisper again, with the same --model"
 
 
 @dataclass
@@ -173,7 +173,7 @@ def read_model(*parts: Path) -> dict[str, np.ndarray]:
     """
     for path in parts:
         if not path.is_file():
-            raise ValueError(f"there is no {path}; run python -m train.sources.whisper")
+            raise ValueError(f"there is no {path}; python -m train.sources.whisper fetches it")
     path = parts[0]
     reader = _Reader(b"".join(part.read_bytes() for part in parts), path)
     # Another version may lay out the rest differently, so it is looked at first.

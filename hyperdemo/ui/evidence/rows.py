@@ -107,7 +107,7 @@ def _trace(rows: Sequence[Row], heights: Sequence[float], metric: Metric) -> go.
                 "symbol": [_symbol(row.hollow) for row in rows],
                 "line": {"width": [2 if row.hollow else 0 for row in rows]}},
         error_x=whiskers([row.spread for row in rows]), showlegend=False,
-        text=[f"{row.label}, {row.series}" for row in rows],
+        text=[", ".join(filter(None, [row.label, row.series])) for row in rows],
         hovertemplate="%{text}: %{x:." + str(metric.digits) + "f}<extra></extra>",
     )  # fmt: skip
 

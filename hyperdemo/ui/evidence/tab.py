@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import gradio as gr
 import plotly.graph_objects as go
@@ -176,21 +177,24 @@ def _section(evidence: TaskEvidence, sheets: Sequence[Path]) -> None:
         measured together, as intelligibility on music."""
 
         def redraw(metric_key: str, split_key: str) -> list:
+            moved: Any = gr.skip()
             if choice is metric:
                 there = [one for one in evidence.splits if evidence.has(metric_key, one)]
-                split_key = split_key if split_key in there else [*there, split_key][0]
+                if there and split_key not in there:
+                    moved = split_key = there[0]
             else:
                 there = [one for one in metrics if evidence.has(one, split_key)]
-                metric_key = metric_key if metric_key in there else [*there, metric_key][0]
+                if there and metric_key not in there:
+                    moved = metric_key = there[0]
             drawn = [panel.draw(metrics[metric_key], split_key) for panel in shown]
             parts = [part for one in drawn for part in (one.words, one.figure, one.caption)]
-            return [metric_key, split_key, meanings[metric_key], *parts]
+            return [moved, meanings[metric_key], *parts]
 
         return redraw
 
-    for choice in (metric, split):
+    for choice, other in ((metric, split), (split, metric)):
         choice.input(
-            following(choice), [metric, split], [metric, split, meaning, *outputs],
+            following(choice), [metric, split], [other, meaning, *outputs],
             api_visibility="private", show_progress="hidden", queue=False,
             trigger_mode="always_last",
         )  # fmt: skip

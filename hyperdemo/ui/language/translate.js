@@ -7,12 +7,13 @@
 
 (() => {
   const INLINE = new Set(["a", "b", "strong", "em", "i", "code", "sub", "sup", "kbd", "tspan", "br"]);
-  const SILENT = new Set(["script", "style", "textarea"]);
+  const SILENT = new Set(["script", "style", "textarea", "pre"]);
   const ATTRIBUTES = ["aria-label", "aria-valuetext", "title", "placeholder", "alt"];
   const REMEMBERED = 4000;
+  const THOUSANDS = /(?<=\d),(?=\d{3}(?!\d))/g; // commas, which other languages read as a decimal point
 
   const said = new WeakMap(); // text node or element: what the page says, and what stands there instead
-  let language = "en"; // what is asked for
+  let asked = "", spoken = ""; // the language that is wanted, and the one that the page is in
   let messages = new Map(), templates = [], found = new Map();
 
   const PLACE = /\{(\d+)[nt]?\}/g;
@@ -79,7 +80,8 @@
   // What stands in place of a block's texts: its message in translation, or else each segment in its
   // own; null where there is none.
   function inTranslation(sources) {
-    const shown = translated(sources);
+    let shown = translated(sources);
+    if (shown && spoken !== "en") shown = shown.map((text) => text.replace(THOUSANDS, "\u202f"));
     if (shown && /^\s*\p{Lu}/u.test(sources[0])) shown[0] = shown[0].replace(/^\s*\p{Ll}/u, (first) => first.toUpperCase());
     return shown;
   }
@@ -123,8 +125,8 @@
   }
 
   function translate(element) {
-    if (SILENT.has(element.localName)) return;
     translateAttributes(element);
+    if (SILENT.has(element.localName)) return;
     if (!INLINE.has(element.localName)) translateText(element);
     for (const child of element.children) translate(child);
   }
@@ -144,6 +146,7 @@
         for (const node of addedNodes) if (node.nodeType === Node.ELEMENT_NODE && node.isConnected) translate(node);
       }
     }
+    if (spoken) document.documentElement.lang = spoken; // Gradio writes its own there
     blocks.delete(null);
     blocks.forEach(translateText);
     observer.takeRecords(); // of what was written here
@@ -151,19 +154,21 @@
 
   async function fetched(wanted) {
     try {
-      return await (await fetch(new URL(`language/${wanted}.json`, location.origin + location.pathname))).json();
+      const answer = await fetch(new URL(`language/${wanted}.json`, location.origin + location.pathname));
+      if (answer.ok) return await answer.json();
+      console.warn(`no translation into ${wanted}: the server answered ${answer.status}`);
     } catch (error) {
-      console.warn(`no translation into ${wanted}`, error);
-      return null;
+      console.warn(`no translation into ${wanted}:`, error);
     }
+    return null;
   }
 
+  // Ends when the page speaks the language, or is known not to.
   async function speak(wanted) {
-    const before = language;
-    language = wanted;
+    asked = wanted;
     const catalogue = await fetched(wanted);
-    if (language !== wanted) return; // another was chosen meanwhile
-    if (!catalogue) return void (language = before);
+    if (asked !== wanted || !catalogue) return; // another was chosen meanwhile, or there is none
+    spoken = wanted;
     const varies = ([message]) => /\{\d+[nt]?\}/.test(message), all = Object.entries(catalogue);
     messages = new Map(all.filter((entry) => !varies(entry)));
     templates = all.filter(varies).map(compiled).sort((a, b) => b.weight - a.weight);
@@ -177,11 +182,11 @@
   function untranslated() {
     const left = new Set();
     const visit = (element) => {
-      if (SILENT.has(element.localName)) return;
       for (const name of ATTRIBUTES) {
         const message = tidy(source(said.get(element)?.[name], element.getAttribute(name)) ?? "");
         if (lookUp(message) === null) left.add(message);
       }
+      if (SILENT.has(element.localName)) return;
       const sources = INLINE.has(element.localName) ? [] : sourcesOf(textsOf(element));
       if (!inTranslation(sources)) left.add(sources.map(tidy).join("|"));
       for (const child of element.children) visit(child);
@@ -190,9 +195,9 @@
     return [...left];
   }
 
-  const asked = new URLSearchParams(location.search).get("lang");
-  const first = [asked, ...navigator.languages]
-    .map((tag) => tag?.slice(0, 2).toLowerCase())
+  const named = new URLSearchParams(location.search).get("lang");
+  const first = [named, ...navigator.languages]
+    .map((tag) => tag?.split("-")[0].toLowerCase())
     .find((tag) => tag in LANGUAGES) ?? "en";
   // Gradio would choose among its own translations by these, which not all of the page has.
   Object.defineProperty(navigator, "language", { value: "en" });
@@ -200,13 +205,13 @@
 
   document.documentElement.words = {
     languages: LANGUAGES,
-    language: () => language,
+    language: () => spoken || first,
     speak,
     untranslated,
     english: (element) => sourcesOf(textsOf(element)).map(tidy).join("|"),
   };
   observer.observe(document, {
-    subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ATTRIBUTES,
+    subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: [...ATTRIBUTES, "lang"],
   });
   speak(first);
 })();

@@ -33,7 +33,7 @@ class SoundPage:
     timings: gr.Markdown
     spectrograms: gr.Plot
     differences: gr.Plot
-    rate: gr.Dropdown
+    rate: gr.Radio
     kept: gr.State  # paths of the ZIPs in Gradio's cache, to be asked at other rates
     waves: dict[str, gr.DownloadButton]
     networks: dict[str, gr.DownloadButton]

@@ -155,7 +155,7 @@ def _results(names: list[str]) -> dict[str, Any]:
 def _downloads(names: list[str]) -> tuple[gr.State, dict[str, Any]]:
     waves, networks = {}, {}
     gr.Markdown("## To keep")
-    rate = gr.Dropdown(
+    rate = gr.Radio(
         [(texts.OWN_RATE, 0)] + [(f"{hz:,} Hz", hz) for hz in texts.RATES_HZ],
         value=0, label="Rate of the WAV files", elem_id="sound-rate",
     )  # fmt: skip

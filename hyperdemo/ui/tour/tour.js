@@ -79,7 +79,8 @@ function address() {
     wanted.set("el", Math.round(elevationDeg));
   }
   if (isLarge()) wanted.set("large", 1);
-  wanted.set("lang", words.language());
+  const language = new URLSearchParams(location.search).get("lang");
+  if (language) wanted.set("lang", language);
   return `${location.origin}${location.pathname}?${wanted}`;
 }
 
@@ -104,7 +105,13 @@ part.large.onclick = () => enlarge(!isLarge());
 enlarge(new URLSearchParams(location.search).has("large"));
 part.language.replaceChildren(...Object.entries(words.languages).map(([code, name]) => new Option(name, code)));
 part.language.value = words.language();
-part.language.onchange = () => words.speak(part.language.value);
+part.language.onchange = async () => {
+  await words.speak(part.language.value);
+  part.language.value = words.language();
+  const here = new URL(location);
+  here.searchParams.set("lang", part.language.value);
+  history.replaceState(history.state, "", here);
+};
 part.begin.onclick = () => go(0);
 part.back.onclick = () => go(at - 1);
 part.next.onclick = () => go(at + 1);

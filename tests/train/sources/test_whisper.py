@@ -153,7 +153,9 @@ def test_the_file_written_loads_into_the_encoder(tmp_path: Path) -> None:
 )
 def test_another_layout_is_refused(changes, message, tmp_path: Path) -> None:
     path = saved(tmp_path / "model.bin", model_bytes(parameters(), **changes))
-    with pytest.raises(ValueError, match=f"{message}.*run python -m train.sources.whisper again"):
+    with pytest.raises(
+        ValueError, match=f"{message}.*delete it and run python -m train.sources.whisper again"
+    ):
         read_model(path)
 
 
@@ -166,7 +168,7 @@ def test_a_file_of_another_length_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"should end at byte {len(whole)}, got {len(whole) + 1}"):
         read_model(saved(path, whole + b"\0"))
     with pytest.raises(
-        ValueError, match="there is no .*none.bin; run python -m train.sources.whisper"
+        ValueError, match="there is no .*none.bin; python -m train.sources.whisper fetches it"
     ):
         read_model(tmp_path / "none.bin")
 

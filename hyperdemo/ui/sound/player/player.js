@@ -15,7 +15,7 @@ let tracks = []; // {key, label, pieces: [{start, buffer}], asked, arrived, queu
 let audible = 0;
 let context = null;
 let sources = new Set();
-let wanted = false; // the visitor wants to hear; `playing` says whether there is sound for it
+let labelled = false, wanted = false; // the visitor wants to hear; `playing` says whether there is sound for it
 let playing = false;
 let from = 0, zero = 0; // while playing, sample `from` sounds at the context's time `zero`
 let still = 0; // position while not playing
@@ -209,8 +209,7 @@ function show() {
   const at = position(), ready = tracks.length > 0 && arrived() > 0;
   part.hint.style.display = total > 0 ? "none" : "";
   part.play.disabled = part.seek.disabled = !ready;
-  part.play.setAttribute("aria-label", wanted ? "Pause" : "Play");
-  part.play.toggleAttribute("data-playing", wanted);
+  if (part.play.toggleAttribute("data-playing", wanted) !== labelled) part.play.ariaLabel = (labelled = wanted) ? "Pause" : "Play";
   part.seek.max = Math.max(1, total);
   part.seek.value = at;
   part.seek.setAttribute("aria-valuetext", `${inWords(at)} of ${inWords(total)}`);
