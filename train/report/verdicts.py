@@ -57,26 +57,30 @@ def _gap(label: str, sign: int = 1) -> tuple[tuple[str, str, int], ...]:
     return (label, PRETRAINED, sign), (label, FROM_SCRATCH, -sign)
 
 
-def _claims(whole: str, least: str, unseen: str) -> tuple[Claim, ...]:
+def _claims(whole: str, shares: str, least: str, unseen: str) -> tuple[Claim, ...]:
+    """With the experiment on shares of the data, and the label of the smallest there."""
     prompts = ("prompt tuning", "prompt tuning", 1), ("from scratch", FROM_SCRATCH, -1)
     return (
         Claim("Pretraining helps.", "main", _gap(whole)),
         Claim(f"It helps on {unseen}.", "main", _gap(whole), "unseen"),
-        Claim("The fewer the data, the more it helps.", "data", (*_gap(least), *_gap("100 %", -1))),
+        Claim("The fewer the data, the more it helps.", shares, (*_gap(least), *_gap("100 %", -1))),
         Claim("Prompt tuning beats training from scratch.", "adaptation", prompts),
     )
 
 
 CLAIMS: Mapping[str, tuple[Claim, ...]] = {
     "view": (
-        *_claims("full fine-tuning", "10 %", "classes that no training saw"),
+        *_claims("full fine-tuning", "data", "10 %", "classes that no training saw"),
         Claim(
             "A deeper pretrained encoder is better.", "blocks",
             (("12 blocks", PRETRAINED, 1), ("4 blocks", PRETRAINED, -1)),
         ),
     ),
     "sound": (
-        *_claims("log-mel and waveform", "1 %", "a voice and a language that no training heard"),
+        *_claims(
+            "log-mel and waveform", "recordings", "1 %",
+            "a voice and a language that no training heard",
+        ),
         Claim(
             "Whisper's pretraining serves sound better than DINOv2's.", "backbone",
             (("Whisper tiny.en, 4 blocks", PRETRAINED, 1),

@@ -71,18 +71,6 @@ _ON_PROMPTS: Mapping[str, Experiment] = {
         "encoder falls behind, and training all of it from Whisper's weights is the easiest to "
         "understand, from every seed."
     ),
-    "data": Experiment(
-        "How much speech is needed?",
-        "A share of the training prompts, the same number of steps.",
-        _PAIRS.shares({1: THREE, 10: THREE, 25: THREE, 50: (0,), 100: THREE}),
-        x_label="share of the training prompts (%)",
-        reading=(
-            "At this budget the amount of speech hardly matters: 16 prompts, 40 seconds, do "
-            "nearly as well as 1,615, and pretraining gains hardly more on few than on "
-            "many. To write networks of 30 ms is so local a task that any little speech "
-            "teaches it, so here the paper's claim about scarce data finds no support."
-        ),
-    ),
     "parts": _PAIRS.parts("1-2", "3-4"),
     "window": Experiment(
         "How long a window?",
@@ -162,6 +150,14 @@ SOUND = Sweep(
             "A share of the training recordings of all kinds, the same number of steps.",
             _PAIRS.shares({1: THREE, 10: THREE, 100: THREE}),
             x_label="share of the training recordings (%)",
+            reading=(
+                "Four minutes of mixed recordings, 78 clips of 7,763, teach both arms in this time "
+                "as much as seven and a half hours, and even 0.3 to 1 dB more: on speakers, a "
+                "language, music and cries that they do not hold. To write networks of 30 ms is so "
+                "local a task that a little sound teaches it. What pretraining gains is no larger "
+                "on few recordings (0.9 dB of SI-SNR) than on all (1.0), so the paper's claim "
+                "about scarce data finds no support here."
+            ),
         ),
         "encoder": Experiment(
             "Does a larger encoder help?",
