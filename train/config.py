@@ -82,6 +82,7 @@ class SoundData:
         splits_file: which prompt belongs to which split.
         stretches: consecutive stretches of each window that a step's error is taken over.
         spectral_weight: weight of the multi-resolution STFT error beside that of the waveform.
+        emphasised_weight: weight of the error of the waveform with its high frequencies raised.
         flip: share of the windows per step with their polarity reversed.
         augment: chance of each change of a window, see `train.sound.augment`.
         pool: clips of a stream that are held at a time and drawn from.
@@ -93,6 +94,7 @@ class SoundData:
     splits_file: str = "train/speech_splits.json"
     stretches: int = 40
     spectral_weight: float = 0.1
+    emphasised_weight: float = 0.0
     flip: float = 0.5
     augment: float = 0.0
     pool: int = 256
@@ -101,7 +103,7 @@ class SoundData:
     def __post_init__(self) -> None:
         one_of(self, "format", "prompts", "librispeech", "shards")
         at_least(1, self, "stretches pool fresh")
-        not_negative(self, "spectral_weight")
+        not_negative(self, "spectral_weight emphasised_weight")
         shares(self, "flip augment")
 
 

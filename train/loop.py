@@ -23,6 +23,7 @@ from hyperdemo.learn.optimizer import descend
 from hyperdemo.model import HyperModel
 from train.cluster.team import Loss, Team
 from train.config import TrainConfig
+from train.growth import grow, may_grow
 from train.provenance import provenance, resumed
 from train.state import TrainState
 from train.transplant import keep_part
@@ -187,7 +188,10 @@ def new_model(config: TrainConfig) -> HyperModel:
         ValueError: as of `start_of`, or pretrained weights that are not there or do not fit.
     """
     if config.start:
-        return start_of(config).model.requires_grad_(True)
+        model = start_of(config).model
+        if model.config != config.model:
+            model = grow(model, config.model)
+        return model.requires_grad_(True)
     model = HyperModel(config.model, pretrained=config.pretrained)
     if config.pretrained_part != "all":
         generator = torch.Generator().manual_seed(config.seed)
@@ -200,11 +204,14 @@ def start_of(config: TrainConfig) -> LoadedModel:
     """The checkpoint that a run starts from.
 
     Raises:
-        ValueError: it is not there, is another model than the run's, or the run trains only a part.
+        ValueError: it is not there, is another model than the run's and cannot grow into that, or
+            the run trains only a part.
     """
     path = Path(config.start)
     loaded = load_checkpoint(path.parent, path.name)
-    if loaded.model.config != config.model or config.model.adapt != "full":
+    own = loaded.model.config
+    same = own == config.model or may_grow(own, config.model)
+    if not same or config.model.adapt != "full":
         raise ValueError(
             f"{path} is another model than this run trains; take its configuration, "
             "all of which is trained, or leave start empty"

@@ -16,7 +16,13 @@ from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hyperdemo.backbones.sequence import check_window, patch_embedding, run_blocks, tie
+from hyperdemo.backbones.sequence import (
+    check_window,
+    emphasised,
+    patch_embedding,
+    run_blocks,
+    tie,
+)
 from hyperdemo.config.backbones import MEL_TOKEN, WhisperConfig
 from hyperdemo.preprocess.logmel import log_mel
 
@@ -138,7 +144,8 @@ class WhisperEncoder(nn.Module):
 
     def embed_patches(self, wave: Float[Tensor, "b s"]) -> Float[Tensor, "b p d"]:
         """Patches of the waveform as tokens without a position."""
-        return self.patch_embed(wave.unfold(1, self.config.patch, self.config.patch_hop))
+        patches = wave.unfold(1, self.config.patch, self.config.patch_hop)
+        return self.patch_embed(emphasised(patches, self.config.emphasis))
 
     def forward(
         self,

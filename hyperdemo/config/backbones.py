@@ -92,6 +92,7 @@ class WhisperConfig:
             token of its own that attention must find first.
         window: samples of an input, at 16 kHz.
         patch, patch_hop: samples of a patch, and from one to the next, at most a patch.
+        emphasis: of the high frequencies in patches, in [0, 1): see `emphasised`.
     """
 
     name: str = "whisper_tiny_en"
@@ -105,9 +106,11 @@ class WhisperConfig:
     window: int = 16_080
     patch: int = 480
     patch_hop: int = 400
+    emphasis: float = 0.0
 
     def __post_init__(self) -> None:
         require(bool(self.name), "WhisperConfig.name is empty")
+        require(0 <= self.emphasis < 1, f"emphasis must lie in [0, 1), got {self.emphasis}")
         at_least(1, self, "n_heads n_blocks n_mels max_frames patch patch_hop")
         require(
             self.n_blocks <= MAX_BLOCKS,

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hyperdemo.backbones.sequence import emphasised
 from hyperdemo.config import SAMPLE_RATE_HZ, SoundFieldConfig
 from hyperdemo.inr import sound_of_stretches
 from hyperdemo.metrics import stoi
@@ -14,7 +15,7 @@ from hyperdemo.model import HyperModel
 from train.config import SoundData, TrainConfig
 from train.sound.augment import MAX_SPEED, augmented
 from train.sound.data import SoundSet, draw_windows, load_sounds, split_ids
-from train.sound.objective import FFT_SIZES, spectral_loss, waveform_loss
+from train.sound.objective import EMPHASIS, FFT_SIZES, spectral_loss, waveform_loss
 from train.subsets import some_of
 
 N_SCORED = 48  # validation windows, the same for every run
@@ -115,6 +116,9 @@ class SoundTask:
         start = first * self.hop
         target = windows[:, start : start + estimate.shape[1]]
         loss = waveform_loss(estimate, target)
+        if data.emphasised_weight:
+            raised = (emphasised(wave, EMPHASIS) for wave in (estimate, target))
+            loss = loss + data.emphasised_weight * waveform_loss(*raised)
         if data.spectral_weight:
             loss = loss + data.spectral_weight * spectral_loss(estimate, target)
         return loss, {"snr": snr_db(estimate.detach(), target, floor=1e-10).mean()}
