@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hyperdemo.backbones.sequence import emphasised
-from hyperdemo.config import SAMPLE_RATE_HZ, ModelConfig, SoundFieldConfig
+from hyperdemo.config import SAMPLE_RATE_HZ, ModelConfig, SoundFieldConfig, WhisperConfig
 from hyperdemo.inr.sound import angular_frequencies
 from hyperdemo.model import HyperModel
 
@@ -32,7 +32,9 @@ def may_grow(config: ModelConfig, into: ModelConfig) -> bool:
     old, new, backbone = config.field, into.field, into.backbone
     if not (isinstance(old, SoundFieldConfig) and isinstance(new, SoundFieldConfig)):
         return False
-    if config.algorithm != "trans-inr" or config.backbone.inputs == "mel":
+    if not (isinstance(config.backbone, WhisperConfig) and isinstance(backbone, WhisperConfig)):
+        return False
+    if backbone.inputs == "mel":
         return False
     higher = dataclasses.replace(old, n_freqs=new.n_freqs, max_freq_hz=new.max_freq_hz)
     heard = dataclasses.replace(config.backbone, emphasis=backbone.emphasis)

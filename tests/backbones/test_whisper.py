@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+from hyperdemo.backbones.sequence import emphasised
 from hyperdemo.backbones.whisper import TOKEN_RMS, WhisperEncoder, build_whisper, sinusoids
 from hyperdemo.config.backbones import MEL_TOKEN, MIN_WINDOW, WhisperConfig
 from hyperdemo.preprocess.logmel import HOP, MIN_SAMPLES, log_mel
@@ -93,6 +94,23 @@ def test_all_tokens_run_in_the_sequence_that_the_definition_makes(inputs, tied, 
         assert encoder.config.n_mel_tokens + encoder.config.n_patches == n_data
 
 
+def test_patches_are_read_with_their_high_frequencies_raised():
+    plain, raised = made(tied=False), made(tied=False, emphasis=0.6)
+    raised.load_state_dict(plain.state_dict())
+    wave = sounds(1)
+    patches = wave[0].unfold(0, 600, plain.config.patch_hop).clone()
+    for k in range(599, 0, -1):
+        patches[:, k] = (patches[:, k] - 0.6 * patches[:, k - 1]) / 0.8
+    torch.testing.assert_close(raised.embed_patches(wave)[0], plain.patch_embed(patches))
+
+
+def test_emphasis_makes_correlated_samples_independent_at_their_size():
+    apart = torch.arange(7)[:, None] - torch.arange(7)
+    covariance = 0.9 ** apart.abs().double()
+    map_ = emphasised(torch.eye(7).double(), 0.9).T
+    torch.testing.assert_close(map_ @ covariance @ map_.T, torch.eye(7).double())
+
+
 def test_what_does_not_fit_the_encoder_is_refused():
     encoder, wave, extra = made(tied=True), sounds(1), torch.randn(1, 12, 12)
     with pytest.raises(ValueError, match="in 6 equal runs expected, one a patch, got 13"):
@@ -159,6 +177,7 @@ def test_raw_tokens_start_as_loud_as_mel_tokens_and_on_their_clock():
         ({"n_blocks": 0}, "n_blocks must be at least 1, got 0"),
         ({"dim": 15}, "dim must be even and at least 4.*got 15"),
         ({"dim": 16}, "dim must be a multiple of n_heads=3, got 16"),
+        ({"emphasis": 1.0}, r"emphasis must lie in \[0, 1\), got 1.0"),
         ({"inputs": "ears"}, "inputs must be one of mel, raw, both, got 'ears'"),
         ({"patch_hop": 7}, r"whole patches: 600 \+ k·7 samples expected, got 2400"),
         ({"patch_hop": 601}, "patch_hop must be at most patch=600, got 601"),

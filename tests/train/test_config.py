@@ -78,7 +78,8 @@ VIEW += [
 ]
 SOUND = [
     ("stretches", 0, LEAST), ("pool", 0, LEAST), ("fresh", 0, LEAST),
-    ("spectral_weight", -0.1, POSITIVE), ("flip", 1.5, SHARE),
+    ("spectral_weight", -0.1, POSITIVE), ("emphasised_weight", -0.1, POSITIVE),
+    ("flip", 1.5, SHARE),
     ("format", "mp3", "must be one of prompts, librispeech, shards, got 'mp3'"),
 ]  # fmt: skip
 SOUND_TASK = {"model": {"task": "sound"}}

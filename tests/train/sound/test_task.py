@@ -41,7 +41,8 @@ def task_of(config, sounds):
 
 def test_the_loss_by_hand():
     sounds = tones(300, 500)
-    config = config_of(data=SoundData(stretches=8, spectral_weight=0.3, flip=0.0))
+    weights = {"spectral_weight": 0.3, "emphasised_weight": 0.7}
+    config = config_of(data=SoundData(stretches=8, flip=0.0, **weights))
     model = tiny.sound_model()
     loss, shown = task_of(config, sounds).loss(model, generator=torch.Generator().manual_seed(1))
     generator = torch.Generator().manual_seed(1)
@@ -52,13 +53,19 @@ def test_the_loss_by_hand():
     for w in range(2):
         waves = [sound(tiny.SOUND, params[8 * w + k], seconds)[0] for k in range(8)]
         estimates.append(stretch_plan(tiny.SOUND, 8).join(torch.stack(waves), rate_hz=16_000))
-    squares, ratios = [], []
+    squares, ratios, raised = [], [], []
     for estimate, target in zip(estimates, windows, strict=True):
         error, energy = (estimate - target).square().sum(), target.square().sum()
         squares.append(error / energy)
         ratios.append(10 * torch.log10(energy / error))
+        # Pre-emphasis of 0.95, of all samples but the first.
+        error, energy = (
+            (x[1:] - 0.95 * x[:-1]).square().sum() / (1 - 0.95**2) + x[0] ** 2
+            for x in (estimate - target, target)
+        )
+        raised.append(error / energy)
     spectral = spectral_loss(torch.stack(estimates), windows)
-    expected = torch.stack(squares).mean() + 0.3 * spectral
+    expected = torch.stack(squares).mean() + 0.3 * spectral + 0.7 * torch.stack(raised).mean()
     torch.testing.assert_close(loss, expected, rtol=1e-4, atol=0)
     torch.testing.assert_close(shown["snr"], torch.stack(ratios).mean(), rtol=1e-4, atol=1e-4)
 
