@@ -77,7 +77,7 @@ def _view_card(init: str, facts: Mapping[str, Any], splits: Mapping[str, Any]) -
 (every creator and licence in `CREDITS.md`), 32 views of 128×128 pixels each{varied}.
 {held_out}
 
-{_trained(facts, "objects")}
+{_trained(facts, "objects", earlier=_earlier_objects(facts))}
 
 **Results** (one input view and four target views per object; ± is the standard error over objects,
 one training seed):
@@ -104,7 +104,7 @@ shared; what is generated are masks on the base weights. {ORIGIN["sound"][init]}
 the free collections that `CREDITS.md` names. Held out altogether: {_UNHEARD}'s voice, some of
 LibriSpeech's speakers, Mandarin, some of the music and of the effects, and babies' cries.
 
-{_trained(facts, f"windows of {window / SAMPLE_RATE_HZ:.2f} s")}
+{_trained(facts, f"windows of {window / SAMPLE_RATE_HZ:.2f} s", then=_band(field))}
 
 **Results** (whole recordings resynthesised at 16 kHz; ± is the standard error over recordings, one
 training seed):
@@ -128,16 +128,32 @@ def _listed(words: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}"
 
 
-def _trained(facts: Mapping[str, Any], things: str) -> str:
+def _earlier_objects(facts: Mapping[str, Any]) -> str:
+    if "started_from" not in facts:
+        return ""
+    return f" on the objects of `{facts['started_from']['training']['data']['splits_file']}`"
+
+
+def _band(field: Mapping[str, Any]) -> str:
+    return f" with frequencies up to {field['max_freq_hz'] / 1000:g} kHz,"
+
+
+def _trained(facts: Mapping[str, Any], things: str, *, earlier: str = "", then: str = "") -> str:
+    """How a model was trained.
+
+    Args:
+        things: what a step takes several of.
+        earlier: about the training that it started from, if any.
+        then: about the one that followed.
+    """
     training = facts["training"]
     rate = training["lr_heads"]
     muon = f", {rate:g} for heads and base weights (Muon)" if rate else ""
     before = ""
     if "started_from" in facts:
-        earlier = facts["started_from"]
-        file = earlier["training"]["data"]["splits_file"]
-        before = f"""{earlier["steps_taken"]} steps on the objects of `{file}`
-({earlier["minutes"]:.0f} minutes, code at `{earlier["git"]}`), then """
+        first = facts["started_from"]
+        before = f"""{first["steps_taken"]} steps{earlier}
+({first["minutes"]:.0f} minutes, code at `{first["git"]}`), then{then} """
     steps = f"{before}{facts['steps_taken']} steps of {training['batch']} {things}"
     return f"""**Training.** {steps}, one seed
 ({training["seed"]}), {facts["minutes"]:.0f} minutes on {facts["hardware"]}; learning rates:

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.helpers import Examples
 
+from hyperdemo.config import SoundFieldConfig
 from hyperdemo.pipeline import SoundPipeline
 from hyperdemo.ui.adapted import sound_file
 from hyperdemo.ui.guess.panel import hearing_question
@@ -90,7 +91,7 @@ def sound_tab(
             shown = _output_side(list(pipeline.models), f"{words}\n\n{measured}")
     labels = {name: texts.LABELS.get(name, name) for name in pipeline.models}
     sound_networks(pipeline, labels, given["clip"])
-    page = SoundPage(**given, **shown, **_results(list(pipeline.models)))
+    page = SoundPage(**given, **shown, **_results(list(pipeline.models), config.field))
     _wire(demo, page, SoundCallbacks(pipeline, page, sounds=sounds), shelves, compute)
 
 
@@ -125,7 +126,7 @@ def _output_side(names: list[str], words: str) -> dict[str, Any]:
     return dict(player=player, status=status)
 
 
-def _results(names: list[str]) -> dict[str, Any]:
+def _results(names: list[str], field: SoundFieldConfig) -> dict[str, Any]:
     # Not `visible=False`: what Gradio holds back is not on the page yet, and late for its values.
     with gr.Column(elem_id="sound-results", elem_classes=PENDING) as results:
         with gr.Row():
@@ -133,7 +134,7 @@ def _results(names: list[str]) -> dict[str, Any]:
                 gr.Markdown("## Against the original")
                 scores = gr.Markdown(elem_id="sound-scores")
                 gr.Markdown(texts.SCORES_NOTE, elem_classes="note")
-                kept, downloads = _downloads(names)
+                kept, downloads = _downloads(names, field)
                 gr.Markdown("## Work")
                 timings = gr.Markdown(elem_id="sound-timings")
             with gr.Column(scale=7, min_width=320):
@@ -152,7 +153,7 @@ def _results(names: list[str]) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _downloads(names: list[str]) -> tuple[gr.State, dict[str, Any]]:
+def _downloads(names: list[str], field: SoundFieldConfig) -> tuple[gr.State, dict[str, Any]]:
     waves, networks = {}, {}
     gr.Markdown("## To keep")
     rate = gr.Radio(
@@ -170,7 +171,7 @@ def _downloads(names: list[str]) -> tuple[gr.State, dict[str, Any]]:
                 f"{label}: ZIP", interactive=False, size="sm", min_width=120,
                 elem_id=f"sound-networks-{name}",
             )  # fmt: skip
-    gr.Markdown(f"{texts.RATE_NOTE}\n\n{texts.NETWORKS_NOTE}", elem_classes="note")
+    gr.Markdown(f"{texts.rate_note(field)}\n\n{texts.NETWORKS_NOTE}", elem_classes="note")
     return gr.State(None), dict(rate=rate, waves=waves, networks=networks)
 
 

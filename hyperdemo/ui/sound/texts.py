@@ -37,11 +37,6 @@ _NAMES = {
 }
 """Of examples whose files cannot be named in full."""
 
-RATE_NOTE = (
-    "A network can be evaluated at any time, so at any sampling rate. The models hear 16 kHz: "
-    "nothing above 8 kHz is new information."
-)
-
 NETWORKS_NOTE = (
     "Each ZIP holds the whole clip as the weights of its networks, with a description of how to "
     "evaluate them (safetensors and JSON)."
@@ -74,6 +69,16 @@ def name_of(stem: str) -> str:
 def introduction(field: SoundFieldConfig) -> str:
     """What this tab does, as Markdown."""
     return INTRODUCTION.format(stretch=f"{1000 * field.stretch_s:.0f} ms")
+
+
+def rate_note(field: SoundFieldConfig) -> str:
+    """Which sampling rates mean what."""
+    return (
+        "A network can be evaluated at any time, so at any sampling rate. The models hear 16 kHz "
+        f"and write tones up to {field.max_freq_hz / 1000:g} kHz: what stands above these in a "
+        "spectrogram is noise of about the right level, and above 8 kHz nothing is new "
+        "information."
+    )
 
 
 def clip_words(

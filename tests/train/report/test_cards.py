@@ -46,12 +46,18 @@ def test_a_card_says_what_went_before_and_which_collections():
 
 
 def test_a_card_of_sound_says_what_was_heard_and_what_was_not():
-    model = {"backbone": {"window": 16_080}, "field": {"stretch": 480}}
-    text = words("sound", "foundation", FACTS | {"train_prompts": 7, "model": model}, {})
+    model = {"backbone": {"window": 16_080}, "field": {"stretch": 480, "max_freq_hz": 5500.0}}
+    facts = FACTS | {"train_prompts": 7, "model": model}
+    text = words("sound", "foundation", facts, {})
+    assert "5.5 kHz" not in text
     assert "for every 30 ms: 1,234 weights" in text and "3 windows of 1.00 s" in text
     assert "7 recordings" in text and "none recorded yet" in text
     assert "in English, Spanish, Italian and Russian, and" in text
     assert "June Wallack's voice, some of LibriSpeech's speakers, Mandarin" in text
+    earlier = {"steps_taken": 70, "minutes": 5.4, "git": "abc"}
+    text = words("sound", "foundation", facts | {"started_from": earlier}, {})
+    both = "70 steps (5 minutes, code at `abc`), then with frequencies up to 5.5 kHz, 12 steps"
+    assert both in text
 
 
 def test_cards_are_of_the_checkpoints_that_are_there(tmp_path):
