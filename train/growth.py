@@ -1,9 +1,9 @@
 """A trained model of sound whose field gets higher frequencies, and goes on from what it knew.
 
-Left to itself it would not learn them. Trained heads, base weights and patches are up to a hundred
-times as large as those that training starts from, so that small new ones wait for thousands of
-steps; and what no training needed passes the patch embedding weakly, where the Transformer's noise
-covers it. Both start here at the size of what is there.
+Left to itself it would not learn them. Trained base weights are thirty times as large as those that
+training starts from, so that small new ones wait for thousands of steps; and what no training
+needed passes the patch embedding weakly, beside all else in a token. Both start here at the size of
+what is there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from hyperdemo.inr.sound import angular_frequencies
 from hyperdemo.model import HyperModel
 
 GAIN = 5.0
-"""From a patch to a token, along new frequencies: that of the old ones in the shipped model."""
+"""From a patch, emphasised if it is, to a token, along new frequencies: that of old ones, from the
+patch as it is, in the model of `sound-wide`."""
 
 
 def may_grow(config: ModelConfig, into: ModelConfig) -> bool:
@@ -50,9 +51,9 @@ def may_grow(config: ModelConfig, into: ModelConfig) -> bool:
 def grow(model: HyperModel, into: ModelConfig) -> HyperModel:
     """The same model with the frequencies of another configuration.
 
-    What it writes for the frequencies that it had stays, but for what the new ones in its tokens
-    change. Base weights of new frequencies are of the size of the old ones, and masks start small
-    and at random.
+    What it writes for the frequencies that it had stays, but for the share of each column's norm
+    that new ones take, and for what they change in its tokens. Base weights of new frequencies are
+    of the size of the old ones; their masks start at random and, beside trained ones, small.
 
     Args:
         model: trained.
@@ -62,7 +63,11 @@ def grow(model: HyperModel, into: ModelConfig) -> HyperModel:
         ValueError: it may not.
     """
     if not may_grow(model.config, into):
-        raise ValueError("a model grows only into one that differs in higher frequencies alone")
+        raise ValueError(
+            "a model of sound grows only into one with higher frequencies at the same distance, "
+            "two numbers of a token for each, and all else alike but emphasis; "
+            f"got {into.field} after {model.config.field}"
+        )
     n, more = model.config.field.n_freqs, into.field.n_freqs
     # The field's inputs are time, all sines, all cosines.
     kept = torch.cat([torch.arange(n + 1), torch.arange(more + 1, more + 1 + n)])
@@ -92,6 +97,6 @@ def _listening(model: HyperModel, into: ModelConfig) -> Float[Tensor, "d s"]:
     before, after = (emphasised(eye, c.backbone.emphasis).T for c in (model.config, into))
     angles = torch.arange(patch)[:, None] / SAMPLE_RATE_HZ * angular_frequencies(into.field)[n:]
     waves = torch.linalg.qr(torch.cat([angles.sin(), angles.cos()], dim=1)).Q
-    free = torch.linalg.svd(weight).U[:, -waves.shape[1] :]
+    free = torch.linalg.svd(weight @ before).U[:, -waves.shape[1] :]
     # What reads emphasised patches undoes that first.
     return weight @ before @ torch.linalg.inv(after) + GAIN * free @ waves.T

@@ -213,8 +213,8 @@ def start_of(config: TrainConfig) -> LoadedModel:
     same = own == config.model or may_grow(own, config.model)
     if not same or config.model.adapt != "full":
         raise ValueError(
-            f"{path} is another model than this run trains; take its configuration, "
-            "all of which is trained, or leave start empty"
+            f"{path} is another model than this run trains; take its configuration, with higher "
+            "frequencies of sound at most, all of which is trained, or leave start empty"
         )
     return loaded
 

@@ -40,3 +40,9 @@ def resumed(begun: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     if now["git"] not in (begun["git"], *places):
         places = [*places, now["git"]]
     return {**begun, "config": now["config"]} | ({"resumed_at": places} if places else {})
+
+
+def trainings_of(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The trainings behind a checkpoint, in order: those it started from, and its own."""
+    before = facts.get("started_from")
+    return [*(trainings_of(before) if before else ()), facts]

@@ -177,13 +177,18 @@ def add_row(out: Path, task: str, run: Run, row: Mapping[str, Any]) -> None:
 def add_words(out: Path, task: str, sweep: Sweep, *, names: Sequence[str], limit: int) -> None:
     """Write the experiments' descriptions; those of other experiments stay.
 
-    Beside them go the scores of answers without a hypernetwork on what the runs are scored on,
-    where the results have them; what was there before stays otherwise.
+    Where an experiment was described before, perhaps with other runs, it is described anew once
+    each of its arms has a run: until then results keep what can be shown. Beside them go the scores
+    of answers without a hypernetwork on what the runs are scored on, where the results have them;
+    what was there before stays otherwise.
     """
     splits_file = load_config(sweep.base).data.splits_file
 
     def change(results: dict[str, Any]) -> None:
-        _own(results, task, "experiments").update(describe(sweep, names))
+        known, runs = (_own(results, task, key) for key in ("experiments", "runs"))
+        for name, words in describe(sweep, names).items():
+            if name not in known or all(set(arm["runs"]) & set(runs) for arm in words["arms"]):
+                known[name] = words
         if task == "view":
             found = view_yardsticks(results, splits_file=splits_file, limit=limit)
             mine = results["sweeps"][task]
@@ -306,6 +311,7 @@ def main() -> None:
     torch.set_num_threads(sweep.runs(tuple(names))[0].config.threads or 1)
     add_words(args.out, args.task, sweep, names=names, limit=args.limit)
     work(sweep, args, names=names, device=choose_device(args.device))
+    add_words(args.out, args.task, sweep, names=names, limit=args.limit)
 
 
 if __name__ == "__main__":

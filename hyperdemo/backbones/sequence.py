@@ -69,17 +69,17 @@ def patch_embedding(patch: int, dim: int, *, rms: float) -> nn.Linear:
     return embedding
 
 
-def emphasised(patches: Float[Tensor, "... s"], emphasis: float) -> Float[Tensor, "... s"]:
-    """Patches of a waveform with their high frequencies raised: pre-emphasis, by an invertible map.
+def emphasised(wave: Float[Tensor, "... s"], emphasis: float) -> Float[Tensor, "... s"]:
+    """A waveform, or patches of one, with high frequencies raised: pre-emphasis, invertible.
 
     The whitening of noise whose neighbouring samples correlate as strongly as `emphasis` says: its
     samples become independent and keep their variance. Above 4 kHz speech has a hundredth of its
     power; unraised, a linear map learns the rest first.
     """
     if not emphasis:
-        return patches
-    rest = (patches[..., 1:] - emphasis * patches[..., :-1]) / math.sqrt(1 - emphasis**2)
-    return torch.cat([patches[..., :1], rest], dim=-1)
+        return wave
+    rest = (wave[..., 1:] - emphasis * wave[..., :-1]) / math.sqrt(1 - emphasis**2)
+    return torch.cat([wave[..., :1], rest], dim=-1)
 
 
 def tie(extra: Float[Tensor, "b m d"], patches: Float[Tensor, "b p d"]) -> Float[Tensor, "b m d"]:

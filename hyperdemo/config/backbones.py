@@ -129,6 +129,7 @@ class WhisperConfig:
                 f"a window of {self.window} samples makes {self.n_mel_tokens} mel tokens, and the "
                 f"position table has max_frames={self.max_frames}; shorten the window",
             )
+        require(self.inputs != "mel" or not self.emphasis, "without patches, emphasis must be 0")
         if self.inputs != "mel":
             require(
                 self.patch_hop <= self.patch,

@@ -104,12 +104,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class Training:
-    """How a shipped model came about: `curves` are (step, value) by key of `CHECKS`."""
+    """How a shipped model came about: `curves` are (step, value) by key of `CHECKS`.
+
+    They show the last of its trainings; those that it started from took `before` steps, and all
+    together `minutes`.
+    """
 
     curves: Mapping[str, tuple[tuple[float, float], ...]]
     steps: int | None = None
     minutes: float | None = None
     hardware: str = ""
+    before: int = 0
 
 
 @dataclass(frozen=True)

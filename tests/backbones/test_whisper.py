@@ -178,6 +178,7 @@ def test_raw_tokens_start_as_loud_as_mel_tokens_and_on_their_clock():
         ({"dim": 15}, "dim must be even and at least 4.*got 15"),
         ({"dim": 16}, "dim must be a multiple of n_heads=3, got 16"),
         ({"emphasis": 1.0}, r"emphasis must lie in \[0, 1\), got 1.0"),
+        ({"emphasis": 0.5, "inputs": "mel"}, "without patches, emphasis must be 0"),
         ({"inputs": "ears"}, "inputs must be one of mel, raw, both, got 'ears'"),
         ({"patch_hop": 7}, r"whole patches: 600 \+ k·7 samples expected, got 2400"),
         ({"patch_hop": 601}, "patch_hop must be at most patch=600, got 601"),

@@ -22,7 +22,7 @@ def experiment(title: str, *arms: dict[str, Any], **words: str) -> dict[str, Any
 
 RUNS = {
     "a0": run(0, 0.80), "a1": run(1, 0.84), "a2": run(2, 0.88),
-    "b0": run(0, 0.70), "b1": run(1, 0.74),
+    "b0": run(0, 0.70), "b1": run(1, 0.74), "d0": run(0, 0.80),
     "small": run(0, 0.60, trainable_parameters=1e5),
     "lora": run(0, 0.90, trainable_parameters=3e5),
 }  # fmt: skip
@@ -37,7 +37,7 @@ MAIN = experiment(
 )
 DATA = experiment(
     "How much?",
-    arm("10 %", "pretrained", "a1", x=10), arm("1 %", "pretrained", "a0", x=1),
+    arm("10 %", "pretrained", "a1", x=10), arm("1 %", "pretrained", "d0", x=1),
     arm("100 %", "pretrained", "a0", "a1", "a2", x=100), arm("1 %", "from scratch", "b0", x=1),
     x_label="share (%)",
 )  # fmt: skip

@@ -22,6 +22,8 @@ from hyperdemo.results.measured import (
     Training,
 )
 from train.early_stopping import finished
+from train.provenance import trainings_of
+from train.report.sweep_tables import with_own_runs
 from train.report.tables import paired_of, yardsticks_of
 from train.report.verdicts import verdicts
 
@@ -107,8 +109,13 @@ def _trainings(own: Mapping[str, Any], task: str) -> dict[str, Training]:
             for column, check in enumerate(CHECKS[task], start=1)
         }
         if rows:
+            *before, own_part = trainings_of(facts)
             trainings[name] = Training(
-                curves, facts["steps_taken"], float(facts["minutes"]), facts["hardware"]
+                curves,
+                own_part["steps_taken"],
+                float(sum(one["minutes"] for one in (*before, own_part))),
+                facts["hardware"],
+                sum(one["steps_taken"] for one in before),
             )
     return trainings
 
@@ -116,7 +123,7 @@ def _trainings(own: Mapping[str, Any], task: str) -> dict[str, Training]:
 def _experiments(sweep: Mapping[str, Any], task: str) -> tuple[Experiment, ...]:
     runs = sweep.get("runs", {})
     found = []
-    for words in sweep.get("experiments", {}).values():
+    for words in with_own_runs(sweep):
         arms = [_arm(arm, runs, task, words.get("x_from", "")) for arm in words["arms"]]
         if kept := tuple(arm for arm in arms if arm.runs):
             named = [runs[n] for arm in words["arms"] for n in arm["runs"] if n in runs]

@@ -24,18 +24,25 @@ Run = Mapping[str, Any]
 
 
 def sweep_tables(task: str, sweep: Mapping[str, Any]) -> str:
-    """Markdown of every experiment that has a run, after the budget of them all."""
+    """Markdown of every experiment that has a run of its own, after the budget of them all."""
     runs: Mapping[str, Run] = sweep.get("runs", {})
-    parts = [
-        _experiment(task, experiment, sweep)
-        for experiment in sweep.get("experiments", {}).values()
-        if any(name in runs for arm in experiment["arms"] for name in arm["runs"])
-    ]
+    parts = [_experiment(task, experiment, sweep) for experiment in with_own_runs(sweep)]
     runs = {name: run for name, run in runs.items() if "metrics" in run}
     axis = METRICS[task][0].axis
     table = verdict_table(verdicts(task, sweep), axis, things=THINGS[task])
     parts += [table] if table else []
     return "\n\n".join([*([_budget(task, runs)] if runs else []), *parts])
+
+
+def with_own_runs(sweep: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Experiments with a run that no earlier one has: arms of comparison alone answer nothing."""
+    kept, runs = [], set(sweep.get("runs", {}))
+    for experiment in sweep.get("experiments", {}).values():
+        own = {name for arm in experiment["arms"] for name in arm["runs"]}
+        if own & runs:
+            kept.append(experiment)
+        runs -= own
+    return kept
 
 
 def _budget(task: str, runs: Mapping[str, Run]) -> str:

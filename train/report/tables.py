@@ -11,6 +11,7 @@ from hyperdemo.metrics.paired import Paired
 from hyperdemo.results.markdown import markdown_table
 from hyperdemo.results.measured import METRICS, THINGS, Metric
 from train.paired import compare
+from train.provenance import trainings_of
 
 MODELS = ("scratch", "foundation")
 Found = Mapping[str, Any]
@@ -113,11 +114,19 @@ def task_tables(task: str, found: Found) -> str:
     if task == "view" and (named := _named(found)):
         parts.append(named)
     budget = {
-        "model": "{name}", "parameters": "{millions:.1f} M", "steps": "{steps_taken}",
-        words.step: "{training[batch]}", "minutes": "{minutes:.0f}", "hardware": "{hardware}",
+        "model": "{name}", "parameters": "{millions:.1f} M", "steps": "{steps}",
+        words.step: "{training[batch]}", "minutes": "{all_minutes}", "hardware": "{hardware}",
         "validation": words.validation,
     }  # fmt: skip
-    parts.append(_table("**Budget**", budget, found["models"], millions_of="parameters"))
+    models = {
+        name: {
+            **facts,
+            "steps": " + ".join(str(one["steps_taken"]) for one in trainings_of(facts)),
+            "all_minutes": " + ".join(f"{one['minutes']:.0f}" for one in trainings_of(facts)),
+        }
+        for name, facts in found["models"].items()
+    }
+    parts.append(_table("**Budget**", budget, models, millions_of="parameters"))
     if rates := found.get("rates"):
         parts.append(_rates(rates))
     studies = found.get("studies", {})

@@ -8,7 +8,7 @@ from torch import Tensor
 from hyperdemo.metrics.stft import stft_power
 
 EMPHASIS = 0.95
-"""Raises what lies above 4 kHz by 20 dB against what lies below 400 Hz, see `emphasised`."""
+"""Raises what lies above 4 kHz by 19 dB or more against what lies below 400 Hz."""
 FFT_SIZES = (256, 512, 1024)  # 16, 32 and 64 ms at 16 kHz; hops are a quarter of each
 
 # Magnitudes below this are one: with a Hann window of 256 samples, a hiss of −90 dBFS.

@@ -38,6 +38,8 @@ HELD_OUT = {"mandarin": "test-language", "cries": "test-kind"}
 """A language and a kind of sound that no training hears."""
 BY_SPEAKER = ("librispeech",)
 TESTS_OF = {"speech": "test-speakers", "music": "test-music", "effects": "test-effects"}
+OTHER_TEST = "test-effects"
+"""Of sounds of any other kind, or of none that is known: measures of speech are not taken there."""
 # Of the words of two prompts, the share that both say: "to lock the conference", "to unlock the …".
 NEAR = 0.7
 # Of fewer words too much is shared by chance.
@@ -186,7 +188,7 @@ def add_sources(
                 grouped[group].add(f"{folder}/")
                 lengths[group] += clip.length
             for group, split in draw([[group] for group in grouped], lengths).items():
-                name = TESTS_OF[kind] if split == "test" else split
+                name = TESTS_OF.get(kind, OTHER_TEST) if split == "test" else split
                 added[name].extend(grouped[group])
     return dict(splits) | {
         name: [*splits.get(name, []), *sorted(new)] for name, new in added.items()

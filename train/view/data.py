@@ -99,8 +99,11 @@ def load_views(
 
 def packed_folder(data: ViewData, ids: Sequence[str], *, input_size: int) -> Path:
     """Where the decoded views of these objects are kept."""
-    digest = hashlib.sha256(f"{input_size} {' '.join(ids)}".encode()).hexdigest()[:16]
-    return Path(data.views_dir) / f".packed-{digest}"
+    folder = Path(data.views_dir)
+    files = (folder / name / "transforms.json" for name in ids)
+    rendered = max((f.stat().st_mtime_ns for f in files if f.is_file()), default=0)
+    key = f"{input_size} {data.format} {data.radius} {rendered} {' '.join(ids)}"
+    return folder / f".packed-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
 def _read_objects(

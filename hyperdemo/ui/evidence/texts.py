@@ -191,6 +191,8 @@ def training_caption(task: str, trainings: Mapping[str, Training]) -> str:
     words = []
     for name, training in trainings.items():
         facts = [f"{training.steps:,} steps"] if training.steps else []
+        if training.before:
+            facts += [f"after {training.before:,} before"]
         facts += [f"{training.minutes:.0f} minutes"] if training.minutes else []
         facts += [training.hardware] if training.hardware else []
         if facts:

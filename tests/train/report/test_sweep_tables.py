@@ -57,6 +57,19 @@ def test_a_column_for_what_arms_stand_at_and_no_arm_twice():
     assert lines[6].startswith("| one | pretrained | 1,234 | 1 |") and len(lines) == 7
 
 
+def test_an_experiment_without_a_run_of_its_own_waits():
+    shared, own = arm("one", "a"), arm("two", "b")
+    experiments = {
+        name: {"title": name, "question": "", "reading": "", "arms": arms}
+        for name, arms in {"First?": [shared], "Second?": [shared, own]}.items()
+    }
+    runs = {"a": run(0.8)}
+    text = sweep_tables("sound", {"experiments": experiments, "runs": runs})
+    assert "First?" in text and "Second?" not in text
+    text = sweep_tables("sound", {"experiments": experiments, "runs": runs | {"b": run(0.9)}})
+    assert text.count("| one |") == 2 and "Second?" in text
+
+
 def test_answers_without_a_hypernetwork_stand_in_every_table():
     scores = {"psnr": 14.0, "ssim": 0.6, "perceptual": 0.5, "objects": 40}
     white = {"test": scores, "unseen": scores}

@@ -129,6 +129,13 @@ def test_sources_are_added_by_speaker_and_title() -> None:
     assert sorted(ids) == sorted([*known, "en/a", "en/b"])
 
 
+@pytest.mark.parametrize("kind", ["", "birds"])
+def test_sounds_of_another_kind_or_of_none_are_split_too(kind: str) -> None:
+    sources = {"mine": (kind, [clip(f"mine/{t}/0") for t in "abcdefghijklmnop"])}
+    splits = add_sources({"train": [], "val": [], "test": []}, sources)
+    assert splits["test-effects"] and len(splits["train"]) > len(splits["test-effects"])
+
+
 def test_committed_splits_with_sounds_keep_the_prompts_where_they_were(committed: dict) -> None:
     wider = load_speech_splits(SPLITS_PATH.with_name("sound-splits.json"))
     assert wider["test"] == committed["test"] and wider["unseen"] == committed["unseen"]

@@ -1,4 +1,6 @@
 import json
+import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hyperdemo.render.cameras import look_at_origin
 from tests.tiny import Ball
 from tests.train import scenes
 from train.config import ViewData
-from train.view.data import load_views, read_split
+from train.view.data import load_views, packed_folder, read_split
 
 
 def test_views_come_from_disk_framed_as_uploads_are(tmp_path):
@@ -70,6 +72,22 @@ def test_packed_views_are_those_read_one_by_one_and_shared_by_runs(tmp_path, mon
     for name in ("rgba", "framed", "poses", "turns"):
         assert torch.equal(getattr(again, name), getattr(plain, name))
     assert (again.ids, again.classes, again.fov_deg) == (plain.ids, plain.classes, plain.fov_deg)
+
+
+def test_views_rendered_anew_or_meant_otherwise_are_not_taken_from_a_pack(tmp_path):
+    folder, _ = scenes.write_dataset(tmp_path)
+    data = ViewData(views_dir=str(folder), packed=True)
+    before = packed_folder(data, ["ball-1", "ball-0"], input_size=28)
+    assert before == packed_folder(data, ["ball-1", "ball-0"], input_size=28)
+    other = [
+        packed_folder(data, ["ball-0", "ball-1"], input_size=28),
+        packed_folder(data, ["ball-1", "ball-0"], input_size=42),
+        packed_folder(replace(data, radius=2 * data.radius), ["ball-1", "ball-0"], input_size=28),
+    ]
+    file = folder / "ball-0" / "transforms.json"
+    os.utime(file, ns=(0, file.stat().st_mtime_ns + 10**9))
+    other.append(packed_folder(data, ["ball-1", "ball-0"], input_size=28))
+    assert len({before, *other}) == 5
 
 
 def test_a_pack_that_cannot_be_made_leaves_nothing_under_its_name(tmp_path):
