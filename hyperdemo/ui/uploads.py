@@ -36,14 +36,15 @@ def uploaded(path: str) -> Path:
 def sweep_uploads(demo: gr.Blocks, *, age_s: int | float) -> None:
     """Remove what lies among the uploads for longer, such as what came in data URLs or was left.
 
-    Gradio does so with what a component took. What the page itself shows stays.
+    Gradio does so with what a component took. What the page itself shows stays. A copy has its
+    original's time of change, which may be of long ago: what counts is when it came here.
     """
     shown = set().union(*(block.keep_in_cache for block in demo.blocks.values()))
     for path in list(Path(get_upload_folder()).rglob("*")):
         with suppress(OSError):  # somebody else was first
             if path.is_dir():
                 continue
-            if str(path) not in shown and time.time() - path.stat().st_mtime > age_s:
+            if str(path) not in shown and time.time() - path.stat().st_ctime > age_s:
                 path.unlink()
                 path.parent.rmdir()
 

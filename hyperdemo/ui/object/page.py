@@ -128,7 +128,7 @@ class Page:
             self.stream: gr.Video(visible=False),
             self.orbit: gr.DownloadButton(value=str(result.orbit), interactive=True),
             self.status: texts.status_bar(1.0, f"done in {total:.1f} s on {result.device}"),
-            self.caption: texts.caption(name, sharpened=bool(result.steps)),
+            self.caption: texts.caption(name, sharpened=result.sharpened),
             self.known: texts.nearest_known(result.compared),
             self.results: gr.Column(elem_classes=[]),
             self.timings: texts.timings_table(result.seconds, result.n_parameters),

@@ -89,8 +89,9 @@ class Result:
         sheet: truth and models beside each other as a PNG, where there is a truth.
         scores: each model's scores, where there is a truth.
         volumes: each model's field as a file to be turned in the browser, of the fast renderer.
-        steps: the way to it, where it was fine-tuned.
+        steps: the way to it, where it was fine-tuned and is still known.
         compared: with the objects of training, where these are known.
+        sharpened: fine-tuned on the picture.
     """
 
     orbit: Path
@@ -104,6 +105,7 @@ class Result:
     volumes: Mapping[str, Path] = field(default_factory=dict)
     steps: Steps = field(default_factory=dict)
     compared: Compared | None = None
+    sharpened: bool = False
 
 
 Update = Status | Chunk | Compared | Sharpened | Result
@@ -227,6 +229,7 @@ class _Show:
         return Result(
             orbit, self.meshes, self.networks, self.n_parameters, dict(done.seconds), done.device,
             sheet, scores, self.volumes, self.complete_steps(), self.compared,
+            sharpened=self.request.refine_steps > 0,
         )  # fmt: skip
 
     def _compare(self, truth: UInt8[np.ndarray, "n h h 3"]) -> np.ndarray:

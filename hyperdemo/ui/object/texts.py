@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,8 +78,6 @@ HINT = (
 
 WAITING = "waiting for a free place"
 
-MEANWHILE = "Examples answer at once, meanwhile."
-
 STALE = "What is shown belongs to the outline before. Press Generate for the new one."
 
 FAILED = "that did not work; the message says why"
@@ -138,7 +137,7 @@ def waiting_bar(ahead: int, seconds: float | None) -> str:
     """`status_bar` of a run whose turn has not come: how many come first, and about how long."""
     who = f"{ahead} before you" if ahead else "you are next"
     wait = f", about {5 * math.ceil(seconds / 5)} s" if seconds else ""
-    return status_bar(0.0, f"{WAITING}: {who}{wait}. {MEANWHILE}")
+    return status_bar(0.0, f"{WAITING}: {who}{wait}.")
 
 
 def stale_bar() -> str:
@@ -170,6 +169,19 @@ CLOSE = 0.1
 """Distance below which what a picture is nearest to is worth a line."""
 
 
+_NO_WORDS = re.compile(r"\b(?:aws|gltf|obj|visual|[a-z]|\d+)\b|(?<=[a-z])\d+\b", re.IGNORECASE)
+"""What files are called beside the object's name."""
+
+
+def _name_of(compared: Compared) -> str:
+    """The nearest object in words, with its kind where these do not say it."""
+    name = " ".join(_NO_WORDS.sub(" ", compared.name).split())
+    kind = "" if compared.kind == "other" else compared.kind
+    if not name or kind in name.lower().split():
+        return name or kind or compared.name
+    return f"{name} ({kind})" if kind else name
+
+
 def nearest_known(compared: Compared | None) -> str:
     """What of the objects of training the picture is nearest to, as HTML; "" where none is known.
 
@@ -178,8 +190,7 @@ def nearest_known(compared: Compared | None) -> str:
     """
     if compared is None or not (compared.far or compared.distance < CLOSE):
         return ""
-    name, kind = html.escape(compared.name), html.escape(compared.kind)
-    what = name if kind in (*name.lower().split(), "other") else f"{name} ({kind})"
+    what = html.escape(_name_of(compared))
     words = f"Nearest among the {compared.n_objects:,} objects of training: {what}."
     if compared.far:
         words = f"<b>{FAR}</b> {HOW_FAR} {words}"

@@ -47,7 +47,7 @@ def test_the_nearest_stands_beside_the_input_early_and_to_the_end(
     assert callbacks.page.known in callbacks.page.run_outputs()
     first, *rest = said(callbacks, picture)
     assert first == "" and len(rest) == 2 and len(set(rest)) == 1
-    assert "Nearest among the 5 objects of training: thing 2." in rest[0]
+    assert "Nearest among the 5 objects of training: thing" in rest[0]
     assert 'alt="thing 2, an object of training"' in rest[0]
     assert (FAR in rest[0]) is far
     assert callbacks.page.changed()[callbacks.page.known] == ""  # another picture was given

@@ -19,13 +19,13 @@ def test_the_bar_is_bounded_and_escaped():
 @pytest.mark.parametrize(
     ("ahead", "seconds", "said"),
     [
-        (0, None, "you are next. "),
-        (2, None, "2 before you. "),
-        (1, 11.2, "1 before you, about 15 s. "),
+        (0, None, "you are next."),
+        (2, None, "2 before you."),
+        (1, 11.2, "1 before you, about 15 s."),
     ],
 )
 def test_who_waits_reads_their_place_in_whole_steps_of_seconds(ahead, seconds, said):
-    assert f"waiting for a free place: {said}Examples" in texts.waiting_bar(ahead, seconds)
+    assert f"waiting for a free place: {said}<" in texts.waiting_bar(ahead, seconds)
 
 
 def test_every_way_to_find_an_outline_has_words():
@@ -68,6 +68,14 @@ def test_what_is_near_is_named_and_shown():
     assert texts.FAR not in shown and "far" not in shown
     assert "(chair)" not in texts.nearest_known(compared(name="Office chair", kind="chair"))
     assert "(other)" not in texts.nearest_known(compared(kind="other"))
+    for name, words in {
+        "aws bookc 01 visual": "bookc (vehicle).",
+        "obj fire3": "fire (vehicle).",
+        "chair b": "chair (vehicle).",
+        "13 b": "vehicle.",
+        "Vehicle 2": "Vehicle.",
+    }.items():
+        assert texts.nearest_known(compared(name=name)).endswith(f"training: {words}</p></div>")
     assert texts.nearest_known(compared(distance=0.11)) == ""
     assert texts.nearest_known(compared(distance=0.11, far=True))
 
