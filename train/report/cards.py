@@ -104,7 +104,7 @@ shared; what is generated are masks on the base weights. {ORIGIN["sound"][init]}
 the free collections that `CREDITS.md` names. Held out altogether: {_UNHEARD}'s voice, some of
 LibriSpeech's speakers, Mandarin, some of the music and of the effects, and babies' cries.
 
-{_trained(facts, f"windows of {window / SAMPLE_RATE_HZ:.2f} s", then=_band(field))}
+{_trained(facts, f"windows of {window / SAMPLE_RATE_HZ:g} s", then=_band(field))}
 
 **Results** (whole recordings resynthesised at 16 kHz; ± is the standard error over recordings, one
 training seed):

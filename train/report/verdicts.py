@@ -79,7 +79,7 @@ CLAIMS: Mapping[str, tuple[Claim, ...]] = {
     "sound": (
         *_claims(
             "log-mel and waveform", "recordings", "1 %",
-            "a voice and a language that no training heard",
+            "a voice that no training heard",
         ),
         Claim(
             "Whisper's pretraining serves sound better than DINOv2's.", "backbone",

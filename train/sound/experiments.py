@@ -103,8 +103,8 @@ _ON_PROMPTS: Mapping[str, Experiment] = {
         reading=(
             "A wider network holds more, and the hypernetwork finds it no harder to write: "
             "128 units sound clearly better than 64, at a third more numbers and nearly "
-            "twice the training time. Frequencies above 4 kHz buy little for speech; "
-            "without those above 2 kHz it is harder to understand."
+            "twice the training time. In so few steps frequencies above 4 kHz buy "
+            "little; without those above 2 kHz speech is harder to understand."
         ),
     ),
     "loss": Experiment(
@@ -119,7 +119,7 @@ _ON_PROMPTS: Mapping[str, Experiment] = {
         reading=(
             "Comparing spectrograms trades the waveform for the sound: with more weight SI-SNR "
             "falls, and LSD gets better, as does STOI up to a weight of 0.1. There PESQ is "
-            "best too, at five times the weight that is shipped; whoever trains for ears "
+            "best too, at twice the weight that the shipped pair has; whoever trains for ears "
             "rather than for decibels should start there."
         ),
     ),

@@ -55,7 +55,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         "stretch": 4080, "width": 256, "depth": 4, "n_freqs": 256, "min_freq_hz": 15.625,
     },
 }  # fmt: skip
-"""By what differs from the field that is used."""
+"""By what differs from the field of `sound-cpu`."""
 
 _ONE_FIELD = {
     "model.backbone.tied": False, "data.stretches": 1, "model.field.stretch": 16_080,
@@ -74,7 +74,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     "from scratch: log-mel and waveform": {"model.init": "scratch"},
     "from scratch: waveform alone": {"model.init": "scratch", "model.backbone.inputs": "raw"},
 }  # fmt: skip
-"""By what differs from the configuration that is used."""
+"""By what differs from `sound-cpu`."""
 
 
 def study_field(changes: Mapping[str, Any], sounds: SoundSet) -> dict[str, float]:
@@ -116,7 +116,7 @@ def study_input(config: TrainConfig, out: Path) -> dict[str, float]:
 
 
 def short(changes: Mapping[str, Any], *, steps: int) -> TrainConfig:
-    """The shipped configuration with its changes, at the study's budget."""
+    """`sound-cpu` with its changes, at the study's budget."""
     budget = {"steps": steps, "eval_every": steps, "ema": 0.9, "warmup": 20}
     return load_config("sound-cpu", overrides=budget | dict(changes))
 

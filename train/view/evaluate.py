@@ -165,7 +165,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="results file (weights/results.json)")
     parser.add_argument("--ceiling-steps", type=int, default=300)
     parser.add_argument("--refine-steps", type=int, default=40)
-    parser.add_argument("--refine-objects", type=int, default=40)
+    parser.add_argument("--refine-objects", type=int, default=20)
     parser.add_argument("--answers", nargs="+", help="only these, added to results that are there")
     parser.add_argument("--device", help="cpu or cuda (cuda if there is one)")
     args = parser.parse_args(argv)

@@ -50,7 +50,7 @@ def test_a_card_of_sound_says_what_was_heard_and_what_was_not():
     facts = FACTS | {"train_prompts": 7, "model": model}
     text = words("sound", "foundation", facts, {})
     assert "5.5 kHz" not in text
-    assert "for every 30 ms: 1,234 weights" in text and "3 windows of 1.00 s" in text
+    assert "for every 30 ms: 1,234 weights" in text and "3 windows of 1.005 s" in text
     assert "7 recordings" in text and "none recorded yet" in text
     assert "in English, Spanish, Italian and Russian, and" in text
     assert "June Wallack's voice, some of LibriSpeech's speakers, Mandarin" in text
