@@ -53,7 +53,8 @@ def inside_tab(tab: gr.Tab, pipeline: ViewPipeline, callbacks: Callbacks) -> Non
 
     tab.select(
         show, [page.picture, page.editor, page.cut], shown, api_visibility="private",
-        show_progress="minimal", concurrency_id="inside", concurrency_limit=1,
+        trigger_mode="always_last", show_progress="minimal", concurrency_id="inside",
+        concurrency_limit=1,
     )  # fmt: skip
 
 

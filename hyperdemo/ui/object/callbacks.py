@@ -109,7 +109,7 @@ class Callbacks:
             other: which, as in `preprocess.OTHERS`; None for the one that is found by itself.
         """
         if picture is None:
-            return {}
+            return gr.skip()
         cut = self._cut(picture, ticket)
         cut = replace(cut, found=self.pipeline.prepare(cut.rgba, other=other))
         self.cuts.drop(ticket)

@@ -268,38 +268,33 @@ def _stale(bar: str) -> str:
 def _wire_outline(page: Page, callbacks: Callbacks) -> None:
     mark, marked = f"(bar) => [{_stale('bar')}, 'yes']", [page.status, page.edited]
     outline = [page.cut, page.editor, page.framed, page.words]
+    private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "outline"}
+    seen = {"show_progress": "minimal", "show_progress_on": [page.framed], **private}
+    chosen = [
+        button.click(
+            callbacks.choose_outline, [page.picture, page.cut, gr.State(other)], outline,
+            trigger_mode="always_last", **seen,
+        )
+        for other, button in page.others.items()
+    ]  # fmt: skip
+    corrected = page.editor.input(
+        callbacks.correct_object, [page.picture, page.editor, page.cut], [page.framed, page.words],
+        api_name="correct_object", trigger_mode="always_last", show_progress="hidden", **private,
+    )  # fmt: skip
+    for event in (*chosen, corrected):
+        event.success(None, page.status, marked, js=mark)
+    # The editor's own bin takes the picture away too.
+    cleared = page.editor.clear(
+        callbacks.find_object, [page.picture, page.cut], outline, api_name="restore_object", **seen
+    )
+    # Or what was asked of the last picture might be answered after this one is shown. It comes
+    # first, for Gradio awaits each listener to an event before it begins the next.
+    page.picture.change(None, cancels=[*chosen, corrected, cleared], api_visibility="private")
     # What belongs to the last picture goes at once, before the server has seen the new one.
     page.picture.change(
         None, js="() => [null, null, '']", outputs=[page.editor, page.framed, page.words]
     )
     page.picture.change(
-        callbacks.find_object,
-        [page.picture, page.cut],
-        outline,
-        api_name="find_object",
-        api_visibility="private",
-        show_progress="minimal",
-        show_progress_on=[page.framed],
-        concurrency_id="outline",
-        concurrency_limit=2,
-    )
-    for other, button in page.others.items():
-        button.click(
-            callbacks.choose_outline, [page.picture, page.cut, gr.State(other)], outline,
-            api_visibility="private", show_progress="minimal", show_progress_on=[page.framed],
-            concurrency_id="outline",
-        ).success(None, page.status, marked, js=mark)  # fmt: skip
-    # The editor's own bin takes the picture away too.
-    page.editor.clear(
-        callbacks.find_object, [page.picture, page.cut], outline, api_visibility="private"
-    )
-    page.editor.input(
-        callbacks.correct_object,
-        [page.picture, page.editor, page.cut],
-        [page.framed, page.words],
-        api_name="correct_object",
-        api_visibility="private",
-        trigger_mode="always_last",
-        show_progress="hidden",
-        concurrency_id="outline",
-    ).success(None, page.status, marked, js=mark)
+        callbacks.find_object, [page.picture, page.cut], outline, api_name="find_object",
+        concurrency_limit=2, **seen,
+    )  # fmt: skip

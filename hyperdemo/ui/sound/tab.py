@@ -183,6 +183,7 @@ def _wire(
     compute: dict[str, Any],
 ) -> None:
     demo.load(None, js=TAKE_VIDEOS, api_visibility="private")
+    _wire_rate(page, callbacks, shelves, compute)
     running, freed = wire_run(
         [page.run, page.stop], page.status, callback=callbacks.resynthesise, inputs=[page.clip],
         outputs=page.run_outputs(), watched="sound-player", api_name="resynthesise",
@@ -199,13 +200,21 @@ def _wire(
         running=running, watched="sound-player",
     )  # fmt: skip
     press_where_wanted([freed, *chosen], page.wanted, button="sound-run")
+
+
+def _wire_rate(
+    page: SoundPage, callbacks: SoundCallbacks, shelves: list[Examples], compute: dict[str, Any]
+) -> None:
     # Not `change`: a new run sets the rate back itself.
-    page.rate.input(
-        callbacks.evaluate,
-        [page.rate, page.kept],
-        list(page.waves.values()),
-        api_name="sound_at_rate",
+    asked = page.rate.input(
+        callbacks.evaluate, [page.rate, page.kept], list(page.waves.values()),
+        api_name="sound_at_rate", api_visibility="private", trigger_mode="always_last",
+        show_progress="minimal", **compute,
+    )  # fmt: skip
+    # Or the files of the sound before might be offered for this one. Wired before whatever else
+    # these begin, for Gradio awaits each listener to an event before it begins the next.
+    chosen = [shelf.dataset.click for shelf in shelves]
+    gr.on(
+        [page.clip.input, page.clip.clear, page.run.click, *chosen], None, cancels=[asked],
         api_visibility="private",
-        show_progress="minimal",
-        **compute,
-    )
+    )  # fmt: skip

@@ -2,11 +2,13 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from hyperdemo.ui.inside import tab
-from hyperdemo.ui.inside.tab import look
+from hyperdemo.ui.inside.tab import inside_tab, look
 from hyperdemo.ui.object.callbacks import Callbacks
 from tests.ui.conftest import write_object
 from tests.ui.inside.test_packed import read
@@ -67,3 +69,14 @@ def test_a_picture_is_morphed_to_another(pipeline, picture, rgba, kept, tmp_path
 def test_without_any_picture_one_is_asked_for(pipeline, kept):
     with pytest.raises(ValueError, match="Choose a picture"):
         look(pipeline, Stage(pipeline), None, None, None, cached=kept)
+
+
+def test_who_opens_it_again_sees_the_picture_of_then(pipeline):
+    """By itself Gradio would let the second time go by while it works at the first."""
+    callbacks = Stage(pipeline)
+    with gr.Blocks(analytics_enabled=False) as demo:
+        callbacks.page = SimpleNamespace(picture=gr.Image(), editor=gr.Image(), cut=gr.State())
+        with gr.Tab() as opened:
+            inside_tab(opened, pipeline, callbacks)
+    (shown,) = (fn for fn in demo.fns.values() if (opened._id, "select") in fn.targets)
+    assert shown.trigger_mode == "always_last"

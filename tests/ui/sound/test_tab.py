@@ -18,6 +18,7 @@ from hyperdemo.ui.sound.tab import find_sounds
 from hyperdemo.ui.style import PENDING
 from tests.media.sounds import file_bytes, through_ffmpeg
 from tests.ui.conftest import chirp
+from tests.ui.object.test_tab import ended_by
 
 RATE_HZ = 22_050
 
@@ -170,6 +171,17 @@ def test_pictures_and_sounds_wait_for_each_other(demo):
     jobs = [fns[name] for name in JOBS]
     assert {fn.concurrency_id for fn in jobs} == {"compute"}
     assert {fn.concurrency_limit for fn in jobs} == {1}
+
+
+def test_files_at_another_rate_are_of_the_sound_on_the_stage(demo, callbacks):
+    page = callbacks.page
+    asked = next(fn for fn in demo.fns.values() if fn.api_name == "sound_at_rate")
+    assert asked.trigger_mode == "always_last"  # of two choices the second counts
+    assert asked.targets == [(page.rate._id, "input")]
+    for block, event in ((page.clip, "input"), (page.clip, "clear"), (page.run, "click")):
+        assert ended_by(demo, block, event) == [asked]
+    (shelf,) = (block for block in demo.blocks.values() if isinstance(block, gr.Dataset))
+    assert asked in ended_by(demo, shelf, "click", after=1)  # Gradio's own puts the sound in place
 
 
 def test_without_models_for_sound_there_is_no_tab(pipeline, examples):
