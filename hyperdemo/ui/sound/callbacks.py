@@ -50,7 +50,7 @@ class SoundCallbacks:
             return {page.wanted: f"run {time.monotonic_ns()}" if clip else ""}
         run, seconds = uuid.uuid4().hex, kept.total_s
         return (
-            {page.words: kept.words, page.wanted: ""}
+            {page.words: kept.words, page.wanted: "", page.rate: 0}
             | page.playing(kept.playlist, run=run, cached=self._cached)
             | page.finished(kept.result, total_s=seconds, cached=self._cached)
             | {page.status: kept_bar(seconds, kept.result.device)}
