@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from hyperdemo.metrics.paired import Paired
@@ -127,6 +128,8 @@ def task_tables(task: str, found: Found) -> str:
         for name, facts in found["models"].items()
     }
     parts.append(_table("**Budget**", budget, models, millions_of="parameters"))
+    if bands := found.get("bands"):
+        parts.append(_bands(bands))
     if rates := found.get("rates"):
         parts.append(_rates(rates))
     studies = found.get("studies", {})
@@ -228,6 +231,25 @@ def _named(found: Found) -> str:
     title = "**Named**: views whose nearest true picture of all held-out objects is of …"
     header = ["split", "answer", "the same object ↑", "the same class ↑", "objects"]
     return f"{title}\n\n{markdown_table(header, rows)}" if rows else ""
+
+
+def _bands(bands: Found) -> str:
+    edges = [edge / 1000 for edge in bands["edges_hz"]]
+    spans = [f"{low:g}–{high:g} kHz" for low, high in pairwise(edges)]
+    known = {"before": "pretrained, before the last training", "scratch": "from scratch",
+             "foundation": "pretrained"}  # fmt: skip
+    titles = TASKS["sound"].titles
+    rows = [
+        [titles[split], known[name], *(f"{snr:.1f}" for snr in own[name]["snr_db"]),
+         f"{own[name]['share'][-1]:.0%}"]
+        for split, own in bands["splits"].items() for name in known if name in own
+    ]  # fmt: skip
+    header = ["split", "answer", *spans, f"of the error above {edges[-2]:g} kHz"]
+    counts = "; ".join(f"{titles[s]}: {own['recordings']}" for s, own in bands["splits"].items())
+    return (
+        f"**Signal-to-noise ratio in dB by frequency** (means over recordings. {counts})\n\n"
+        f"{markdown_table(header, rows)}"
+    )
 
 
 def _rates(rates: Found) -> str:

@@ -45,6 +45,28 @@ def test_tables_show_what_there_is():
     assert "PESQ" not in task_tables("sound", {"splits": splits, "models": {}})  # never measured
 
 
+def test_a_budget_counts_the_steps_before_the_last_training():
+    before = {"steps_taken": 70, "minutes": 5.4, "started_from": {"steps_taken": 8, "minutes": 1.0}}
+    facts = FACTS | {"val_snr": 6.0, "val_stoi": 0.7, "started_from": before}
+    text = task_tables("sound", {"splits": {}, "models": {"scratch": facts}})
+    assert "| scratch | 21.8 M | 8 + 70 + 12 | 3 | 1 + 5 + 34 | an abacus |" in text
+
+
+def test_where_in_frequency_errors_lie():
+    own = {"foundation": {"snr_db": [40.06, 2.0], "share": [0.256, 0.744]}, "recordings": 7}
+    own |= {"before": {"snr_db": [30.0, -1.0], "share": [0.1, 0.9]}}
+    bands = {"edges_hz": [0, 1000, 8000], "splits": {"test-music": own}}
+    text = task_tables("sound", {"splits": {}, "models": {}, "bands": bands})
+    *_, title, table = text.split("\n\n")
+    assert title.endswith("by frequency** (means over recordings. Held-out music: 7)")
+    assert table.splitlines() == [
+        "| split | answer | 0–1 kHz | 1–8 kHz | of the error above 1 kHz |",
+        "| --- | --- | --- | --- | --- |",
+        "| Held-out music | pretrained, before the last training | 30.0 | -1.0 | 90% |",
+        "| Held-out music | pretrained | 40.1 | 2.0 | 74% |",
+    ]
+
+
 @pytest.mark.parametrize("recorded", [False, True])
 def test_differences_are_recorded_or_come_from_the_single_scores(recorded):
     def scored(*psnr):
