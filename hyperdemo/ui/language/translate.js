@@ -154,7 +154,8 @@
 
   async function fetched(wanted) {
     try {
-      const answer = await fetch(new URL(`language/${wanted}.json`, location.origin + location.pathname));
+      const root = location.origin + location.pathname.replace(/\/?$/, "/"); // a proxy may cut it
+      const answer = await fetch(new URL(`language/${wanted}.json`, root));
       if (answer.ok) return await answer.json();
       console.warn(`no translation into ${wanted}: the server answered ${answer.status}`);
     } catch (error) {
