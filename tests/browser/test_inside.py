@@ -15,6 +15,16 @@ LABELS = {"foundation": "Left", "scratch": "Right"}
 FIND = "document.querySelector('#inspector [data-part=inspector]')?.inspector"
 STATE = f"{FIND}?.state"
 DONE = f"{STATE}?.backend && !{STATE}.working && {STATE}.version > 0"
+CANVAS = "document.querySelector('#inspector [data-part=canvas]')"
+COUNT_TEXTURES = f"""() => {{
+    const gl = {CANVAS}.getContext("webgl2");
+    window.textures = {{ made: 0, deleted: 0 }};
+    for (const [name, count] of [["createTexture", "made"], ["deleteTexture", "deleted"]])
+        gl[name] = (...wanted) => {{
+            textures[count]++;
+            return WebGL2RenderingContext.prototype[name].apply(gl, wanted);
+        }};
+}}"""
 
 
 @pytest.fixture(scope="module")
@@ -222,10 +232,42 @@ def test_many_edits_keep_no_memory(page):
     page.locator("[data-part=where]").select_option("1")
     press(page, "double")
     before = page.evaluate("tf.memory().numTensors")
+    page.evaluate(COUNT_TEXTURES)
     for _ in range(12):
         press(page, "half")
         press(page, "double")
     assert page.evaluate("tf.memory().numTensors") == before
+    assert page.evaluate("textures.made > 0 && textures.made === textures.deleted")
+
+
+@pytest.mark.parametrize("given_back", [True, False])
+def test_lost_graphics_come_back(page, given_back):
+    """Those that a browser gives back, and those for which there is a new canvas."""
+    press(page, "scramble")
+    effects = page.locator("#inspector [data-part=effects]")
+    seen = effects.locator("span", has_text="dB").first
+    seen.wait_for()
+    message = page.locator("#inspector [data-part=message]")
+    told = message.evaluate(f"""async (message) => {{
+        window.loss = {CANVAS}.getContext("webgl2").getExtension("WEBGL_lose_context");
+        const gone = new Promise((done) => {CANVAS}.addEventListener("webglcontextlost", done));
+        loss.loseContext();
+        await gone;
+        return message.textContent;
+    }}""")
+    assert "interrupted" in told
+    if given_back:
+        page.evaluate("loss.restoreContext()")
+    page.wait_for_function(f"!{STATE}.lost && !{STATE}.working")
+    assert message.inner_text() == "" and page.evaluate(STATE)["failure"] == ""
+    press(page, "reset")
+    effects.locator("span", has_text="as written").first.wait_for()
+    press(page, "scramble")  # and no black picture is compared with another
+    seen.wait_for()
+    before = page.evaluate(STATE)["camera"]["azimuthDeg"]
+    page.locator("#inspector [data-part=canvas]").press("ArrowRight")
+    assert page.evaluate(STATE)["camera"]["azimuthDeg"] != before
+    page.locator("#inspector [data-part=canvas]").press("ArrowLeft")
 
 
 def test_a_place_is_asked(page, insides):
@@ -233,10 +275,18 @@ def test_a_place_is_asked(page, insides):
 
     model, inside, _ = insides["foundation"]
     canvas = page.locator("#inspector [data-part=canvas]")
+    asked, drawn = page.locator("[data-part=asked]"), page.locator("[data-part=rays] canvas")
     box = canvas.bounding_box()
-    canvas.click(position={"x": box["width"] / 4, "y": box["height"] / 2})
-    page.locator("[data-part=asked]").wait_for()
-    assert page.locator("[data-part=rays] canvas").count() == 4
+    place = {"x": box["width"] / 4, "y": box["height"] / 3}
+    canvas.click(button="right", position=place)
+    assert not asked.is_visible()
+    canvas.press("Enter")  # the middle, without a pointer
+    asked.wait_for()
+    assert drawn.count() == 4
+    drawn.first.evaluate("(canvas) => { canvas.id = 'before'; }")
+    canvas.click(position=place)
+    page.locator("#before").wait_for(state="detached")
+    assert drawn.count() == 4
     point = [0.1, -0.2, 0.3]
     script = f"""(point) => {{
         const {{density, colour, hidden}} = {FIND}.at("foundation", point);

@@ -84,17 +84,30 @@ function address() {
   return `${location.origin}${location.pathname}?${wanted}`;
 }
 
+// Names by which a machine reaches itself, so that a telephone that reads the code does too.
+const ITSELF = /^(localhost|.+\.localhost|127\..+|0\.0\.0\.0|\[::1?\])$/;
+
+// A page that came by plain http is given no clipboard.
+const copied = async (link) =>
+  Boolean(await navigator.clipboard?.writeText(link).then(() => true, () => false));
+
 part.link.onclick = async () => {
-  const link = address(), kept = await navigator.clipboard?.writeText(link).then(() => true, () => false);
-  if (!kept) prompt("Copy this address:", link);
-  part.link.textContent = "Link copied";
-  setTimeout(() => { part.link.textContent = "Copy link"; }, 2000);
-  part.picture.src = new URL(`address.png?of=${encodeURIComponent(link)}`, location.origin + location.pathname);
-  part.spelled.textContent = link;
+  const link = address(), kept = await copied(link);
+  if (kept) {
+    part.link.textContent = "Link copied";
+    setTimeout(() => { part.link.textContent = "Copy link"; }, 2000);
+  }
+  const root = location.origin + location.pathname.replace(/\/?$/, "/"); // a proxy may cut it
+  part.picture.src = new URL(`address.png?of=${encodeURIComponent(link)}`, root);
+  part.spelled.value = link;
+  part.byHand.hidden = kept;
+  part.itself.hidden = !ITSELF.test(location.hostname);
   part.code.hidden = false;
+  (kept ? part.close : part.spelled).focus();
+  if (!kept) part.spelled.select();
 };
 part.close.onclick = () => { part.code.hidden = true; part.link.focus(); };
-part.code.onkeydown = ({ key }) => key === "Escape" && part.close.click();
+part.code.onkeydown = ({ key }) => { if (key === "Escape") part.close.click(); };
 // Large type, for a projector: what it changes stands in the page's style.
 const isLarge = () => document.documentElement.classList.contains("large");
 function enlarge(on) {

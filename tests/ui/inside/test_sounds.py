@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 import soundfile
@@ -15,7 +16,7 @@ from hyperdemo.pipeline import SoundPipeline
 from hyperdemo.preprocess.sound import prepare_sound
 from hyperdemo.ui.inside import inspector, sounds
 from hyperdemo.ui.inside.packed import pack_sound
-from hyperdemo.ui.inside.sounds import beginning, opened
+from hyperdemo.ui.inside.sounds import beginning, on_stage, opened, sound_networks
 from tests import tiny
 from tests.pipeline.conftest import CPU
 from tests.ui.conftest import chirp, models
@@ -49,6 +50,10 @@ def test_the_networks_of_the_first_seconds_come_back(pipeline, clip, tmp_path):
         ("Left", "/cache/foundation.inside"), ("Right", "/cache/scratch.inside"),
     ]  # fmt: skip
     assert set(value["runtime"]) == {"core", "webgl", "wasm", "simd"}
+    assert value["sound"] == clip == on_stage(clip)["sound"]
+    again = opened(pipeline, LABELS, clip, cached=cached)
+    assert again.pop("answer") != value["answer"]  # or the page would not see it
+    assert again.items() < value.items()
     begun = beginning(prepare_sound(decode_audio(clip)))
     assert len(begun.heard) == 32_000 and len(begun.own) == 44_100
     for event in pipeline.listen(begun, SoundRequest()):
@@ -69,6 +74,20 @@ def test_the_networks_of_the_first_seconds_come_back(pipeline, clip, tmp_path):
 def test_without_a_sound_it_says_what_to_do(pipeline):
     with pytest.raises(ValueError, match="Choose a sound first"):
         opened(pipeline, LABELS, None, cached=str)
+
+
+def test_each_sound_and_each_refusal_is_told(pipeline):
+    with gr.Blocks(analytics_enabled=False) as demo:
+        given = gr.Audio(type="filepath")
+        shown = sound_networks(pipeline, LABELS, given)
+    functions = list(demo.fns.values())
+    (asked,) = (fn for fn in functions if (shown._id, "submit") in fn.targets)
+    (changed,) = (fn for fn in functions if (given._id, "change") in fn.targets)
+    (refused,) = (fn for fn in functions if fn.trigger_only_on_failure)
+    assert asked.trigger_mode == "multiple"  # the script itself asks one at a time
+    assert asked.inputs == changed.inputs == [given]
+    assert changed.outputs == refused.outputs == [shown] and refused.trigger_after == asked._id
+    assert on_stage(None) == {"sound": ""}
 
 
 def test_other_networks_are_refused(pipeline, clip):

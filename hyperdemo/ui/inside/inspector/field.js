@@ -8,20 +8,29 @@ const POINTS_AT_ONCE = { webgl: 32768, wasm: 8192 };
 let runtime = null; // promise of the backend's name
 
 function startRuntime(files) {
-  return (runtime ??= (async () => {
-    // Pictures and sounds may both have asked for it.
-    if (!globalThis.tf) for (const name of ["core", "webgl", "wasm"]) await addScript(await typed(files[name].url, "text/javascript"));
-    const simd = await typed(files.simd.url, "application/wasm");
-    // Every kind must be named; only the one with SIMD and without threads is ever asked for.
-    const kinds = ["", "-simd", "-threaded-simd"];
-    tf.wasm.setWasmPaths(Object.fromEntries(kinds.map((kind) => [`tfjs-backend-wasm${kind}.wasm`, simd])));
-    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false); // needs headers that isolate the page
-    for (const name of hasGraphics() ? ["webgl", "wasm"] : ["wasm"]) {
-      const whole = name !== "webgl" || tf.env().getBool("WEBGL_RENDER_FLOAT32_ENABLED");
-      if (whole && (await tf.setBackend(name).catch(() => false))) return name;
-    }
-    throw new Error("it has neither WebGL nor WebAssembly with SIMD");
-  })());
+  runtime ??= loadRuntime(files).catch((error) => {
+    runtime = null; // who comes back tries again
+    throw error;
+  });
+  return runtime;
+}
+
+async function loadRuntime(files) {
+  // Pictures and sounds may both have asked for it, and some may have come before another failed.
+  const there = (name) => globalThis.tf && (name === "core" || tf.findBackendFactory(name));
+  for (const name of ["core", "webgl", "wasm"])
+    if (!there(name)) await addScript(await typed(files[name].url, "text/javascript"));
+  const simd = await typed(files.simd.url, "application/wasm");
+  // Every kind must be named; only the one with SIMD and without threads is ever asked for.
+  const kinds = ["", "-simd", "-threaded-simd"];
+  const paths = kinds.map((kind) => [`tfjs-backend-wasm${kind}.wasm`, simd]);
+  tf.wasm.setWasmPaths(Object.fromEntries(paths));
+  tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false); // needs headers that isolate the page
+  for (const name of hasGraphics() ? ["webgl", "wasm"] : ["wasm"]) {
+    const whole = name !== "webgl" || tf.env().getBool("WEBGL_RENDER_FLOAT32_ENABLED");
+    if (whole && (await tf.setBackend(name).catch(() => false))) return name;
+  }
+  throw new Error("it has neither WebGL nor WebAssembly with SIMD");
 }
 
 // Gradio serves all files as bytes of no kind, which no browser runs.

@@ -9,14 +9,14 @@ const TURN_DEG = 180, KEY_DEG = 8, MAX_TILT_DEG = 80, COMPARED = 96;
 let models = []; // {key, label, net, written, weights}
 let shown = "", other = "", backend = "", failure = "", scene = null, grid = null;
 let chosen = { token: 0, block: 0, head: -1 };
-let edits = [], editMs = 0, comparing = 0, ended = false, camera = { azimuthDeg: 0, elevationDeg: 20, zoom: 1 };
+let edits = [], editMs = 0, comparing = 0, camera = { azimuthDeg: 0, elevationDeg: 20, zoom: 1 };
 
 document.dispatchEvent(new Event("hyperdemo-inspector")); // ends one that stood here before
 
 async function update() {
   const value = props.value, mine = (value?.models ?? []).map(({ file }) => file?.url ?? "").join("\n");
   if (!mine.trim() || mine === shown) return;
-  shown = mine;
+  [shown, failure] = [mine, ""];
   say("Fetching the networks…");
   try {
     const nets = await Promise.all(value.models.map(async ({ file }) => readNet(await fetchBytes(file.url))));
@@ -34,11 +34,21 @@ async function update() {
     await drawing.ask();
     say("");
   } catch (error) {
-    if (mine === shown) say((failure = `This cannot be shown here: ${error.message}.`));
+    if (mine !== shown) return;
+    shown = ""; // whoever comes back tries again
+    say((failure = `This cannot be shown here: ${error.message}.`));
   }
 }
 
 const say = (words) => { part.message.textContent = words; };
+
+// Whoever comes back to this tab is given the same value, of which Gradio says nothing.
+let away = false;
+const visits = new ResizeObserver(([{ contentRect: { width } }]) => {
+  if (width && away && failure) update();
+  away = !width;
+});
+visits.observe(part.inspector);
 
 // ---- stations 1 to 3: what belongs to a token ----
 
@@ -83,20 +93,7 @@ function build() {
   });
   part.maps.classList.add("maps");
   figures(part.maps, (figure, model) => {
-    const caption = document.createElement("figcaption"), trio = document.createElement("div");
-    caption.textContent = model.label;
-    trio.className = "trio";
-    model.maps = ["base", "mask", "weights"].map((name) => {
-      const cell = document.createElement("div"), canvas = document.createElement("canvas");
-      const words = Object.assign(document.createElement("span"), { textContent: name });
-      canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", `${name} of the layer, ${model.label}`);
-      canvas.addEventListener("pointermove", (event) => hover(model, name, canvas, event));
-      cell.append(words, canvas);
-      trio.append(cell);
-      return canvas;
-    });
-    figure.append(caption, trio);
+    model.maps = addMaps(figure, model.label, (...where) => hover(model, ...where));
   });
   choose({});
   tellEdits();
@@ -117,16 +114,8 @@ function choose(changes) {
     model.photo.setAttribute("role", "img");
     model.photo.setAttribute("aria-label", `The photo, bright where ${model.label} attends`);
     model.told.textContent = `${model.label}: ${Math.round(100 * share)} % from the photo, the rest from weight tokens`;
-    showMaps(model);
+    drawMaps(model, chosen.token);
   }
-}
-
-function showMaps(model) {
-  const { layer, group } = placeOf(model.net, chosen.token), { inputs, outputs, groups, base, mask } = model.net.layers[layer];
-  const [first, last] = [(outputs / groups) * group, (outputs / groups) * (group + 1)];
-  drawMap(model.maps[0], base, inputs, outputs, [first, last]);
-  drawMap(model.maps[1], mask, inputs, groups, [group, group + 1]);
-  drawMap(model.maps[2], model.weights[layer].w, inputs, outputs, [first, last]);
 }
 
 function hover(model, name, canvas, event) {
@@ -142,11 +131,11 @@ function hover(model, name, canvas, event) {
 
 // Draws the networks as they are now edited.
 const drawing = repeated(async () => {
-  const started = performance.now(), mine = models, still = () => mine === models && !ended;
+  const started = performance.now(), mine = models, still = () => mine === models && !stage.ended;
   for (const model of mine) if (!(await bake(model, still))) return;
   editMs = performance.now() - started;
   draw();
-  for (const model of mine) showMaps(model);
+  for (const model of mine) drawMaps(model, chosen.token);
   tellEdits();
 });
 
@@ -171,22 +160,14 @@ function edit(...changes) {
 
 function tellEdits() {
   part.undo.disabled = part.reset.disabled = !edits.length;
-  sayInRow(part.done, edits.length ? edits.map(wordsOf) : ["as it was written"]);
+  const words = edits.map((one) => wordsOf(one, other));
+  sayInRow(part.done, words.length ? words : ["as it was written"]);
   part.bandName.textContent = `${part.band.value * 1 + 1} of ${models[0].net.freqs.length}`;
   part.bits.value = edits.findLast(({ kind }) => kind === "quantise")?.bits ?? 0;
   const share = edits.findLast(({ kind }) => kind === "morph")?.share ?? 0;
   part.morph.value = 100 * share;
   part.morphName.textContent = `${Math.round(100 * share)} % ${other}`;
   part.swap.hidden = models.length < 2;
-}
-
-function wordsOf({ kind, layer, group, factor, bits, share, band }) {
-  const where = group === undefined ? `layer ${layer + 1}` : `layer ${layer + 1}, group ${group + 1}`;
-  return {
-    scale: () => (factor ? `${where} × ${factor}` : `${where} zeroed`), band: () => `frequency ${band + 1} muted`,
-    quantise: () => `masks in ${bits} bits`, scramble: () => `mask of layer ${layer + 1} scrambled`,
-    swap: () => `layer ${layer + 1} swapped`, morph: () => `${Math.round(100 * share)} % ${other}`,
-  }[kind]();
 }
 
 function target() {
@@ -216,8 +197,17 @@ part.head.onchange = () => choose({ head: Number(part.head.value) });
 
 // ---- the objects ----
 
+const stage = new Stage(part, {
+  scene: () => scene,
+  changed(error) {
+    if (error) failure = `This cannot be shown here: ${error.message}.`;
+    say(failure || (stage.lost ? "The graphics were interrupted; one moment…" : ""));
+    draw();
+  },
+});
+
 function draw() {
-  if (!scene || !models.every(({ volume }) => volume)) return;
+  if (!scene || stage.lost || !models.every(({ volume }) => volume)) return;
   const side = Math.max(64, Math.min(512, Math.round((part.canvas.clientWidth / models.length) * Math.min(2, window.devicePixelRatio || 1))));
   const width = side * models.length;
   if (part.canvas.width !== width) Object.assign(part.canvas, { width, height: side });
@@ -229,13 +219,14 @@ function draw() {
 
 function compare() {
   clearTimeout(comparing);
-  comparing = setTimeout(() => part.effects.replaceChildren(...spans(models.map(({ key }) => {
-    const [now, then] = [key, `${key} written`].map((one) => scene.read(one, camera, COMPARED));
-    let sum = 0;
-    for (let k = 0; k < now.length; k++) if (k % 4 < 3) sum += ((now[k] - then[k]) / 255) ** 2;
-    const mse = sum / (COMPARED * COMPARED * 3);
-    return mse < 1e-9 ? "as written" : `${(-10 * Math.log10(mse)).toFixed(1)} dB to what was written`;
-  }))), 120);
+  comparing = setTimeout(() => {
+    if (stage.lost) return;
+    part.effects.replaceChildren(...spans(models.map(({ key }) => {
+      const mse = scene.apart(key, `${key} written`, camera, COMPARED);
+      if (mse < 1e-9) return "as written";
+      return `${(-10 * Math.log10(mse)).toFixed(1)} dB to what was written`;
+    })));
+  }, 120);
 }
 
 function look(azimuthDeg, elevationDeg) {
@@ -245,17 +236,29 @@ function look(azimuthDeg, elevationDeg) {
 }
 
 let from = null, moved = 0;
-const on = (name, listener) => part.canvas.addEventListener(name, listener);
-on("pointerdown", (event) => { from = event; moved = 0; part.canvas.setPointerCapture(event.pointerId); });
+const on = (...wanted) => stage.on(...wanted);
+on("pointerdown", (event) => {
+  if (event.button !== 0 || !event.isPrimary) return;
+  [from, moved] = [event, 0];
+  part.canvas.setPointerCapture(event.pointerId);
+});
 on("pointermove", (event) => {
-  if (!from) return;
+  if (event.pointerId !== from?.pointerId) return;
   const degrees = (TURN_DEG * models.length) / part.canvas.clientWidth;
   moved += Math.abs(event.clientX - from.clientX) + Math.abs(event.clientY - from.clientY);
   look(camera.azimuthDeg - (event.clientX - from.clientX) * degrees, camera.elevationDeg + (event.clientY - from.clientY) * degrees);
   from = event;
 });
-on("pointerup", (event) => { from = null; if (moved < 4) ask(event.offsetX, event.offsetY); });
+for (const name of ["pointerup", "pointercancel"])
+  on(name, (event) => {
+    if (event.pointerId !== from?.pointerId) return;
+    from = null;
+    const { clientWidth: wide, clientHeight: high } = part.canvas;
+    if (name === "pointerup" && moved < 4) ask(event.offsetX / wide, event.offsetY / high);
+  });
 on("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Enter") return ask(0.5 / models.length, 0.5); // in the middle of an object
   const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
   if (!step) return;
   event.preventDefault();
@@ -264,29 +267,27 @@ on("keydown", (event) => {
 
 // ---- station 5: a ray ----
 
-function ask(x, y) {
+// At a place of the canvas, each way from 0 to 1.
+function ask(right, down) {
   if (!scene) return;
-  const panel = part.canvas.clientWidth / models.length, at = [(x % panel) / panel, y / part.canvas.clientHeight];
-  const points = pointsAlong(camera, at);
+  const points = pointsAlong(camera, [(right * models.length) % 1, down]);
   if (!points.length) return;
   part.asked.hidden = false;
   figures(part.rays, (figure, { net, weights, label }) => {
     const samples = points.map((point) => activationsAt(net, weights, point));
-    const end = endOf(samples, points);
-    drawRay(figure.appendChild(document.createElement("canvas")), samples, end);
-    drawUnits(figure.appendChild(document.createElement("canvas")), samples[end].hidden);
-    const caption = document.createElement("figcaption"), { density, colour } = samples[end];
-    caption.textContent = `${label}: the ray ends about here, at density ${density.toFixed(1)}, colour ${colour.map((v) => Math.round(255 * v)).join(" ")}`;
-    figure.append(caption);
+    addRay(figure, label, samples, endOf(samples, points));
   });
   part.asked.scrollIntoView({ block: "nearest" });
 }
 
-const resized = new ResizeObserver(draw);
-resized.observe(part.canvas);
+stage.observe(new ResizeObserver(draw));
 const named = (wanted) => models.find(({ key }) => key === wanted);
 const api = {
-  get state() { return { models: models.length, backend, working: drawing.working, failure, edits, version: drawing.asked, editMs, side: grid?.side, chosen, camera }; },
+  get state() {
+    const { working, asked: version } = drawing, { lost } = stage;
+    const told = { backend, working, lost, failure, edits, version, editMs, chosen, camera };
+    return { ...told, models: models.length, side: grid?.side };
+  },
   volume: (key) => named(key).volume,
   weights: (key) => named(key).weights,
   attention: (key, ...what) => attentionOf(named(key).net, ...what),
@@ -298,10 +299,9 @@ const api = {
   edits(wanted) { edits = wanted; edit(); },
   at: (key, point) => activationsAt(named(key).net, named(key).weights, point),
   dispose() {
-    resized.disconnect();
-    ended = true;
+    visits.disconnect();
+    stage.end();
     for (const tensor of grid?.parts ?? []) tensor.dispose();
-    scene?.gl.getExtension("WEBGL_lose_context")?.loseContext();
   },
 };
 document.addEventListener("hyperdemo-inspector", api.dispose, { once: true });

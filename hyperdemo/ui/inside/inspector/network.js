@@ -110,6 +110,20 @@ const EDITS = {
   swap: { weights: (layer, edit, rival, index) => rival[index] },
 };
 
+// An edit in words; `other` is the name of what is morphed to.
+function wordsOf({ kind, layer, group, factor, bits, share, band }, other) {
+  const whole = `layer ${layer + 1}`;
+  const where = group === undefined ? whole : `${whole}, group ${group + 1}`;
+  return {
+    scale: () => (factor ? `${where} × ${factor}` : `${where} zeroed`),
+    band: () => `frequency ${band + 1} muted`,
+    quantise: () => `masks in ${bits} bits`,
+    scramble: () => `mask of ${whole} scrambled`,
+    swap: () => `${whole} swapped`,
+    morph: () => `${Math.round(100 * share)} % ${other}`,
+  }[kind]();
+}
+
 // The network after edits, in their order; an edit of layer -1 is one of all layers.
 function edited(net, edits, rival) {
   const touched = (edit, index) => edit.layer < 0 || edit.layer === index;

@@ -88,3 +88,42 @@ function drawUnits(canvas, hidden) {
     });
   });
 }
+
+// Canvases for the base, mask and weights of a layer; `hover` is told where on which a pointer is.
+function addMaps(figure, label, hover) {
+  const caption = document.createElement("figcaption"), trio = document.createElement("div");
+  caption.textContent = label;
+  trio.className = "trio";
+  figure.append(caption, trio);
+  return ["base", "mask", "weights"].map((name) => {
+    const cell = document.createElement("div"), canvas = document.createElement("canvas");
+    const words = Object.assign(document.createElement("span"), { textContent: name });
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `${name} of the layer, ${label}`);
+    canvas.addEventListener("pointermove", (event) => hover(name, canvas, event));
+    cell.append(words, canvas);
+    trio.append(cell);
+    return canvas;
+  });
+}
+
+// A model's maps of the layer that a token writes into, on these canvases.
+function drawMaps({ net, maps, weights }, token) {
+  const { layer, group } = placeOf(net, token);
+  const { inputs, outputs, groups, base, mask } = net.layers[layer];
+  const frame = [group, group + 1].map((at) => (outputs / groups) * at);
+  drawMap(maps[0], base, inputs, outputs, frame);
+  drawMap(maps[1], mask, inputs, groups, [group, group + 1]);
+  drawMap(maps[2], weights[layer].w, inputs, outputs, frame);
+}
+
+// What a network says along a ray, and its hidden units where that ends.
+function addRay(figure, label, samples, end) {
+  const { hidden, density, colour } = samples[end], caption = document.createElement("figcaption");
+  drawRay(figure.appendChild(document.createElement("canvas")), samples, end);
+  drawUnits(figure.appendChild(document.createElement("canvas")), hidden);
+  const shade = colour.map((value) => Math.round(255 * value)).join(" ");
+  const what = `density ${density.toFixed(1)}, colour ${shade}`;
+  caption.textContent = `${label}: the ray ends about here, at ${what}`;
+  figure.append(caption);
+}

@@ -1,8 +1,8 @@
 """The networks of a sound, opened: a visitor changes their weights, in the browser, and listens.
 
-A `gr.HTML` that asks for the networks of the sound on the stage when it is opened. `voice.js` runs
-and edits them, by the inspector's `network.js` and `field.js`; `sounds.js` is what the visitor
-does.
+A `gr.HTML` that asks for the networks of the sound on the stage when it is opened, and again when
+another sound comes. `voice.js` runs and edits them, by the inspector's `network.js` and `field.js`;
+`sounds.js` is what the visitor does, and tells the values that it is given.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 
@@ -27,6 +28,9 @@ from hyperdemo.ui.style import SHARED_JS
 
 SECONDS = 2.0
 """Of a sound that are opened: a browser runs their networks within a second."""
+
+REFUSED = "() => ({refused: Date.now()})"
+"""Script: the value after an answer that failed, also where it never came to the server."""
 
 _ASSETS = Path(__file__).parent
 
@@ -53,12 +57,22 @@ def sound_networks(pipeline: SoundPipeline, labels: Mapping[str, str], clip: gr.
         cached = shown.move_resource_to_block_cache
         return opened(pipeline, labels, path, cached=cached)
 
-    shown.submit(
+    # The script waits for one answer before it asks for another, and asks as it is handed that one.
+    # Gradio's "once" would skip this, and its "always_last" would forget it where the one failed.
+    asked = shown.submit(
         open_networks, clip, shown, api_visibility="private", show_progress="hidden",
-        concurrency_id="inside", concurrency_limit=1,
+        concurrency_id="inside", concurrency_limit=1, trigger_mode="multiple",
     )  # fmt: skip
-    clip.change(lambda: {}, None, shown, api_visibility="private", queue=False)
+    asked.failure(None, None, shown, js=REFUSED, api_visibility="private", queue=False)
+    clip.change(
+        on_stage, clip, shown, api_visibility="private", show_progress="hidden", queue=False
+    )
     return shown
+
+
+def on_stage(path: str | None) -> dict[str, Any]:
+    """What the page is told of another sound: which one it is, by its file; "" for none."""
+    return {"sound": path or ""}
 
 
 def opened(
@@ -68,7 +82,10 @@ def opened(
     *,
     cached: Callable[[Path], str],
 ) -> dict[str, Any]:
-    """What the page is given of a sound's networks.
+    """What the page is given of a sound's networks, in an answer that equals no other.
+
+    Gradio hands on only a value that differs from the one before, and a browser that could not load
+    these files asks for them again.
 
     Args:
         path: the sound's file, of which the first seconds are taken.
@@ -86,7 +103,8 @@ def opened(
             if isinstance(event, Written):
                 files[event.name] = Path(folder) / f"{event.name}.inside"
                 files[event.name].write_bytes(pack_sound(event.sound))
-        return inspector.inspector_value(files, labels, other="", cached=cached)
+        value = inspector.inspector_value(files, labels, other="", cached=cached)
+    return value | on_stage(path) | {"answer": uuid4().hex}
 
 
 def beginning(prepared: PreparedSound, *, seconds: float = SECONDS) -> PreparedSound:

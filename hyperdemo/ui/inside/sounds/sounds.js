@@ -1,12 +1,17 @@
 // What a visitor does to the networks of a sound, and hears. Gradio runs this, after shared.js, the inspector's network.js and
 // field.js, and voice.js, as the body of a function of `element`, `trigger`, `props` and `watch`.
 //
-// props.value: {models: [{key, label, file}], runtime}, or nothing, where nothing was asked for or another sound came.
+// props.value is one of these: {sound}, what is on the stage now, "" for nothing; {sound, models:
+// [{key, label, file}], runtime, answer}, its networks; {refused}, where they could not be had. No
+// `answer` is like another, nor is a `refused`, so that each is noticed.
 
 const KEPT = 9; // the bits that stand for all of them
 
 let voices = []; // {key, label, voice, written}
-let shown = "", version = 0, working = false, failure = "";
+let sound = null; // what is on the stage; null while nothing was said of that
+let asked = null, waiting = false; // whose networks were asked for, and whether they are owed
+let shown = null; // the value whose networks these are
+let version = 0, working = false, failure = "";
 let layers = []; // edits of layers, in their order
 let now = null; // samples of the chosen voice, edited
 let context = null, source = null;
@@ -16,38 +21,72 @@ document.dispatchEvent(new Event("hyperdemo-sounds")); // ends one that stood he
 const say = (words) => { part.message.textContent = words; };
 const chosen = () => voices[part.model.selectedIndex] ?? voices[0];
 
-async function update() {
-  const value = props.value, mine = (value?.models ?? []).map(({ file }) => file?.url ?? "").join("\n");
-  if (mine === shown) return;
-  shown = mine;
+function update() {
+  const value = props.value ?? {};
+  if (value.models || value.refused) take(value);
+  else if (value.sound !== undefined && value.sound !== sound) turnTo(value.sound);
+}
+
+// Another sound is on the stage.
+function turnTo(other) {
+  sound = other;
+  leave();
+  say("");
+  if (part.sounds.open) ask();
+}
+
+function leave() {
   version++;
+  working = false;
   stop();
   part.body.hidden = true;
+  shown = now = null;
   voices = [];
-  if (!mine) {
-    say("");
-    if (part.sounds.open) ask();
-    return;
-  }
+}
+
+// One answer is waited for at a time; where it comes too late, `take` asks again.
+function ask() {
+  if (sound === "") return say("Choose a sound first; then its networks can be opened.");
+  say("Writing the networks of this sound…");
+  if (waiting) return;
+  [asked, waiting] = [sound, true];
+  trigger("submit", {});
+}
+
+// What comes of a sound that another one has replaced meanwhile is dropped. Where none has, the
+// server knows best which one it was.
+function take(value) {
+  const late = asked !== sound && (value.refused || value.sound !== sound);
+  waiting = false;
+  if (!late && value.models) start(value);
+  else if (late && part.sounds.open) ask();
+  else if (!late) say("");
+}
+
+async function start(value) {
+  const still = () => value === shown;
+  leave();
+  shown = value;
+  sound = value.sound;
+  failure = "";
   say("Starting the networks in your browser…");
   try {
-    const read = await Promise.all(value.models.map(async ({ file }) => readVoice(await fetchBytes(file.url))));
+    const packed = value.models.map(({ file }) => fetchBytes(file.url));
+    const read = await Promise.all(packed.map(async (bytes) => readVoice(await bytes)));
     await startRuntime(value.runtime);
-    if (mine !== shown) return;
+    if (!still()) return;
     voices = value.models.map(({ key, label }, k) => ({ key, label, voice: read[k] }));
     build();
     await run(false);
+    if (!still()) return;
     say("");
     part.body.hidden = false;
     draw();
   } catch (error) {
-    if (mine === shown) say((failure = `The networks cannot be run here: ${error.message}.`));
+    if (!still()) return;
+    leave(); // who opens them again asks again
+    say((failure = `The networks cannot be run here: ${error.message}.`));
   }
-}
-
-function ask() {
-  say("Writing the networks of this sound…");
-  trigger("submit", {});
 }
 
 function build() {
@@ -108,8 +147,8 @@ function tell() {
   part.cutName.textContent = index ? `${Math.round(freqs[index - 1] / (2 * Math.PI)).toLocaleString("en")} Hz` : "none";
   part.bitsName.textContent = part.bits.value < KEPT ? part.bits.value : "all";
   part.undo.disabled = !layers.length;
-  const louder = now ? peak(now) : 0;
-  const quieter = louder > 1 ? [`played ${(20 * Math.log10(louder)).toFixed(0)} dB quieter`] : [];
+  const quieterDb = now ? 20 * Math.log10(peak(now)) : 0; // as the server's words of a clip say it
+  const quieter = quieterDb >= 0.1 ? [`played ${quieterDb.toFixed(1)} dB quieter`] : [];
   sayInRow(part.done, working ? ["Working…"] : [...layers.map(({ words }) => words), distance(own.written, now) || "another length", ...quieter]);
 }
 
@@ -154,7 +193,10 @@ function change(kind, words, own = {}) {
   run();
 }
 
-part.sounds.addEventListener("toggle", () => { if (part.sounds.open && !voices.length) ask(); else if (!part.sounds.open) stop(); });
+part.sounds.addEventListener("toggle", () => {
+  if (!part.sounds.open) stop();
+  else if (!shown) ask();
+});
 part.model.addEventListener("change", () => run());
 part.before.addEventListener("click", () => play(chosen().written));
 part.after.addEventListener("click", () => play(now));
@@ -168,7 +210,10 @@ part.undo.addEventListener("click", () => { layers = layers.slice(0, -1); run();
 part.reset.addEventListener("click", () => { clear(); run(); });
 
 part.sounds.networks = {
-  get state() { return { version, working, failure, ready: voices.length > 0 && now !== null, layers: layers.length }; },
+  get state() {
+    const ready = voices.length > 0 && now !== null;
+    return { sound, version, working, failure, ready, layers: layers.length };
+  },
   get samples() { return { written: chosen().written, edited: now }; },
 };
 document.addEventListener("hyperdemo-sounds", stop, { once: true });

@@ -1,7 +1,9 @@
-// What stands in the panels: volumes as textures, and the program that marches through them.
-// This and viewer.js are one script; BLOCK, CAMERA and MARCH stand before it.
+// What stands in the panels: volumes as textures, the program that marches through them, and the
+// canvas of it all. This is one script with viewer.js, or with the inspector's; BLOCK, CAMERA and
+// MARCH stand before it.
 
 const MAX_STEPS = 128; // samples along a diameter
+const REVIVE_MS = 2000; // without its graphics, after which a view takes a new canvas
 const MODES = ["colour", "depth", "normals", "difference"]; // as march.frag numbers them
 const TRIANGLE = `#version 300 es
 void main() { gl_Position = vec4(ivec4(4 * (gl_VertexID & 1) - 1, 2 * (gl_VertexID & 2) - 1, 0, 1)); }`;
@@ -34,14 +36,20 @@ async function readVolume(packed) {
 class Scene {
   constructor(canvas) {
     this.truth = null;
-    const wishes = { alpha: false, antialias: false, depth: false, powerPreference: "high-performance" };
-    this.gl = canvas.getContext("webgl2", wishes);
-    if (!this.gl) throw new Error("this browser lacks WebGL 2");
     this.volumes = new Map();
+    this.open(canvas);
+  }
+
+  // All of it on a canvas, its first one or another.
+  open(canvas) {
+    const plain = { alpha: false, antialias: false, depth: false };
+    const gl = canvas.getContext("webgl2", { ...plain, powerPreference: "high-performance" });
+    if (!gl) throw new Error("this browser lacks WebGL 2");
+    this.gl = gl;
     this.build();
   }
 
-  // Once, and again after the graphics card was lost.
+  // Once, and again after the graphics were lost.
   build() {
     const gl = this.gl, program = gl.createProgram();
     for (const [kind, source] of [[gl.VERTEX_SHADER, TRIANGLE], [gl.FRAGMENT_SHADER, MARCH]]) {
@@ -60,14 +68,17 @@ class Scene {
     gl.uniform1i(this.at.block, BLOCK);
     gl.uniform1f(this.at.distance_, CAMERA.distance);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-    for (const [key, { volume }] of this.volumes) this.put(key, volume);
+    const kept = [...this.volumes];
+    this.volumes.clear(); // their textures are gone with the graphics that had them
+    this.known = null;
+    for (const [key, { volume }] of kept) this.put(key, volume);
     this.putTruth(this.truth);
   }
 
   // A picture of square views in a row, or null.
   putTruth(picture) {
     const gl = this.gl;
-    gl.deleteTexture(this.known ?? null);
+    gl.deleteTexture(this.known);
     this.truth = picture;
     this.known = gl.createTexture();
     gl.activeTexture(gl.TEXTURE0 + 3);
@@ -80,6 +91,7 @@ class Scene {
 
   put(key, volume) {
     const gl = this.gl, { side, density, colour, skip } = volume, blocks = side / BLOCK;
+    this.drop(key);
     const textures = [
       // Half floats, since no browser must be able to interpolate whole ones.
       this.texture(side, gl.LINEAR, gl.R16F, gl.RED, gl.FLOAT, density),
@@ -100,10 +112,13 @@ class Scene {
     return texture;
   }
 
+  drop(key) {
+    for (const texture of this.volumes.get(key)?.textures ?? []) this.gl.deleteTexture(texture);
+    this.volumes.delete(key);
+  }
+
   clear() {
-    for (const { textures } of this.volumes.values())
-      for (const texture of textures) this.gl.deleteTexture(texture);
-    this.volumes.clear();
+    for (const key of [...this.volumes.keys()]) this.drop(key);
   }
 
   // One volume into a square of the drawing buffer, whose left bottom corner is (x, y). `mode` is
@@ -144,5 +159,74 @@ class Scene {
     gl.deleteFramebuffer(target);
     gl.deleteRenderbuffer(store);
     return pixels;
+  }
+
+  // Mean squared difference of two volumes' colours in [0, 1], seen from one side.
+  apart(key, other, camera, side) {
+    const [one, two] = [key, other].map((name) => this.read(name, camera, side));
+    let sum = 0;
+    for (let k = 0; k < one.length; k++) if (k % 4 < 3) sum += ((one[k] - two[k]) / 255) ** 2;
+    return sum / (side * side * 3);
+  }
+}
+
+// The canvas of a view, `part.canvas`, and who listens to it, through a loss of its graphics.
+// `scene` gives what is drawn there, or null; `changed` is told when the graphics go and when they
+// are back, and the error where they cannot come back.
+class Stage {
+  constructor(part, { scene, changed }) {
+    Object.assign(this, { part, scene, changed, lost: false, ended: false });
+    Object.assign(this, { listeners: [], observers: [] });
+    this.on("webglcontextlost", (event) => {
+      event.preventDefault(); // or they would not come back
+      this.lost = true;
+      changed();
+      setTimeout(() => this.revive(), REVIVE_MS);
+    });
+    this.on("webglcontextrestored", () => this.bringBack(() => scene()?.build()));
+  }
+
+  on(...wanted) {
+    this.listeners.push(wanted);
+    this.part.canvas.addEventListener(...wanted);
+  }
+
+  observe(observer) {
+    this.observers.push(observer);
+    observer.observe(this.part.canvas);
+  }
+
+  // A browser with too many views takes a context away for good: a new canvas gets a new one.
+  revive() {
+    if (!this.lost || this.ended) return;
+    const before = this.part.canvas, canvas = before.cloneNode();
+    before.replaceWith(canvas);
+    this.part.canvas = canvas;
+    for (const wanted of this.listeners) {
+      before.removeEventListener(...wanted);
+      canvas.addEventListener(...wanted);
+    }
+    for (const observer of this.observers) {
+      observer.disconnect();
+      observer.observe(canvas);
+    }
+    this.bringBack(() => this.scene()?.open(canvas));
+  }
+
+  bringBack(build) {
+    let failed;
+    try {
+      build();
+      this.lost = false;
+    } catch (error) {
+      failed = error;
+    }
+    this.changed(failed);
+  }
+
+  end() {
+    this.ended = true;
+    for (const observer of this.observers) observer.disconnect();
+    this.scene()?.gl.getExtension("WEBGL_lose_context")?.loseContext();
   }
 }

@@ -7,7 +7,6 @@
 // address calls the object, or "".
 
 const FRONT = { azimuthDeg: 0, elevationDeg: 20, zoom: 1 }; // the side that the picture shows
-const REVIVE_MS = 2000; // without its graphics, after which the view takes a new canvas
 const MAX_ELEVATION_DEG = 85, MIN_ZOOM = 0.7, MAX_ZOOM = 4;
 const DRAG_DEG = 180; // a drag across one panel
 const KEY_DEG = 6, KEY_ZOOM = 1.25;
@@ -20,16 +19,27 @@ const SCALES = { // what the colours of a mode mean
 };
 const MAX_SCALE = 2, MAX_SIDE = 1024; // pixels of a panel, each way: beyond, nothing more shows
 
-let scene = null, ready = false, lost = false, failure = "";
+let scene = null, ready = false, failure = "";
 let camera = { ...FRONT };
-let spinning = false, onScreen = false, ended = false;
+let spinning = false, onScreen = false;
 let pending = 0, lastFrame = 0, flowing = false, lastMove = -Infinity, nFrames = 0;
 
 document.dispatchEvent(new Event("hyperdemo-viewer")); // ends one that stood here before
 
+const stage = new Stage(part, {
+  scene: () => scene,
+  changed(error) {
+    if (error) failure = `This view cannot be turned here: ${error.message}.`;
+    tell();
+    ask();
+  },
+});
+const on = (...wanted) => stage.on(...wanted);
+
 function tell() {
   const loading = shown && !ready ? "Loading both objects…" : "";
-  part.message.textContent = failure || (lost ? "The graphics were interrupted; one moment…" : loading);
+  const { lost } = stage, waiting = lost ? "The graphics were interrupted; one moment…" : loading;
+  part.message.textContent = failure || waiting;
   for (const name of ["spin", "out", "in", "reset", "mode"]) part[name].disabled = !ready || lost;
   part.video.hidden = !(failure && video);
   if (!part.video.hidden && part.video.src !== video.url) part.video.src = video.url;
@@ -42,7 +52,7 @@ function tell() {
 
 // ---- frames, and none where nothing has changed ----
 
-const canDraw = () => ready && !lost && onScreen && !document.hidden;
+const canDraw = () => ready && !stage.lost && onScreen && !document.hidden;
 
 function ask() {
   if (!pending && canDraw()) pending = requestAnimationFrame(frame);
@@ -138,8 +148,6 @@ const spread = () => {
   const [a, b] = pointers.values();
   return Math.hypot(a.x - b.x, a.y - b.y);
 };
-const heard = [];
-const on = (...wanted) => { heard.push(wanted); part.canvas.addEventListener(...wanted); };
 
 on("pointerdown", (event) => {
   if (event.button !== 0 || pointers.size > 1) return;
@@ -180,38 +188,11 @@ part.reset.addEventListener("click", reset);
 
 part.mode.addEventListener("change", () => { tell(); lastMove = performance.now(); ask(); });
 
-on("webglcontextlost", (event) => {
-  event.preventDefault();
-  lost = true;
-  tell();
-  setTimeout(revive, REVIVE_MS);
-});
-on("webglcontextrestored", () => { lost = false; scene.build(); tell(); ask(); });
-
-// A browser with too many views takes a context away for good: a new canvas gets a new one.
-function revive() {
-  if (!lost || ended) return;
-  const canvas = part.canvas.cloneNode();
-  part.canvas.replaceWith(canvas);
-  part.canvas = canvas;
-  for (const wanted of heard) canvas.addEventListener(...wanted);
-  for (const observer of [watched, resized]) { observer.disconnect(); observer.observe(canvas); }
-  const { volumes, truth: picture } = scene;
-  try {
-    scene = new Scene(canvas);
-    for (const [key, { volume }] of volumes) scene.put(key, volume);
-    scene.putTruth(picture);
-    lost = false;
-  } catch (error) {
-    failure = `This view cannot be turned here: ${error.message}.`;
-  }
-  tell();
+stage.observe(new IntersectionObserver(([{ isIntersecting }]) => {
+  onScreen = isIntersecting;
   ask();
-}
-const watched = new IntersectionObserver(([{ isIntersecting }]) => { onScreen = isIntersecting; ask(); });
-watched.observe(part.canvas);
-const resized = new ResizeObserver(() => ask());
-resized.observe(part.canvas);
+}));
+stage.observe(new ResizeObserver(() => ask()));
 document.addEventListener("visibilitychange", ask);
 
 // For tests, and for whoever wants to measure what is drawn.
@@ -222,15 +203,12 @@ const api = {
     scene.read(placeOf(key), azimuthDeg === undefined ? seen() : { ...front(), azimuthDeg, ground: ground() }, side),
   get state() {
     const { share, typical } = pace;
-    return { ...camera, run, example: props.value.example, mode: part.mode.value, step: steps[shownStep]?.step ?? null, complete: panels.every(({ key }) => scene?.volumes.has(key)), side: truth && nearestSide(), ready, lost, failure, spinning, onScreen, nFrames, share, frameMs: typical };
+    return { ...camera, run, example: props.value.example, mode: part.mode.value, step: steps[shownStep]?.step ?? null, complete: panels.every(({ key }) => scene?.volumes.has(key)), side: truth && nearestSide(), ready, lost: stage.lost, failure, spinning, onScreen, nFrames, share, frameMs: typical };
   },
   dispose() {
-    ended = true;
     cancelAnimationFrame(pending);
-    watched.disconnect();
-    resized.disconnect();
     document.removeEventListener("visibilitychange", ask);
-    scene?.gl.getExtension("WEBGL_lose_context")?.loseContext();
+    stage.end();
   },
 };
 document.addEventListener("hyperdemo-viewer", api.dispose, { once: true });
