@@ -104,11 +104,8 @@ class Measured:
 
 @dataclass(frozen=True)
 class Training:
-    """How a shipped model came about: `curves` are (step, value) by key of `CHECKS`.
-
-    They show the last of its trainings; those that it started from took `before` steps, and all
-    together `minutes`.
-    """
+    """How a shipped model came about: `curves`, (step, value) by key of `CHECKS`, are of its last
+    training; those that it started from took `before` steps, and all together `minutes`."""
 
     curves: Mapping[str, tuple[tuple[float, float], ...]]
     steps: int | None = None

@@ -28,15 +28,15 @@ def headline(evidence: TaskEvidence | None) -> str:
         values = [metric.text(one.values[metric.key]) for one in pair]
         lower = "" if metric.higher else ", lower is better"
         told.append(f"{metric.name} {values[0]} against {values[1]}{unit}{lower}")
+        if not float(metric.text(abs(found.mean))):  # what rounds to 0 says nothing
+            continue
         ahead.add(found.ahead(higher=metric.higher))
-        shown = metric.text(found.mean)
         if metric.noticed is None or abs(found.mean) >= metric.noticed:
             noticed = True
-        if not first_of and float(metric.text(abs(found.mean))):  # what rounds to 0 says nothing
-            first_of = (
-                f"{shown} ± {metric.text(found.stderr)}{unit} of {metric.name}, "
-                f"better on {found.better} of {found.n}"
-            )
+        first_of = first_of or (
+            f"{metric.text(found.mean)} ± {metric.text(found.stderr)}{unit} of {metric.name}, "
+            f"better on {found.better} of {found.n}"
+        )
     if not told:
         return ""
     verdict = {
@@ -44,8 +44,10 @@ def headline(evidence: TaskEvidence | None) -> str:
         (1,): f"pretraining is ahead ({first_of})",
         (-1,): f"training from scratch is ahead ({first_of})",
     }.get(tuple(sorted(ahead - {0})), "neither is ahead by every metric")
-    unnoticed = f", but by less than {UNNOTICED[evidence.task]}" if any(ahead) else ""
-    verdict += "" if noticed else unnoticed
+    if any(ahead) and not noticed:
+        both = {1, -1} <= ahead
+        verdict += ", and what differs is" if both else ", but by"
+        verdict += f" less than {UNNOTICED[evidence.task]}"
     return (
         f"Measured on {pair[0].n} {_THINGS[evidence.task]}, pretrained against from scratch: "
         f"{'; '.join(told)}. **In all, {verdict}.**"

@@ -19,7 +19,15 @@ def evidence(**paired):
         (Paired(1.5, 0.2, 60, 77), Paired(0.1, 0.2, 40, 77), "pretraining is ahead (1.50 ± 0.20"),
         (Paired(-1.5, 0.2, 9, 77), Paired(-1.0, 0.2, 9, 77), "training from scratch is ahead"),
         (Paired(1.5, 0.8, 60, 77), Paired(0.1, 0.2, 40, 77), "no clear difference"),
-        (Paired(1.5, 0.2, 60, 77), Paired(-1.0, 0.2, 9, 77), "neither is ahead by every metric"),
+        (Paired(1.5, 0.2, 60, 77), Paired(-1.0, 0.2, 9, 77), "neither is ahead by every metric.**"),
+        (
+            Paired(0.15, 0.01, 60, 77), Paired(-0.001, 0.0001, 9, 77),
+            "neither is ahead by every metric, and what differs is less than one sees.**",
+        ),
+        (
+            Paired(0.15, 0.01, 60, 77), Paired(-0.0004, 0.0001, 9, 77),
+            "pretraining is ahead (0.15 ± 0.01 dB of PSNR, better on 60 of 77), but by less than",
+        ),
     ],
 )  # fmt: skip
 def test_the_verdict_follows_the_pairs(psnr, ssim, verdict):
@@ -37,6 +45,6 @@ def test_of_what_is_shipped():
     found = read_measured(ROOT / "weights")
     assert "better on 73 of 83" in headline(found["view"])
     sound = headline(found["sound"])
-    assert "LSD 4.74 against 4.87 dB, lower is better" in sound
-    # The difference in STOI rounds to 0.
-    assert "(0.05 ± 0.01 dB of SI-SNR, better on 60 of 100), but by less than one hears" in sound
+    assert "LSD 2.57 against 2.75 dB, lower is better" in sound
+    # The difference in STOI, which rounds to 0, is the other way.
+    assert "is ahead (0.51 ± 0.03 dB of SI-SNR, better on 97 of 100), but by less than" in sound

@@ -76,7 +76,7 @@ def rate_note(field: SoundFieldConfig) -> str:
     return (
         "A network can be evaluated at any time, so at any sampling rate. The models hear 16 kHz "
         f"and write tones up to {field.max_freq_hz / 1000:g} kHz: what stands above these in a "
-        "spectrogram is noise of about the right level, and above 8 kHz nothing is new "
+        "spectrogram is mostly noise, and softer than it should be, and above 8 kHz nothing is new "
         "information."
     )
 
