@@ -48,7 +48,7 @@ def test_the_nearest_stands_beside_the_input_early_and_to_the_end(
     first, *rest = said(callbacks, picture)
     assert first == "" and len(rest) == 2 and len(set(rest)) == 1
     assert "Nearest among the 5 objects of training: thing" in rest[0]
-    assert 'alt="thing 2, an object of training"' in rest[0]
+    assert 'alt="thing, an object of training"' in rest[0]
     assert (FAR in rest[0]) is far
     assert callbacks.page.changed()[callbacks.page.known] == ""  # another picture was given
 
