@@ -38,3 +38,8 @@ def test_stretches_and_examples_are_named():
     assert "every 30 ms" in texts.introduction(SoundFieldConfig())
     assert set(texts.PHASE) == {"mel", "raw", "both"}
     assert texts.name_of("door-bell_2") == "Door bell 2"
+
+
+def test_the_note_on_rates_says_how_high_the_tones_reach():
+    field = SoundFieldConfig(n_freqs=165, max_freq_hz=5500.0)
+    assert "write tones up to 5.5 kHz:" in texts.rate_note(field)
